@@ -1,0 +1,71 @@
+//! Strings and the top level of objects.
+
+use super::{Error, scan};
+
+/// `text` as a JSON string, in quotes, escaped exactly as `JSON.stringify` does.
+pub fn string_text(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    push_string(&mut out, text);
+    out
+}
+
+/// `key`, a property's own name, as QJSON writes it: in quotes, with one more `@` in front of a
+/// leading `@`.
+pub fn key_text(key: &str) -> String {
+    if key.starts_with('@') { string_text(&format!("@{key}")) } else { string_text(key) }
+}
+
+/// The top-level properties of `text`, an object in inside form: each property's own name
+/// (unescaped) and its value in inside form, in order.
+///
+/// # Errors
+/// `text` is not an object in inside form; a Reference is not an object.
+pub fn split_object(text: &str) -> Result<Vec<(String, String)>, Error> {
+    scan::split_object(text)
+}
+
+/// The object in inside form with these top-level properties: what [`split_object`] takes apart.
+pub fn join_object<'a>(entries: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+    let mut out = String::from("{");
+    for (key, value) in entries {
+        if out.len() > 1 {
+            out.push(',');
+        }
+        if key.starts_with('@') {
+            push_string(&mut out, &format!("@{key}"));
+        } else {
+            push_string(&mut out, key);
+        }
+        out.push(':');
+        out.push_str(value);
+    }
+    out.push('}');
+    out
+}
+
+pub(super) fn push_string(out: &mut String, text: &str) {
+    out.push('"');
+    let mut plain_from = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        let short = match byte {
+            b'"' => "\\\"",
+            b'\\' => "\\\\",
+            0x08 => "\\b",
+            b'\t' => "\\t",
+            b'\n' => "\\n",
+            0x0c => "\\f",
+            b'\r' => "\\r",
+            0x00..0x20 => "",
+            _ => continue,
+        };
+        out.push_str(&text[plain_from..at]);
+        plain_from = at + 1;
+        if short.is_empty() {
+            out.push_str(&format!("\\u{byte:04x}"));
+        } else {
+            out.push_str(short);
+        }
+    }
+    out.push_str(&text[plain_from..]);
+    out.push('"');
+}
