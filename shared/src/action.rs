@@ -1,1 +1,342 @@
+//! The table of actions: everything an operator can do to a vat, once.
+//!
+//! The command line (parser, help, exit code 2), the control API's description (`GET /v1/`) and
+//! its routes are made from [`ACTIONS`], so they cannot disagree. To add a verb, add a row here
+//! and a file of its name in the console's `cli/`; a route needs a handler in the daemon's
+//! `control/`. Tests fail until both are there.
 
+use serde::Serialize;
+
+/// One thing an operator can do.
+#[derive(Debug, Serialize)]
+pub struct Action {
+    /// What is typed after `qrt`.
+    pub verb: &'static str,
+    /// One line, imperative, no full stop.
+    pub summary: &'static str,
+    /// What a user must know beyond the summary; may be empty.
+    pub details: &'static str,
+    /// What it does to the vat.
+    pub effect: Effect,
+    /// Who carries it out.
+    pub via: Via,
+    /// Its arguments, positional ones in order.
+    pub args: &'static [Arg],
+}
+
+/// What an action does to a vat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Effect {
+    /// Nothing.
+    Read,
+    /// Something that can be taken back, or adds.
+    Change,
+    /// Something is gone afterwards.
+    Destroy,
+}
+
+/// Who carries an action out.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Via {
+    /// The running daemon, asked at these routes of its control socket.
+    Control(&'static [Route]),
+    /// The `qrtd` program, working on the directory's files.
+    Qrtd,
+    /// `qrt` itself, by other actions.
+    Qrt,
+}
+
+/// A method and path of the control API. `{name}` stands for one percent-encoded segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Route {
+    /// The HTTP method.
+    pub method: &'static str,
+    /// The path, starting with the API's version.
+    pub path: &'static str,
+}
+
+/// One argument of an action.
+#[derive(Debug, Serialize)]
+pub struct Arg {
+    /// Upper case for a positional one, lower case for `--name`.
+    pub name: &'static str,
+    /// How it is given.
+    pub kind: Kind,
+    /// What it means, one line, no full stop.
+    pub help: &'static str,
+}
+
+/// How an argument is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// By its place; must be there.
+    Required,
+    /// By its place; may be left out.
+    Optional,
+    /// By its place, once or more.
+    Many,
+    /// `--name`
+    Flag,
+    /// `--name VALUE`
+    Option {
+        /// What the value is called in help.
+        value: &'static str,
+        /// One letter for `-x VALUE`.
+        short: Option<char>,
+    },
+}
+
+const fn required(name: &'static str, help: &'static str) -> Arg {
+    Arg { name, kind: Kind::Required, help }
+}
+
+const fn optional(name: &'static str, help: &'static str) -> Arg {
+    Arg { name, kind: Kind::Optional, help }
+}
+
+const fn flag(name: &'static str, help: &'static str) -> Arg {
+    Arg { name, kind: Kind::Flag, help }
+}
+
+const fn option(name: &'static str, value: &'static str, help: &'static str) -> Arg {
+    Arg { name, kind: Kind::Option { value, short: None }, help }
+}
+
+const fn get(path: &'static str) -> Route {
+    Route { method: "GET", path }
+}
+
+const fn post(path: &'static str) -> Route {
+    Route { method: "POST", path }
+}
+
+/// The vat's base directory: the first argument of most verbs.
+const DIR: Arg = required("DIR", "the vat's base directory");
+const OBJECT: Arg = required("QRID", "the object: a QRID or a petname");
+const FAULT: Arg = required("ID", "the fault's number, as `qrt faults` shows it");
+const JSON: Arg = flag("json", "print one JSON document and nothing else");
+
+/// Every action, in the order help shows them.
+pub static ACTIONS: &[Action] = &[
+    Action {
+        verb: "create-node",
+        summary: "Make a vat: base directory, key pair, database and settings",
+        details: "The directory must not exist, or be empty. It is readable by its owner only. Its settings are in \
+                  DIR/settings.toml.",
+        effect: Effect::Change,
+        via: Via::Qrtd,
+        args: &[
+            DIR,
+            option("listen", "ADDR:PORT", "where other vats will reach it [default: 127.0.0.1:0, a free port]"),
+            option("url", "URL", "the URL it tells other vats [default: made from --listen]"),
+            JSON,
+        ],
+    },
+    Action {
+        verb: "start",
+        summary: "Start the vat's daemon; return when it serves",
+        details: "",
+        effect: Effect::Change,
+        via: Via::Qrtd,
+        args: &[DIR, flag("foreground", "stay attached to the terminal and log to it"), JSON],
+    },
+    Action {
+        verb: "stop",
+        summary: "Stop the vat's daemon in good order; nothing accepted is lost",
+        details: "",
+        effect: Effect::Change,
+        via: Via::Control(&[post("/v1/stop")]),
+        args: &[DIR, JSON],
+    },
+    Action {
+        verb: "info",
+        summary: "Show what the vat is and how it is doing",
+        details: "Works on a stopped vat too: the counts are then those of its database.",
+        effect: Effect::Read,
+        via: Via::Control(&[get("/v1/info"), get("/v1/")]),
+        args: &[DIR, JSON],
+    },
+    Action {
+        verb: "install",
+        summary: "Install an object and print its QRID",
+        details: "FILE is a .js file, `-` for standard input, the name of a bundled sample (`sample-methods`, \
+                  `market-maker`, `market-taker`), or a directory: then one object for each .js file in it, one line \
+                  `QRID name` for each, and memory.json beside them their first memory. A new object has an empty \
+                  memory and the power make_object unless the flags say otherwise.",
+        effect: Effect::Change,
+        via: Via::Control(&[post("/v1/objects")]),
+        args: &[
+            DIR,
+            required("FILE", "its code: a .js file, -, a sample's name, or a directory"),
+            option("name", "PETNAME", "a petname for it"),
+            option("memory", "JSON", "its first memory, an object [default: {}]"),
+            flag("no-memory", "give it no memory"),
+            option("power", "JSON", "static data and references it is granted, an object"),
+            option("grant", "NAME[,NAME]", "further native powers: make_account, clock, random, log"),
+            flag("no-make-object", "do not grant make_object"),
+            JSON,
+        ],
+    },
+    Action {
+        verb: "send",
+        summary: "Send a message to an object; return once it is durable",
+        details: "With --wait, print {\"turn\",\"outcome\",\"result\",\"error\"} on one line when its turn has ended; exit \
+                  1 unless the outcome is ok. A timeout or Ctrl-C ends the wait, not the message: the line on stderr \
+                  names it. The same --key to the same target within 24 hours is queued once and answers the same.",
+        effect: Effect::Change,
+        via: Via::Control(&[post("/v1/messages"), get("/v1/messages/{message}/outcome")]),
+        args: &[
+            Arg {
+                name: "dir",
+                kind: Kind::Option { value: "DIR", short: Some('d') },
+                help: "the base directory of the vat that sends [default: $QRT_DIR]",
+            },
+            flag("wait", "wait for the turn and print its outcome"),
+            option("timeout", "S", "how many seconds --wait waits [default: for ever]"),
+            option("key", "TEXT", "queue this once, however often it is sent with this key"),
+            OBJECT,
+            required("ARGSJSON", "the arguments: QJSON, a reference being {\"@qref\": \"qrt:...\"}"),
+            JSON,
+        ],
+    },
+    Action {
+        verb: "objects",
+        summary: "List the objects",
+        details: "",
+        effect: Effect::Read,
+        via: Via::Control(&[get("/v1/objects")]),
+        args: &[DIR, option("filter", "TEXT", "only those whose petname or QRID contains TEXT"), JSON],
+    },
+    Action {
+        verb: "object",
+        summary: "Show one object: code, power, memory, what it holds and who holds it",
+        details: "",
+        effect: Effect::Read,
+        via: Via::Control(&[get("/v1/objects/{object}")]),
+        args: &[DIR, OBJECT, JSON],
+    },
+    Action {
+        verb: "memory",
+        summary: "Print an object's memory as QJSON",
+        details: "",
+        effect: Effect::Read,
+        via: Via::Control(&[get("/v1/objects/{object}/memory")]),
+        args: &[DIR, OBJECT, JSON],
+    },
+    Action {
+        verb: "name",
+        summary: "Give an object a petname, show it, or take it away",
+        details: "Without PETNAME, print the name it has. Petnames are yours alone: object code never sees them.",
+        effect: Effect::Change,
+        via: Via::Control(&[
+            Route { method: "PUT", path: "/v1/objects/{object}/name" },
+            Route { method: "DELETE", path: "/v1/objects/{object}/name" },
+        ]),
+        args: &[
+            DIR,
+            OBJECT,
+            optional("PETNAME", "the new name: a-z 0-9 . _ -, at most 64, unique in the vat"),
+            flag("remove", "take its name away"),
+            JSON,
+        ],
+    },
+    Action {
+        verb: "inbox",
+        summary: "List messages that are queued and not yet executed",
+        details: "",
+        effect: Effect::Read,
+        via: Via::Control(&[get("/v1/inbox")]),
+        args: &[DIR, JSON],
+    },
+    Action {
+        verb: "turns",
+        summary: "Show the turn journal, newest last",
+        details: "With --follow --json, one document a line until interrupted.",
+        effect: Effect::Read,
+        via: Via::Control(&[get("/v1/turns")]),
+        args: &[
+            DIR,
+            flag("follow", "go on with each new turn until interrupted"),
+            option("object", "QRID", "only turns of this object"),
+            Arg {
+                name: "count",
+                kind: Kind::Option { value: "N", short: Some('n') },
+                help: "how many of the newest [default: 20]",
+            },
+            JSON,
+        ],
+    },
+    Action {
+        verb: "faults",
+        summary: "List messages whose turn failed",
+        details: "",
+        effect: Effect::Read,
+        via: Via::Control(&[get("/v1/faults")]),
+        args: &[DIR, JSON],
+    },
+    Action {
+        verb: "fault-retry",
+        summary: "Queue a failed message again, at the end of its queue",
+        details: "",
+        effect: Effect::Change,
+        via: Via::Control(&[post("/v1/faults/{fault}/retry")]),
+        args: &[DIR, FAULT, JSON],
+    },
+    Action {
+        verb: "fault-drop",
+        summary: "Forget a failed message",
+        details: "",
+        effect: Effect::Destroy,
+        via: Via::Control(&[Route { method: "DELETE", path: "/v1/faults/{fault}" }]),
+        args: &[DIR, FAULT, JSON],
+    },
+    Action {
+        verb: "demo",
+        summary: "Run two vats with live sample objects in a scratch directory",
+        details: "A scripted tour: it prints what happens, checks it against the vats' own journals, and exits 1 when a \
+                  check fails.",
+        effect: Effect::Read,
+        via: Via::Qrt,
+        args: &[],
+    },
+];
+
+/// The action of that verb.
+pub fn by_verb(verb: &str) -> Option<&'static Action> {
+    ACTIONS.iter().find(|action| action.verb == verb)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn no_verb_and_no_route_stands_twice() {
+        let mut verbs = HashSet::new();
+        let mut routes = HashSet::new();
+        for action in ACTIONS {
+            assert!(verbs.insert(action.verb), "{}", action.verb);
+            assert!(!action.summary.ends_with('.'), "{}", action.verb);
+            if let Via::Control(its_routes) = &action.via {
+                for route in *its_routes {
+                    assert!(routes.insert((route.method, route.path)), "{route:?}");
+                    assert!(route.path.starts_with("/v1/"), "{route:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn only_reads_use_get_alone() {
+        for action in ACTIONS {
+            if let Via::Control(routes) = &action.via {
+                let only_get = routes.iter().all(|route| route.method == "GET");
+                assert_eq!(only_get, action.effect == Effect::Read, "{}", action.verb);
+            }
+        }
+    }
+}

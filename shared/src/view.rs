@@ -1,1 +1,319 @@
+//! What people and scripts see of a vat: plain structs, serialised as they stand by `--json`.
+//!
+//! Times are milliseconds since the epoch (`_at`), durations and sizes carry their unit in their
+//! name. QJSON stands as it is ([`RawValue`], outside form), so no number loses a digit on the way.
+//! Fields are only ever added.
 
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::id::{MessageName, Petname, Qrid, VatId};
+
+/// A page of a list. Pass `next` back as `after` for the following page.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Page<T> {
+    /// The rows, in the list's order.
+    pub items: Vec<T>,
+    /// The cursor of the next page; `None` when this was the last.
+    pub next: Option<u64>,
+    /// The commit these rows were read at.
+    pub as_of: u64,
+}
+
+/// A vat as a whole.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Info {
+    /// Its id.
+    pub vat: VatId,
+    /// The URL it tells other vats, once it has one.
+    pub url: Option<String>,
+    /// Its daemon's process; `None` when stopped.
+    pub pid: Option<u32>,
+    /// `running` or `stopped`.
+    pub state: State,
+    /// The daemon's version.
+    pub version: String,
+    /// Objects hosted.
+    pub objects: u64,
+    /// Messages queued and not yet executed.
+    pub inbox: u64,
+    /// Messages sent to other vats and not yet acknowledged.
+    pub outbox: u64,
+    /// Messages whose turn failed, kept for the operator.
+    pub faults: u64,
+    /// Turns executed since the vat was made.
+    pub turns: u64,
+    /// The number of the last commit.
+    pub commit: u64,
+    /// When the daemon started.
+    pub started_at: Option<u64>,
+    /// The running worker process, its layers of confinement, and how many were replaced.
+    pub worker: Option<Worker>,
+}
+
+/// Whether a vat's daemon runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// It serves.
+    Running,
+    /// It does not.
+    Stopped,
+}
+
+/// The process that runs object code.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Worker {
+    /// Its process.
+    pub pid: u32,
+    /// Workers that ended abnormally or were killed since the daemon started.
+    pub deaths: u64,
+}
+
+/// A row of the list of objects.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ObjectRow {
+    /// The object.
+    pub qrid: Qrid,
+    /// The operator's name for it.
+    pub name: Option<Petname>,
+    /// Turns it has executed, committed ones only.
+    pub turns: u64,
+    /// Turns of it that failed.
+    pub faults: u64,
+    /// Size of its memory: keys and values as stored. A shared memory counts for each sharer.
+    pub memory_bytes: u64,
+    /// CPU time its turns used.
+    pub cpu_us: u64,
+    /// When it was installed or made.
+    pub created_at: u64,
+    /// The installed object whose account pays for it.
+    pub account: Qrid,
+}
+
+/// One object whole.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Object {
+    /// What the list says of it.
+    #[serde(flatten)]
+    pub row: ObjectRow,
+    /// Its code.
+    pub code: Code,
+    /// Its power.
+    pub power: Power,
+    /// Its memory; `None` when it has none.
+    pub memory: Option<Box<RawValue>>,
+    /// The object that made it; `None` for an installed one.
+    pub maker: Option<Qrid>,
+    /// References it holds, the first 1,000.
+    pub holds: Vec<Holding>,
+    /// Who holds references to it, the first 1,000. Other vats may hold more: nobody can know.
+    pub held_by: Vec<Holding>,
+}
+
+/// The code of an object.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Code {
+    /// SHA-256 of the text, hexadecimal.
+    pub sha256: String,
+    /// The text.
+    pub text: String,
+}
+
+/// The power of an object, without its memory.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Power {
+    /// Static data and references.
+    pub statics: Box<RawValue>,
+    /// Native powers by the property they are granted under.
+    pub natives: std::collections::BTreeMap<String, String>,
+}
+
+/// A place where a reference is held.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Holding {
+    /// The other end: what is held (`holds`), or the holder (`held_by`).
+    pub object: Qrid,
+    /// The operator's name for it.
+    pub name: Option<Petname>,
+    /// `power` or `memory`.
+    pub place: Place,
+    /// The top-level key there.
+    pub key: String,
+}
+
+/// Where in an object a reference is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Place {
+    /// In its static power.
+    Power,
+    /// In its memory.
+    Memory,
+}
+
+/// A queued message.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Message {
+    /// Its durable name.
+    pub message: MessageName,
+    /// The object it is for.
+    pub target: Qrid,
+    /// That object's petname.
+    pub name: Option<Petname>,
+    /// Whose budget and share it spends: `operator`, or the QRID of an account.
+    pub source: String,
+    /// Its arguments.
+    pub args: Box<RawValue>,
+    /// Their size.
+    pub bytes: u64,
+    /// When it was queued.
+    pub queued_at: u64,
+    /// How often a worker has died on it.
+    pub deaths: u32,
+}
+
+/// What came of a turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// Committed.
+    Ok,
+    /// The code threw, or its memory was not QJSON: rolled back, a fault.
+    Error,
+    /// Over a budget, or the worker died on it twice: rolled back, a fault.
+    Killed,
+}
+
+impl Outcome {
+    /// The word people and scripts see.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Error => "error",
+            Self::Killed => "killed",
+        }
+    }
+}
+
+/// An error in an object's code, or thrown by it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CodeError {
+    /// `TypeError: x is not a function`, or the limit that ended the turn.
+    pub message: String,
+    /// The object whose source `line` and `column` are in.
+    pub object: Option<Qrid>,
+    /// Line in the source, from 1.
+    pub line: Option<u32>,
+    /// Column in characters, from 1.
+    pub column: Option<u32>,
+    /// The source line, a newline, and a caret under the place.
+    pub excerpt: Option<String>,
+}
+
+/// A row of the turn journal.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Turn {
+    /// Its number: 1, 2, 3, ... in the order turns were committed.
+    pub turn: u64,
+    /// The message it handled.
+    pub message: MessageName,
+    /// The object it ran.
+    pub object: Qrid,
+    /// That object's petname.
+    pub name: Option<Petname>,
+    /// The message's source.
+    pub source: String,
+    /// SHA-256 of the object's code, hexadecimal.
+    pub code: String,
+    /// The message's arguments.
+    pub args: Box<RawValue>,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// What it returned; null unless the outcome is ok.
+    pub result: Box<RawValue>,
+    /// Why the result is null although the code returned something else.
+    pub result_error: Option<String>,
+    /// Why it failed.
+    pub error: Option<CodeError>,
+    /// The memory keys it changed.
+    pub changes: Vec<Change>,
+    /// The objects it made.
+    pub made: Vec<Qrid>,
+    /// The messages it sent.
+    pub sent: Vec<MessageName>,
+    /// Its log lines.
+    pub log: Vec<String>,
+    /// Compute used, in ticks of 10,000 branches and calls.
+    pub ticks: u64,
+    /// CPU time used.
+    pub cpu_us: u64,
+    /// What the clock said.
+    pub at: u64,
+}
+
+/// A memory key that a turn changed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Change {
+    /// The object whose memory it is; of several sharers, the one that ran.
+    pub object: Qrid,
+    /// The top-level key.
+    pub key: String,
+    /// The value before the turn; `None` when there was none.
+    pub old: Option<Box<RawValue>>,
+}
+
+/// A message whose turn failed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Fault {
+    /// Its number, for `qrt fault-retry` and `qrt fault-drop`.
+    pub id: u64,
+    /// The message as it was queued.
+    pub message: MessageName,
+    /// The turn that failed.
+    pub turn: Option<u64>,
+    /// The object it was for.
+    pub target: Qrid,
+    /// That object's petname.
+    pub name: Option<Petname>,
+    /// The message's source.
+    pub source: String,
+    /// Its arguments.
+    pub args: Box<RawValue>,
+    /// `error` or `killed`.
+    pub outcome: Outcome,
+    /// Why.
+    pub error: CodeError,
+    /// Compute used until then.
+    pub ticks: u64,
+    /// When the turn failed.
+    pub at: u64,
+}
+
+/// What became of a message that was sent from the command line.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "lowercase")]
+pub enum Awaited {
+    /// Its first turn has ended.
+    Ended(Ended),
+    /// It is queued still.
+    Queued,
+    /// The vat never heard of it, or its outcome was kept its time and is gone.
+    Unknown,
+}
+
+/// How a message's first turn ended; what `qrt send --wait` prints.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Ended {
+    /// The turn; `None` when the message became a fault without one.
+    pub turn: Option<u64>,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// What it returned.
+    pub result: Box<RawValue>,
+    /// Why the result is null although the code returned something else.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub result_error: Option<String>,
+    /// Why it failed, in one line.
+    pub error: Option<String>,
+}

@@ -80,7 +80,11 @@ impl<'a> Scan<'a> {
         let mut path = self.root.to_owned();
         for step in &self.path {
             match step {
-                Step::Index(index) => path.push_str(&format!("[{index}]")),
+                Step::Index(index) => {
+                    path.push('[');
+                    path.push_str(&index.to_string());
+                    path.push(']');
+                }
                 Step::Key(key) if is_identifier(key) => {
                     path.push('.');
                     path.push_str(key);
@@ -129,7 +133,7 @@ impl<'a> Scan<'a> {
             Some(b'[') => self.array(sink, depth),
             Some(b'"') => {
                 let string = self.string()?;
-                sink.raw(&self.spelled(&string));
+                sink.raw(&string.spelled());
                 Ok(())
             }
             Some(b'-' | b'0'..=b'9') => {
@@ -210,7 +214,7 @@ impl<'a> Scan<'a> {
             if !seen.insert(&key) {
                 return Err(self.error_at(key_at, format!("the key {key:?} stands here twice")));
             }
-            sink.raw(&self.spelled(&key));
+            sink.raw(&key.spelled());
             self.blanks();
             self.expect(b':', "`:`")?;
             sink.raw(":");
@@ -346,7 +350,7 @@ impl<'a> Scan<'a> {
                 Some(b'"') => {
                     self.at += 1;
                     let text = Text { raw: &self.text[start..self.at], cow: Cow::Owned(decoded), plain: false };
-                    if self.form == Form::Canonical && self.spelled(&text) != text.raw {
+                    if self.form == Form::Canonical && text.spelled() != text.raw {
                         return Err(self.error_at(start, "a string in another than the canonical spelling"));
                     }
                     return Ok(text);
@@ -409,16 +413,6 @@ impl<'a> Scan<'a> {
         self.at += 4;
         value.ok_or_else(|| self.error_at(start, "\\u wants four hexadecimal digits"))
     }
-
-    /// `text` as `JSON.stringify` writes it.
-    fn spelled<'t>(&self, text: &'t Text<'_>) -> Cow<'t, str> {
-        if text.plain {
-            return Cow::Borrowed(text.raw);
-        }
-        let mut out = String::with_capacity(text.raw.len());
-        push_string(&mut out, &text.cow);
-        Cow::Owned(out)
-    }
 }
 
 /// A string of the text: as it stands there, and decoded.
@@ -427,6 +421,18 @@ struct Text<'a> {
     cow: Cow<'a, str>,
     /// It holds no escape, so `raw` is canonical.
     plain: bool,
+}
+
+impl Text<'_> {
+    /// It as `JSON.stringify` writes it.
+    fn spelled(&self) -> Cow<'_, str> {
+        if self.plain {
+            return Cow::Borrowed(self.raw);
+        }
+        let mut out = String::with_capacity(self.raw.len());
+        push_string(&mut out, &self.cow);
+        Cow::Owned(out)
+    }
 }
 
 impl std::fmt::Debug for Text<'_> {

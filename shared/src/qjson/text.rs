@@ -61,7 +61,9 @@ pub(super) fn push_string(out: &mut String, text: &str) {
         out.push_str(&text[plain_from..at]);
         plain_from = at + 1;
         if short.is_empty() {
-            out.push_str(&format!("\\u{byte:04x}"));
+            out.push_str("\\u00");
+            out.push(if byte < 0x10 { '0' } else { '1' });
+            out.push(char::from(b"0123456789abcdef"[usize::from(byte & 0xf)]));
         } else {
             out.push_str(short);
         }

@@ -1,0 +1,274 @@
+//! The typed client of the control socket, for the command line and the console.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::client::conn::http1::SendRequest;
+use hyper_util::rt::TokioIo;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::{Serialize, de::DeserializeOwned};
+use tokio::net::UnixStream;
+
+use super::{
+    Done, Install, Installed, Name, Named, Problem, Queued, Retried, SOCKET, SOCKET_PATH_MAX, Send, VERSION_HEADER,
+};
+use crate::VERSION;
+use crate::id::{MessageName, Target};
+use crate::view::{Awaited, Fault, Info, Message, Object, ObjectRow, Page, Turn};
+
+/// What a path segment or query value may hold unescaped.
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// Why a request got no proper answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// No daemon serves the directory.
+    #[error("no daemon is running on {dir}: start it with `qrt start {dir}`")]
+    NotRunning {
+        /// The base directory.
+        dir: String,
+    },
+    /// There is no vat in the directory.
+    #[error("{dir} is not a vat's directory: make one with `qrt create-node {dir}`")]
+    NotAVat {
+        /// The base directory.
+        dir: String,
+    },
+    /// The socket's path is longer than the system takes.
+    #[error("{path} is longer than the {SOCKET_PATH_MAX} bytes a socket's path may have: use a shorter directory")]
+    PathTooLong {
+        /// The socket's path.
+        path: String,
+    },
+    /// The daemon is of another version.
+    #[error(
+        "the daemon on {dir} is version {daemon}, this is {VERSION}: use the qrt of that version, or restart the daemon with this one"
+    )]
+    Version {
+        /// The base directory.
+        dir: String,
+        /// The daemon's version.
+        daemon: String,
+    },
+    /// The daemon went away in the middle of a request.
+    #[error("the daemon on {dir} went away: {source}")]
+    Gone {
+        /// The base directory.
+        dir: String,
+        /// What the connection said.
+        source: hyper::Error,
+    },
+    /// The socket could not be used.
+    #[error("cannot talk to {path}: {source}")]
+    Socket {
+        /// The socket's path.
+        path: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The answer is not what this version expects.
+    #[error("the daemon's answer to {path} makes no sense: {source}")]
+    Answer {
+        /// The request's path.
+        path: String,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+    /// The daemon refused.
+    #[error(transparent)]
+    Refused(#[from] Problem),
+}
+
+/// A connection to a vat's daemon. It reconnects by itself for each request when it has to.
+pub struct Client {
+    dir: PathBuf,
+    sender: Option<SendRequest<Full<Bytes>>>,
+}
+
+impl Client {
+    /// A client of the vat in `dir`, connected.
+    ///
+    /// # Errors
+    /// [`ClientError::NotRunning`], [`ClientError::NotAVat`], [`ClientError::PathTooLong`] or
+    /// [`ClientError::Socket`].
+    pub async fn open(dir: &Path) -> Result<Self, ClientError> {
+        let mut client = Self { dir: dir.to_owned(), sender: None };
+        client.connect().await?;
+        Ok(client)
+    }
+
+    fn dir(&self) -> String {
+        self.dir.display().to_string()
+    }
+
+    async fn connect(&mut self) -> Result<(), ClientError> {
+        let path = self.dir.join(SOCKET);
+        let shown = path.display().to_string();
+        if path.as_os_str().len() > SOCKET_PATH_MAX {
+            return Err(ClientError::PathTooLong { path: shown });
+        }
+        let stream = match UnixStream::connect(&path).await {
+            Ok(stream) => stream,
+            Err(error) => {
+                use std::io::ErrorKind::{ConnectionRefused, NotFound};
+                return Err(match error.kind() {
+                    // The database's name is the one sign of a vat that needs no permission to read.
+                    NotFound | ConnectionRefused if self.dir.join("vat.db").exists() => {
+                        ClientError::NotRunning { dir: self.dir() }
+                    }
+                    NotFound => ClientError::NotAVat { dir: self.dir() },
+                    _ => ClientError::Socket { path: shown, source: error },
+                });
+            }
+        };
+        let gone = |source| ClientError::Gone { dir: self.dir(), source };
+        let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(gone)?;
+        // It ends with the sender; its error reaches the request that it broke.
+        tokio::spawn(async move { connection.await.ok() });
+        self.sender = Some(sender);
+        Ok(())
+    }
+
+    /// One request; `body` is sent as JSON.
+    ///
+    /// # Errors
+    /// Any [`ClientError`].
+    pub async fn call<T: DeserializeOwned>(
+        &mut self,
+        method: &str,
+        path: &str,
+        body: Option<&impl Serialize>,
+    ) -> Result<T, ClientError> {
+        let bytes = match body {
+            Some(body) => serde_json::to_vec(body),
+            None => Ok(Vec::new()),
+        };
+        let answer = |source| ClientError::Answer { path: path.to_owned(), source };
+        let bytes = Bytes::from(bytes.map_err(answer)?);
+        if self.sender.as_ref().is_none_or(SendRequest::is_closed) {
+            self.connect().await?;
+        }
+        let request = hyper::Request::builder()
+            .method(method)
+            .uri(path)
+            .header(hyper::header::HOST, "vat")
+            .header(hyper::header::CONTENT_TYPE, "application/json")
+            .body(Full::new(bytes))
+            .expect("a path of encoded segments is a URI");
+        let dir = self.dir();
+        let gone = |source| ClientError::Gone { dir: dir.clone(), source };
+        let Some(sender) = self.sender.as_mut() else { return Err(ClientError::NotRunning { dir }) };
+        sender.ready().await.map_err(gone)?;
+        let response = sender.send_request(request).await.map_err(gone)?;
+        let version = response.headers().get(VERSION_HEADER).and_then(|v| v.to_str().ok()).unwrap_or("unknown");
+        if version != VERSION {
+            return Err(ClientError::Version { dir: dir.clone(), daemon: version.to_owned() });
+        }
+        let ok = response.status().is_success();
+        let bytes = response.into_body().collect().await.map_err(gone)?.to_bytes();
+        if ok {
+            return serde_json::from_slice(&bytes).map_err(answer);
+        }
+        Err(ClientError::Refused(serde_json::from_slice::<Problem>(&bytes).map_err(answer)?))
+    }
+
+    async fn read<T: DeserializeOwned>(&mut self, path: &str) -> Result<T, ClientError> {
+        self.call("GET", path, None::<&()>).await
+    }
+
+    /// The vat as a whole.
+    pub async fn info(&mut self) -> Result<Info, ClientError> {
+        self.read("/v1/info").await
+    }
+
+    /// Asks the daemon to stop; answered when everything accepted is durable. The process ends
+    /// shortly after.
+    pub async fn stop(&mut self) -> Result<Done, ClientError> {
+        self.call("POST", "/v1/stop", None::<&()>).await
+    }
+
+    /// Installs objects.
+    pub async fn install(&mut self, install: &Install) -> Result<Installed, ClientError> {
+        self.call("POST", "/v1/objects", Some(install)).await
+    }
+
+    /// Queues a message.
+    pub async fn send(&mut self, send: &Send) -> Result<Queued, ClientError> {
+        self.call("POST", "/v1/messages", Some(send)).await
+    }
+
+    /// What became of a message, after waiting up to `wait` (at most [`super::WAIT_MS_MAX`]) for it.
+    pub async fn outcome(&mut self, message: MessageName, wait: Duration) -> Result<Awaited, ClientError> {
+        self.read(&format!("/v1/messages/{}/outcome?wait_ms={}", segment(message), wait.as_millis())).await
+    }
+
+    /// A page of objects, oldest first, those after the cursor `after`.
+    pub async fn objects(&mut self, filter: Option<&str>, after: u64) -> Result<Page<ObjectRow>, ClientError> {
+        let filter = filter.map(|text| format!("&filter={}", segment(text))).unwrap_or_default();
+        self.read(&format!("/v1/objects?after={after}{filter}")).await
+    }
+
+    /// One object.
+    pub async fn object(&mut self, object: &Target) -> Result<Object, ClientError> {
+        self.read(&format!("/v1/objects/{}", segment(object))).await
+    }
+
+    /// One object's memory, `null` when it has none.
+    pub async fn memory(&mut self, object: &Target) -> Result<Box<serde_json::value::RawValue>, ClientError> {
+        self.read(&format!("/v1/objects/{}/memory", segment(object))).await
+    }
+
+    /// Gives an object a petname.
+    pub async fn name(&mut self, object: &Target, name: Name) -> Result<Named, ClientError> {
+        self.call("PUT", &format!("/v1/objects/{}/name", segment(object)), Some(&name)).await
+    }
+
+    /// Takes an object's petname away.
+    pub async fn unname(&mut self, object: &Target) -> Result<Named, ClientError> {
+        self.call("DELETE", &format!("/v1/objects/{}/name", segment(object)), None::<&()>).await
+    }
+
+    /// A page of queued messages, oldest first.
+    pub async fn inbox(&mut self, after: u64) -> Result<Page<Message>, ClientError> {
+        self.read(&format!("/v1/inbox?after={after}")).await
+    }
+
+    /// A page of the journal, oldest first: turns after `after`, waiting up to `wait` for the first
+    /// when there is none yet.
+    pub async fn turns(
+        &mut self,
+        object: Option<&Target>,
+        after: u64,
+        wait: Duration,
+    ) -> Result<Page<Turn>, ClientError> {
+        let object = object.map(|target| format!("&object={}", segment(target))).unwrap_or_default();
+        self.read(&format!("/v1/turns?after={after}&wait_ms={}{object}", wait.as_millis())).await
+    }
+
+    /// The newest `count` turns, oldest first.
+    pub async fn newest_turns(&mut self, object: Option<&Target>, count: u64) -> Result<Page<Turn>, ClientError> {
+        let object = object.map(|target| format!("&object={}", segment(target))).unwrap_or_default();
+        self.read(&format!("/v1/turns?newest={count}{object}")).await
+    }
+
+    /// A page of faults, oldest first.
+    pub async fn faults(&mut self, after: u64) -> Result<Page<Fault>, ClientError> {
+        self.read(&format!("/v1/faults?after={after}")).await
+    }
+
+    /// Queues a failed message again.
+    pub async fn fault_retry(&mut self, id: u64) -> Result<Retried, ClientError> {
+        self.call("POST", &format!("/v1/faults/{id}/retry"), None::<&()>).await
+    }
+
+    /// Forgets a failed message.
+    pub async fn fault_drop(&mut self, id: u64) -> Result<Done, ClientError> {
+        self.call("DELETE", &format!("/v1/faults/{id}"), None::<&()>).await
+    }
+}
+
+fn segment(text: impl std::fmt::Display) -> String {
+    utf8_percent_encode(&text.to_string(), PLAIN).to_string()
+}

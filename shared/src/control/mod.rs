@@ -1,0 +1,148 @@
+//! The control protocol: HTTP/1.1 and JSON over the Unix socket `DIR/control.sock`.
+//!
+//! `curl --unix-socket DIR/control.sock http://vat/v1/info` is a complete client. Requests and
+//! replies are JSON documents; lists come in pages ([`crate::view::Page`]); every refusal is a
+//! [`Problem`]. The routes stand in [`crate::action::ACTIONS`], and `GET /v1/` returns them. Every
+//! reply carries the daemon's version in the header [`VERSION_HEADER`].
+
+mod client;
+
+pub use client::{Client, ClientError};
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::id::{MessageName, Petname, Qrid, Target};
+
+/// The socket's name in a vat's base directory.
+pub const SOCKET: &str = "control.sock";
+
+/// The longest socket path the system takes, in bytes: `sun_path` less its final zero byte.
+pub const SOCKET_PATH_MAX: usize = 107;
+
+/// The reply header with the daemon's version.
+pub const VERSION_HEADER: &str = "qrt-version";
+
+/// The longest request body, in bytes.
+pub const BODY_BYTES_MAX: usize = 16 << 20;
+
+/// The longest time one request waits for news, in milliseconds; then it is answered as it stands
+/// and asked again.
+pub const WAIT_MS_MAX: u64 = 30_000;
+
+/// Why a request was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{error}")]
+pub struct Problem {
+    /// What is wrong, in one line.
+    pub error: String,
+    /// What to do about it, in one line; may be empty.
+    pub hint: String,
+    /// A source line with a caret under the place, when `error` is about code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub excerpt: Option<String>,
+}
+
+impl Problem {
+    /// A problem without an excerpt.
+    pub fn new(error: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { error: error.into(), hint: hint.into(), excerpt: None }
+    }
+}
+
+/// `POST /v1/objects`: install these objects, all or none.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Install {
+    /// The objects, at least one.
+    pub objects: Vec<InstallObject>,
+    /// The first memory of each, an object in outside QJSON; `None` for no memory.
+    pub memory: Option<Box<RawValue>>,
+    /// Static data and references granted to each, an object in outside QJSON.
+    pub power: Box<RawValue>,
+    /// Native powers granted: property name to the native's name.
+    pub natives: BTreeMap<String, String>,
+}
+
+/// One object to install.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InstallObject {
+    /// What errors call it: a file's name.
+    pub label: String,
+    /// Its code.
+    pub code: String,
+    /// A petname for it.
+    #[serde(default)]
+    pub name: Option<Petname>,
+}
+
+/// The reply to [`Install`], in the order asked.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Installed {
+    /// The new objects.
+    pub objects: Vec<InstalledObject>,
+}
+
+/// An object that was installed.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct InstalledObject {
+    /// Its QRID.
+    pub qrid: Qrid,
+    /// Its label, as asked.
+    pub label: String,
+}
+
+/// `POST /v1/messages`: queue a message. Answered when it is durable.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Send {
+    /// The object it is for.
+    pub target: Target,
+    /// Its arguments in outside QJSON.
+    pub args: Box<RawValue>,
+    /// Queue it once, however often it is sent with this key to this target within 24 hours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+}
+
+/// The reply to [`Send`].
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Queued {
+    /// The message's durable name, for `GET /v1/messages/{message}/outcome`.
+    pub message: MessageName,
+    /// The object it is for.
+    pub target: Qrid,
+    /// Whether an earlier request with the same key had queued it.
+    pub repeated: bool,
+}
+
+/// `PUT /v1/objects/{object}/name`: give it this petname.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Name {
+    /// The name.
+    pub name: Petname,
+}
+
+/// The reply to giving or taking a name.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Named {
+    /// The object.
+    pub qrid: Qrid,
+    /// Its name now.
+    pub name: Option<Petname>,
+}
+
+/// The reply to `POST /v1/faults/{fault}/retry`.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Retried {
+    /// The message as it is queued now.
+    pub message: MessageName,
+}
+
+/// The reply to `DELETE /v1/faults/{fault}` and `POST /v1/stop`: it is done.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Done {}
