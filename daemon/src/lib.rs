@@ -1,3 +1,4 @@
 //! The daemon of a vat.
 
 pub mod protocol;
+pub mod worker;
