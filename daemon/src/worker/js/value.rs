@@ -179,8 +179,7 @@ impl Val {
     pub(in super::super) fn define(&self, key: &Key, value: Self) -> Js<()> {
         let flags = (qjs::JS_PROP_C_W_E | qjs::JS_PROP_THROW) as c_int;
         // SAFETY: takes ownership of the value, borrows the key.
-        let status =
-            unsafe { qjs::JS_DefinePropertyValue(self.ctx.0, self.raw, key.atom(), value.into_raw(), flags) };
+        let status = unsafe { qjs::JS_DefinePropertyValue(self.ctx.0, self.raw, key.atom(), value.into_raw(), flags) };
         self.ctx.checked(status).map(drop)
     }
 
@@ -190,8 +189,7 @@ impl Val {
         let flags = (qjs::JS_PROP_HAS_VALUE | qjs::JS_PROP_THROW) as c_int;
         let none = qjs::JS_UNDEFINED;
         // SAFETY: all values are borrowed.
-        let status =
-            unsafe { qjs::JS_DefineProperty(self.ctx.0, self.raw, key.atom(), value.raw, none, none, flags) };
+        let status = unsafe { qjs::JS_DefineProperty(self.ctx.0, self.raw, key.atom(), value.raw, none, none, flags) };
         self.ctx.checked(status).map(drop)
     }
 
@@ -203,8 +201,7 @@ impl Val {
     pub(in super::super) fn define_index(&self, index: u32, value: Self) -> Js<()> {
         let flags = (qjs::JS_PROP_C_W_E | qjs::JS_PROP_THROW) as c_int;
         // SAFETY: takes ownership of the value.
-        let status =
-            unsafe { qjs::JS_DefinePropertyValueUint32(self.ctx.0, self.raw, index, value.into_raw(), flags) };
+        let status = unsafe { qjs::JS_DefinePropertyValueUint32(self.ctx.0, self.raw, index, value.into_raw(), flags) };
         self.ctx.checked(status).map(drop)
     }
 
@@ -224,9 +221,7 @@ impl Val {
             *slot = arg.raw;
         }
         // SAFETY: the values are live for the call.
-        self.ctx.owned(unsafe {
-            qjs::JS_Call(self.ctx.0, self.raw, this.raw, args.len() as c_int, raw.as_mut_ptr())
-        })
+        self.ctx.owned(unsafe { qjs::JS_Call(self.ctx.0, self.raw, this.raw, args.len() as c_int, raw.as_mut_ptr()) })
     }
 
     /// A string's text, or for a symbol its description; `Ok(Err(_))` holds the text with lone
