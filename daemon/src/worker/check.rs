@@ -136,8 +136,8 @@ fn shape(code: &str) -> Result<(), CodeError> {
     let function = match parsed.program.body.as_slice() {
         [Statement::ExportDefaultDeclaration(export)] if parsed.program.directives.is_empty() => {
             match export.declaration.as_expression() {
-                Some(Expression::ArrowFunctionExpression(wrapper)) => {
-                    wrapper.get_expression().and_then(|body| match body {
+                Some(Expression::ArrowFunctionExpression(outer)) => {
+                    outer.get_expression().and_then(|body| match body {
                         Expression::ParenthesizedExpression(inner) => Some(&inner.expression),
                         _ => None,
                     })

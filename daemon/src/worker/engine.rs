@@ -203,8 +203,8 @@ impl Shared {
         }
         let no_room = || check::refusal("", 0, 0, "no memory is left to read the code");
         let compiler = self.ctx.compiler().ok_or_else(no_room)?;
-        let compiled = self.with_parser_stack(|| check::compile(compiler, code, |error| self.stack_text(error)));
-        let checked = compiled.map(drop);
+        let module = self.with_parser_stack(|| check::compile(compiler, code, |error| self.stack_text(error)));
+        let checked = module.map(drop);
         compiler.drop_compiler();
         checked?;
         let mut known = self.checked.borrow_mut();
