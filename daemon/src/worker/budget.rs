@@ -7,6 +7,7 @@
 //!
 //! What the engine never polls (some built-ins) is for the daemon's deadline, not for this.
 #![expect(unsafe_code, reason = "the engine's allocator and interrupt handler are C callbacks")]
+#![expect(clippy::cast_possible_truncation, reason = "C sizes: a worker is a 64-bit process")]
 
 use std::cell::{Cell, RefCell};
 use std::ffi::{c_int, c_void};

@@ -128,14 +128,16 @@ fn shape(code: &str) -> Result<(), CodeError> {
     if let Some(meta) = parsed.module_record.import_metas.first() {
         return Err(refuse(meta.start as usize, "there is no import.meta"));
     }
-    if let Some(comment) = parsed.program.comments.iter().find(|comment| comment.span.end as usize > prefix + code.len()) {
+    if let Some(comment) =
+        parsed.program.comments.iter().find(|comment| comment.span.end as usize > prefix + code.len())
+    {
         return Err(refuse(comment.span.start as usize, "a comment that does not end"));
     }
     let function = match parsed.program.body.as_slice() {
         [Statement::ExportDefaultDeclaration(export)] if parsed.program.directives.is_empty() => {
             match export.declaration.as_expression() {
-                Some(Expression::ArrowFunctionExpression(wrapper)) => {
-                    wrapper.get_expression().and_then(|body| match body {
+                Some(Expression::ArrowFunctionExpression(outer)) => {
+                    outer.get_expression().and_then(|body| match body {
                         Expression::ParenthesizedExpression(inner) => Some(&inner.expression),
                         _ => None,
                     })
@@ -181,7 +183,13 @@ pub(super) fn place_in(stack: &str) -> Option<Place> {
 
 /// An error at that place of `code`, with the source line and a caret.
 pub(super) fn refusal(code: &str, line: u32, column: u32, message: &str) -> CodeError {
-    CodeError { message: format!("SyntaxError: {message}"), object: None, line, column, excerpt: excerpt(code, line, column) }
+    CodeError {
+        message: format!("SyntaxError: {message}"),
+        object: None,
+        line,
+        column,
+        excerpt: excerpt(code, line, column),
+    }
 }
 
 /// The most characters of a source line that a terminal shows in one row.
@@ -224,6 +232,7 @@ fn in_characters(code: &str, line: u32, bytes: u32) -> Place {
 /// Throws the refusal as the `SyntaxError` that code can catch.
 pub(super) fn throw(ctx: Ctx, error: &CodeError) -> super::js::Thrown {
     let message = error.message.strip_prefix("SyntaxError: ").unwrap_or(&error.message);
-    let place = if error.line == 0 { String::new() } else { format!(" (line {}, column {})", error.line, error.column) };
+    let place =
+        if error.line == 0 { String::new() } else { format!(" (line {}, column {})", error.line, error.column) };
     ctx.throw(ErrorKind::Syntax, &format!("{message}{place}"))
 }

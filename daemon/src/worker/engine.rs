@@ -2,14 +2,13 @@
 //!
 //! [`Engine`] knows nothing of pipes or cages. Between turns it keeps texts of code and their
 //! compiled factories, and nothing of what a turn saw.
-#![expect(unsafe_code, reason = "making and freeing the engine's runtime and context")]
+#![expect(unsafe_code, reason = "making and freeing the engine's runtime and context, and a clock")]
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use rquickjs::qjs;
-use rustix::time::{ClockId, clock_gettime};
 
 use super::budget::{Meter, metered_runtime};
 use super::check;
@@ -204,8 +203,8 @@ impl Shared {
         }
         let no_room = || check::refusal("", 0, 0, "no memory is left to read the code");
         let compiler = self.ctx.compiler().ok_or_else(no_room)?;
-        let compiled = self.with_parser_stack(|| check::compile(compiler, code, |error| self.stack_text(error)));
-        let checked = compiled.map(drop);
+        let module = self.with_parser_stack(|| check::compile(compiler, code, |error| self.stack_text(error)));
+        let checked = module.map(drop);
         compiler.drop_compiler();
         checked?;
         let mut known = self.checked.borrow_mut();
@@ -250,6 +249,9 @@ impl Shared {
 
 /// The CPU time this thread has used, in microseconds.
 fn cpu_us() -> u64 {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // Not rustix, which looks for the vDSO at its first call, when the cage may be shut.
+    // SAFETY: `time` is valid for the call, which cannot fail for this clock.
+    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
     u64::try_from(time.tv_sec).unwrap_or(0) * 1_000_000 + u64::try_from(time.tv_nsec).unwrap_or(0) / 1000
 }

@@ -8,6 +8,11 @@
 //! A [`Ctx`] and the [`Val`]s made from it are valid until the engine that made them is dropped;
 //! `engine` keeps that promise by dropping its values before the runtime.
 #![expect(unsafe_code, reason = "the engine is a C library; this module is the one place that calls it")]
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    reason = "sizes and flags in C's types: a worker is a 64-bit process and the flags are small"
+)]
 
 mod property;
 mod value;
@@ -91,10 +96,6 @@ impl Ctx {
     fn borrowed(self, raw: qjs::JSValue) -> Val {
         // SAFETY: `raw` is a live value lent by the engine.
         Val::new(self, unsafe { qjs::JS_DupValue(self.0, raw) })
-    }
-
-    fn checked(self, status: c_int) -> Js<bool> {
-        if status < 0 { Err(Thrown) } else { Ok(status > 0) }
     }
 
     fn runtime(self) -> *mut qjs::JSRuntime {
@@ -247,7 +248,7 @@ impl Ctx {
         // SAFETY: the engine copies the definition and takes the prototype.
         unsafe {
             qjs::JS_NewClassID(self.runtime(), &raw mut class);
-            self.checked(qjs::JS_NewClass(self.runtime(), class, &raw const definition))?;
+            checked(qjs::JS_NewClass(self.runtime(), class, &raw const definition))?;
             qjs::JS_SetClassProto(self.0, class, proto.into_raw());
         }
         Ok(class)
@@ -361,18 +362,23 @@ impl Ctx {
     }
 }
 
+/// What the engine's integer answers mean: negative is an exception, else no or yes.
+fn checked(status: c_int) -> Js<bool> {
+    if status < 0 { Err(Thrown) } else { Ok(status > 0) }
+}
+
 /// What every native function of ours is to the engine.
 unsafe extern "C" fn trampoline(
     ctx: *mut qjs::JSContext,
     this: qjs::JSValue,
-    argc: c_int,
-    argv: *mut qjs::JSValue,
+    count: c_int,
+    values: *mut qjs::JSValue,
     magic: c_int,
     data: *mut qjs::JSValue,
 ) -> qjs::JSValue {
-    let count = usize::try_from(argc).unwrap_or(0);
-    // SAFETY: the engine gives `argc` live values that stay for the call.
-    let args = if count == 0 { &[][..] } else { unsafe { slice::from_raw_parts(argv, count) } };
+    let count = usize::try_from(count).unwrap_or(0);
+    // SAFETY: the engine gives `count` live values that stay for the call.
+    let args = if count == 0 { &[][..] } else { unsafe { slice::from_raw_parts(values, count) } };
     let call = Call { ctx: Ctx(ctx), this, args, data };
     match natives::dispatch(magic, &call) {
         Ok(value) => value.into_raw(),

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use qrt_shared::qjson::{DEPTH_MAX, REFERENCE_BYTES, string_text};
 
-use super::js::{Ctx, ErrorKind, Identity, Js, KeyKind, Kind, Thrown, Val};
+use super::js::{Ctx, ErrorKind, Identity, Js, Key, KeyKind, Kind, Property, Thrown, Val};
 use super::realm::Plain;
 
 /// What is packed, and how strictly.
@@ -135,7 +135,7 @@ impl<'a> Packer<'a> {
     }
 
     /// The property's value if it is to be written.
-    fn wanted(&self, property: &super::js::Property) -> Result<Option<Val>, Refusal> {
+    fn wanted(&self, property: &Property) -> Result<Option<Val>, Refusal> {
         if property.accessor {
             return Err(self.refuse("a getter or setter"));
         }
@@ -247,8 +247,7 @@ impl<'a> Packer<'a> {
         let mut next = 0;
         for key in value.own_keys(KeyKind::Strings)?.iter() {
             // Items come first, in order; what lies between two of them is a hole.
-            let Some(index) = (next < length).then(|| self.index_from(&key, next, length)).transpose()?.flatten()
-            else {
+            let Some(index) = (next < length).then(|| index_from(&key, next, length)).transpose()?.flatten() else {
                 let name = key.text()?.unwrap_or_else(|lossy| lossy);
                 if name == "length" {
                     continue;
@@ -278,15 +277,6 @@ impl<'a> Packer<'a> {
         Ok(())
     }
 
-    /// The array index that `key` is, `next` being the likely one.
-    fn index_from(&self, key: &super::js::Key, next: u32, length: u32) -> Result<Option<u32>, Refusal> {
-        if key.is_index(next) {
-            return Ok(Some(next));
-        }
-        let Ok(text) = key.text()? else { return Ok(None) };
-        Ok(text.parse().ok().filter(|index: &u32| index.to_string() == text && (next..length).contains(index)))
-    }
-
     fn hole(&mut self, index: u32) -> Result<(), Refusal> {
         self.comma(index);
         self.out.push_str("null");
@@ -308,7 +298,7 @@ impl<'a> Packer<'a> {
             return Err(self.refuse("a function"));
         }
         if value.class() != self.plain.object_class() {
-            let what = self.plain.class_name(value);
+            let what = value.class_name().filter(|name| name != "Object").unwrap_or_else(|| "a class".to_owned());
             return Err(self.refuse(&format!("an instance of {what}")));
         }
         let proto = value.proto()?;
@@ -344,16 +334,20 @@ impl<'a> Packer<'a> {
     }
 
     fn path_text(&self) -> String {
-        let mut path = self.root.to_owned();
-        for step in &self.path {
-            match step {
-                Step::Index(index) => path.push_str(&format!("[{index}]")),
-                Step::Key(key) if is_identifier(key) => path.push_str(&format!(".{key}")),
-                Step::Key(key) => path.push_str(&format!("[{}]", string_text(key))),
-            }
-        }
-        path
+        self.path.iter().fold(self.root.to_owned(), |path, step| match step {
+            Step::Index(index) => format!("{path}[{index}]"),
+            Step::Key(key) => property_path(&path, key),
+        })
     }
+}
+
+/// The array index that `key` is, `next` being the likely one.
+fn index_from(key: &Key, next: u32, length: u32) -> Result<Option<u32>, Refusal> {
+    if key.is_index(next) {
+        return Ok(Some(next));
+    }
+    let Ok(text) = key.text()? else { return Ok(None) };
+    Ok(text.parse().ok().filter(|index: &u32| index.to_string() == text && (next..length).contains(index)))
 }
 
 /// The path of `root`'s property `key`, as errors write it.

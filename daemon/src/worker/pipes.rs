@@ -52,18 +52,18 @@ pub fn main() -> ! {
     if let Err(error) = sandbox::enter() {
         leave(EXIT_CAGE, &error.to_string());
     }
-    pipes.borrow_mut().write(&FromWorker::Ready);
+    write(&FromWorker::Ready);
     loop {
         let Some(frame) = pipes.borrow_mut().next() else { sandbox::exit(0) };
         match frame {
             ToWorker::Code { code, text } => engine.codes().add(code, text),
             ToWorker::Deliver(delivery) => {
                 let report = Box::new(engine.run(&delivery));
-                pipes.borrow_mut().write(&FromWorker::Done { delivery: delivery.delivery, report });
+                write(&FromWorker::Done { delivery: delivery.delivery, report });
             }
             ToWorker::Check { text } => {
                 let checked = engine.check(&text);
-                pipes.borrow_mut().write(&FromWorker::Checked(checked));
+                write(&FromWorker::Checked(checked));
             }
             ToWorker::Loaded(_) => sandbox::exit(EXIT_PROTOCOL),
         }
@@ -131,13 +131,13 @@ impl Pipes {
             Err(_) => sandbox::exit(EXIT_PIPE),
         }
     }
+}
 
-    fn write(&mut self, frame: &FromWorker) {
-        match write_frame(&mut Output, frame) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::InvalidData => sandbox::exit(EXIT_PROTOCOL),
-            Err(_) => sandbox::exit(EXIT_PIPE),
-        }
+fn write(frame: &FromWorker) {
+    match write_frame(&mut Output, frame) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => sandbox::exit(EXIT_PROTOCOL),
+        Err(_) => sandbox::exit(EXIT_PIPE),
     }
 }
 
@@ -146,7 +146,7 @@ struct PipeLoader(Rc<RefCell<Pipes>>);
 impl Loader for PipeLoader {
     fn load(&mut self, delivery: u64, object: Handle, codes: &Codes) -> Result<Box<Image>, String> {
         let mut pipes = self.0.borrow_mut();
-        pipes.write(&FromWorker::Load { delivery, object });
+        write(&FromWorker::Load { delivery, object });
         loop {
             match pipes.read() {
                 Some(ToWorker::Loaded(answer)) => return answer,

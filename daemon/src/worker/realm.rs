@@ -43,11 +43,6 @@ impl Plain {
         let proto = value.proto()?;
         Ok(!proto.is_object() || proto.identity() == self.object_proto())
     }
-
-    /// A name for the class of an object that is not plain.
-    pub(super) fn class_name(&self, value: &Val) -> String {
-        value.class_name().filter(|name| name != "Object").unwrap_or_else(|| "a class".to_owned())
-    }
 }
 
 /// The realm.

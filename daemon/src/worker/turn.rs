@@ -71,9 +71,7 @@ struct Slot {
 
 /// The turn that runs on this thread.
 pub(super) fn current(ctx: Ctx) -> Js<Rc<Turn>> {
-    CURRENT
-        .with_borrow(Clone::clone)
-        .ok_or_else(|| ctx.throw(ErrorKind::Internal, "no turn is running"))
+    CURRENT.with_borrow(Clone::clone).ok_or_else(|| ctx.throw(ErrorKind::Internal, "no turn is running"))
 }
 
 /// The engine's news of a promise that was rejected without a handler, or that got one later.
@@ -226,7 +224,8 @@ impl Turn {
         let plain = &self.shared.realm.plain;
         let (result, result_error) = match pack::pack(plain, Mode::Copy, "result", result, self.left()) {
             Err(Refusal::NotQjson { message, .. }) => ("null".to_owned(), Some(message)),
-            packed => match self.packed(packed).and_then(|packed| self.charge(packed.size_bytes).map(|()| packed.text)) {
+            packed => match self.packed(packed).and_then(|packed| self.charge(packed.size_bytes).map(|()| packed.text))
+            {
                 Ok(text) => (text, None),
                 Err(Thrown) => return Err(self.pending_error()),
             },
@@ -257,8 +256,7 @@ impl Turn {
     /// Calls an object: a fresh closure, a fresh `globalThis`.
     fn call_object(&self, loaded: &Rc<Loaded>, args: &Val) -> Js<Val> {
         let ctx = self.ctx();
-        let factory =
-            self.shared.factory(loaded.image.code).map_err(|error| check::throw(ctx, &error))?;
+        let factory = self.shared.factory(loaded.image.code).map_err(|error| check::throw(ctx, &error))?;
         let nothing = ctx.undefined();
         let globals = ctx.object_with(&self.shared.realm.mirror)?;
         let function = factory.call(&nothing, &[&globals])?;
@@ -435,11 +433,7 @@ impl Turn {
 }
 
 /// What turns the entries `before` into `after`, the order of keys included.
-fn difference(
-    memory: MemoryHandle,
-    before: &[(String, String)],
-    after: Vec<(String, String)>,
-) -> Option<MemoryChange> {
+fn difference(memory: MemoryHandle, before: &[(String, String)], after: Vec<(String, String)>) -> Option<MemoryChange> {
     let places: HashMap<&str, usize> = before.iter().enumerate().map(|(at, (key, _))| (key.as_str(), at)).collect();
     let mut deleted = Vec::new();
     let mut set = Vec::new();

@@ -5,7 +5,7 @@ use std::{mem, ptr};
 
 use rquickjs::qjs;
 
-use super::{Ctx, Js, KeyKind, Thrown, Val, text_bytes};
+use super::{Ctx, Js, KeyKind, Thrown, Val, checked, text_bytes};
 
 /// A property key.
 pub(in super::super) struct Key {
@@ -77,7 +77,7 @@ impl Keys {
         let status = unsafe {
             qjs::JS_GetOwnPropertyNames(ctx.0, &raw mut keys.table, &raw mut keys.length, object.raw(), flags as c_int)
         };
-        ctx.checked(status)?;
+        checked(status)?;
         Ok(keys)
     }
 
@@ -122,7 +122,7 @@ impl Property {
         unsafe {
             let mut descriptor: qjs::JSPropertyDescriptor = mem::zeroed();
             let status = qjs::JS_GetOwnProperty(ctx.0, &raw mut descriptor, object.raw(), key.atom());
-            if !ctx.checked(status)? {
+            if !checked(status)? {
                 return Ok(None);
             }
             qjs::JS_FreeValue(ctx.0, descriptor.getter);

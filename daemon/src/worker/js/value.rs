@@ -5,7 +5,7 @@ use std::mem;
 
 use rquickjs::qjs;
 
-use super::{Ctx, Identity, Js, Key, KeyKind, Keys, Property, Thrown, text_bytes};
+use super::{Ctx, Identity, Js, Key, KeyKind, Keys, Property, Thrown, checked, text_bytes};
 
 /// A value of the engine.
 pub(in super::super) struct Val {
@@ -29,7 +29,6 @@ pub(in super::super) enum Kind {
     Other,
 }
 
-/// Class numbers are part of no interface, so they are asked for once from sample values.
 impl Val {
     pub(super) fn new(ctx: Ctx, raw: qjs::JSValue) -> Self {
         Self { ctx, raw }
@@ -144,13 +143,13 @@ impl Val {
     /// Not for a Proxy, whose trap would run.
     pub(in super::super) fn is_extensible(&self) -> Js<bool> {
         // SAFETY: the value is live.
-        self.ctx.checked(unsafe { qjs::JS_IsExtensible(self.ctx.0, self.raw) })
+        checked(unsafe { qjs::JS_IsExtensible(self.ctx.0, self.raw) })
     }
 
     /// Not for a Proxy, whose trap would run.
     pub(in super::super) fn freeze(&self) -> Js<()> {
         // SAFETY: the value is live.
-        self.ctx.checked(unsafe { qjs::JS_FreezeObject(self.ctx.0, self.raw) }).map(drop)
+        checked(unsafe { qjs::JS_FreezeObject(self.ctx.0, self.raw) }).map(drop)
     }
 
     /// The own keys of that kind. Not for a Proxy, whose trap would run.
@@ -179,9 +178,8 @@ impl Val {
     pub(in super::super) fn define(&self, key: &Key, value: Self) -> Js<()> {
         let flags = (qjs::JS_PROP_C_W_E | qjs::JS_PROP_THROW) as c_int;
         // SAFETY: takes ownership of the value, borrows the key.
-        let status =
-            unsafe { qjs::JS_DefinePropertyValue(self.ctx.0, self.raw, key.atom(), value.into_raw(), flags) };
-        self.ctx.checked(status).map(drop)
+        let status = unsafe { qjs::JS_DefinePropertyValue(self.ctx.0, self.raw, key.atom(), value.into_raw(), flags) };
+        checked(status).map(drop)
     }
 
     /// Gives an existing own property another value and leaves its attributes alone. Throws when
@@ -190,9 +188,8 @@ impl Val {
         let flags = (qjs::JS_PROP_HAS_VALUE | qjs::JS_PROP_THROW) as c_int;
         let none = qjs::JS_UNDEFINED;
         // SAFETY: all values are borrowed.
-        let status =
-            unsafe { qjs::JS_DefineProperty(self.ctx.0, self.raw, key.atom(), value.raw, none, none, flags) };
-        self.ctx.checked(status).map(drop)
+        let status = unsafe { qjs::JS_DefineProperty(self.ctx.0, self.raw, key.atom(), value.raw, none, none, flags) };
+        checked(status).map(drop)
     }
 
     pub(in super::super) fn define_named(&self, name: &str, value: Self) -> Js<()> {
@@ -203,16 +200,15 @@ impl Val {
     pub(in super::super) fn define_index(&self, index: u32, value: Self) -> Js<()> {
         let flags = (qjs::JS_PROP_C_W_E | qjs::JS_PROP_THROW) as c_int;
         // SAFETY: takes ownership of the value.
-        let status =
-            unsafe { qjs::JS_DefinePropertyValueUint32(self.ctx.0, self.raw, index, value.into_raw(), flags) };
-        self.ctx.checked(status).map(drop)
+        let status = unsafe { qjs::JS_DefinePropertyValueUint32(self.ctx.0, self.raw, index, value.into_raw(), flags) };
+        checked(status).map(drop)
     }
 
     /// An array's length.
     pub(in super::super) fn length(&self) -> Js<u32> {
         let mut length = 0;
         // SAFETY: only asked of arrays, whose length is a plain number.
-        self.ctx.checked(unsafe { qjs::JS_GetLength(self.ctx.0, self.raw, &raw mut length) })?;
+        checked(unsafe { qjs::JS_GetLength(self.ctx.0, self.raw, &raw mut length) })?;
         Ok(u32::try_from(length).unwrap_or(u32::MAX))
     }
 
@@ -224,9 +220,7 @@ impl Val {
             *slot = arg.raw;
         }
         // SAFETY: the values are live for the call.
-        self.ctx.owned(unsafe {
-            qjs::JS_Call(self.ctx.0, self.raw, this.raw, args.len() as c_int, raw.as_mut_ptr())
-        })
+        self.ctx.owned(unsafe { qjs::JS_Call(self.ctx.0, self.raw, this.raw, args.len() as c_int, raw.as_mut_ptr()) })
     }
 
     /// A string's text, or for a symbol its description; `Ok(Err(_))` holds the text with lone
