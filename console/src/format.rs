@@ -129,6 +129,30 @@ pub fn clip(text: &str, width: usize) -> String {
     format!("{kept}..")
 }
 
+/// `text` with line breaks between words, so that no line is longer than `width` if words allow.
+pub fn wrap(text: &str, width: usize) -> String {
+    let mut out = String::with_capacity(text.len());
+    for (number, paragraph) in text.split('\n').enumerate() {
+        if number > 0 {
+            out.push('\n');
+        }
+        let mut column = 0;
+        for word in paragraph.split(' ') {
+            let length = word.chars().count();
+            if column > 0 && column + 1 + length > width {
+                out.push('\n');
+                column = 0;
+            } else if column > 0 {
+                out.push(' ');
+                column += 1;
+            }
+            out.push_str(word);
+            column += length;
+        }
+    }
+    out
+}
+
 /// QJSON in lines for people: what fits in `width` stays on one line, the rest is indented by two.
 pub fn qjson(text: &str, width: usize) -> String {
     let mut out = String::with_capacity(text.len() * 2);
@@ -141,7 +165,9 @@ pub fn qjson(text: &str, width: usize) -> String {
 fn lay_out(value: &str, indent: usize, column: usize, width: usize, out: &mut String) {
     let value = value.trim();
     let items = items(value);
-    if items.is_empty() || column + value.len() + 2 * items.len() <= width {
+    // A reference is one thing, however long it is.
+    let whole = items.is_empty() || value.starts_with("{\"@qref\":");
+    if whole || column + value.len() + 2 * items.len() <= width {
         out.push_str(&spaced(value));
         return;
     }
@@ -282,8 +308,15 @@ mod tests {
     }
 
     #[test]
+    fn paragraphs_are_wrapped_between_words() {
+        assert_eq!(wrap("one two three\n\nfour", 7), "one two\nthree\n\nfour");
+        assert_eq!(wrap("a-very-long-word b", 4), "a-very-long-word\nb");
+    }
+
+    #[test]
     fn qjson_that_fits_stays_on_one_line() {
         assert_eq!(qjson(r#"{"a":[1,2],"b":{}}"#, 80), r#"{"a": [1, 2], "b": {}}"#);
+        assert_eq!(qjson(r#"{"@qref":"qrt:a/b"}"#, 2), r#"{"@qref": "qrt:a/b"}"#);
         assert_eq!(qjson(r#""a:b,{\"""#, 2), r#""a:b,{\"""#);
     }
 

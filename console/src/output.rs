@@ -10,6 +10,9 @@ use serde::Serialize;
 /// The width people's output is laid out for when it does not go to a terminal.
 const WIDTH: usize = 80;
 
+/// The least width of a last column, even where the line has no room for it.
+const EDGE_MIN: usize = 20;
+
 /// What a piece of text means; on a terminal it has a colour, everywhere its words say it too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tone {
@@ -169,9 +172,7 @@ impl Table {
     /// Standard output cannot be written.
     pub fn rows(&mut self, out: &mut Output, rows: &[Vec<Cell>]) -> io::Result<()> {
         for row in rows {
-            for (width, cell) in self.widths.iter_mut().zip(row) {
-                *width = (*width).max(cell.text.chars().count());
-            }
+            self.widen(row);
         }
         if !self.headed && !rows.is_empty() {
             self.headed = true;
@@ -182,6 +183,35 @@ impl Table {
             self.row(out, row)?;
         }
         Ok(())
+    }
+
+    /// The same for rows that lack their last cell, which `last` makes for each row (by its index)
+    /// so that it fits the given width: what is left of the line.
+    ///
+    /// # Errors
+    /// Standard output cannot be written.
+    pub fn rows_to_the_edge(
+        &mut self,
+        out: &mut Output,
+        mut rows: Vec<Vec<Cell>>,
+        last: impl Fn(usize, usize) -> String,
+    ) -> io::Result<()> {
+        let columns = self.titles.len() - 1;
+        for row in &rows {
+            self.widen(row);
+        }
+        let taken: usize = self.widths[..columns].iter().map(|width| width + 2).sum();
+        let room = out.width.saturating_sub(taken).max(EDGE_MIN);
+        for (number, row) in rows.iter_mut().enumerate() {
+            row.push(last(number, room).into());
+        }
+        self.rows(out, &rows)
+    }
+
+    fn widen(&mut self, row: &[Cell]) {
+        for (width, cell) in self.widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.text.chars().count());
+        }
     }
 
     fn row(&self, out: &mut Output, row: &[Cell]) -> io::Result<()> {
@@ -241,6 +271,16 @@ pub(crate) mod tests {
         table.rows(&mut out, &[vec!["counter".into(), "5".into(), "x".into()]]).expect("a buffer");
         table.rows(&mut out, &[vec!["é".into(), "123456".into(), "".into()]]).expect("a buffer");
         assert_eq!(shared.text(), "NAME     TURNS  LAST\ncounter      5  x\né        123456\n");
+    }
+
+    #[test]
+    fn a_last_column_may_fill_the_line() {
+        let shared = Shared::default();
+        let mut out = Output::to(shared.clone());
+        let mut table = Table::new(&["NAME", "ARGS"]);
+        let rows = vec![vec!["a".into()], vec!["0123456789".into()]];
+        table.rows_to_the_edge(&mut out, rows, |_, width| "x".repeat(width)).expect("a buffer");
+        assert_eq!(shared.text().lines().map(str::len).collect::<Vec<_>>(), [16, 80, 80]);
     }
 
     #[test]

@@ -14,21 +14,20 @@ pub(super) async fn run(call: &mut Call) -> Done {
         call,
         async |client, after| client.inbox(after).await,
         |out, messages| {
-            let width = out.width();
-            table.rows(out, &messages.iter().map(|message| cells(message, now, width)).collect::<Vec<_>>())
+            let rows = messages.iter().map(|message| cells(message, now)).collect();
+            table.rows_to_the_edge(out, rows, |row, width| format::clip(messages[row].args.get(), width))
         },
         empty,
     )
     .await
 }
 
-fn cells(message: &Message, now: u64, width: usize) -> Vec<Cell> {
+fn cells(message: &Message, now: u64) -> Vec<Cell> {
     vec![
         message.message.to_string().into(),
         format::age(message.queued_at, now).into(),
         format::object(message.name.as_ref(), &message.target).into(),
         format::source(&message.source).into(),
         format::size(message.bytes).into(),
-        format::clip(message.args.get(), width.saturating_sub(54).max(16)).into(),
     ]
 }

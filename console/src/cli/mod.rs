@@ -41,7 +41,11 @@ use qrt_shared::qjson;
 use serde_json::value::RawValue;
 
 use crate::failure::Failure;
+use crate::format;
 use crate::output::Output;
+
+/// Characters in a line of help.
+const HELP_WIDTH: usize = 80;
 
 /// What a verb comes to.
 type Done = Result<(), Failure>;
@@ -115,14 +119,14 @@ fn command(qrt_dir: Option<&OsStr>) -> Command {
     Command::new("qrt")
         .version(qrt_shared::VERSION)
         .about("Make, run and look into vats: servers that run strangers' JavaScript objects safely")
-        .after_help(
+        .after_help(format::wrap(
             "DIR is a vat's base directory. Where a verb takes DIR alone, it may be left out if QRT_DIR is set. An \
              object is named by its QRID (qrt:<vat>/<object>) or its petname.\n\nExit codes: 0 done, 1 failed, 2 wrong \
              usage, 3 the daemon is not running.",
-        )
+            HELP_WIDTH,
+        ))
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .max_term_width(100)
         .subcommands(ACTIONS.iter().map(|action| subcommand(action, qrt_dir)))
 }
 
@@ -132,7 +136,7 @@ fn subcommand(action: &'static Action, qrt_dir: Option<&OsStr>) -> Command {
         let is_dir = (arg.name == "DIR" && positionals == 1) || arg.name == "dir";
         argument(arg, qrt_dir.filter(|_| is_dir))
     });
-    Command::new(action.verb).about(action.summary).after_help(action.details).max_term_width(100).args(args)
+    Command::new(action.verb).about(action.summary).after_help(format::wrap(action.details, HELP_WIDTH)).args(args)
 }
 
 fn argument(arg: &'static Arg, default: Option<&OsStr>) -> clap::Arg {

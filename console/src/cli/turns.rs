@@ -81,18 +81,17 @@ fn show(out: &mut Output, turns: &[Turn], json: bool, table: &mut Table) -> io::
     if json {
         return turns.iter().try_for_each(|turn| out.json(turn));
     }
-    let width = out.width().saturating_sub(57).max(23);
-    table.rows(out, &turns.iter().map(|turn| cells(turn, width)).collect::<Vec<_>>())
+    let rows = turns.iter().map(cells).collect();
+    table.rows_to_the_edge(out, rows, |row, width| what(&turns[row], width))
 }
 
-fn cells(turn: &Turn, width: usize) -> Vec<Cell> {
+fn cells(turn: &Turn) -> Vec<Cell> {
     let tone = if turn.outcome == Outcome::Ok { Tone::Good } else { Tone::Bad };
     vec![
         turn.turn.to_string().into(),
         format::time(turn.at).into(),
         Cell::toned(tone, turn.outcome.as_str()),
         format::clip(&format::object(turn.name.as_ref(), &turn.object), 20).into(),
-        what(turn, width).into(),
     ]
 }
 
@@ -102,7 +101,7 @@ fn what(turn: &Turn, width: usize) -> String {
         Some(error) => &error.message,
         None => turn.result.get(),
     };
-    let came = format::clip(came, width * 2 / 3);
+    let came = format::clip(came, width / 2);
     let args = format::clip(turn.args.get(), width.saturating_sub(came.chars().count() + 4).max(4));
     format!("{args} -> {came}")
 }
