@@ -43,3 +43,36 @@ pub(super) async fn write<T: Serialize>(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::cli::fake::{Answer, Fake, call};
+
+    const VAT: &str = "qrt:rnll4pb23zsgr5bw2idvqqmn6zqn3wa6zgiubrtw2r4f4p5tm55q/7z2fziy4eazx2seb54ittqs77cr5lfj3";
+
+    fn page(number: u64, next: &str) -> Answer {
+        let item = format!(
+            r#"{{"message":"in:{number}","target":"{VAT}","name":null,"source":"operator","args":{{"n":1.50}},"bytes":9,"queued_at":1,"deaths":0}}"#
+        );
+        Answer::Json(format!(r#"{{"items":[{item}],"next":{next},"as_of":1}}"#))
+    }
+
+    #[tokio::test]
+    async fn all_pages_become_one_array_with_values_untouched() {
+        let fake = Fake::new(vec![page(1, "7"), page(2, "null")]);
+        let (mut call, shown) = call(&["inbox", &fake.dir().display().to_string(), "--json"]);
+        super::super::inbox::run(&mut call).await.expect("a list");
+        let text = shown.text();
+        let rows: Vec<serde_json::Value> = serde_json::from_str(&text).expect("one document");
+        assert_eq!((rows.len(), text.matches(r#""args":{"n":1.50}"#).count()), (2, 2));
+        assert!(fake.requests()[1].starts_with("GET /v1/inbox?after=7 "));
+    }
+
+    #[tokio::test]
+    async fn nothing_is_written_when_the_daemon_refuses_at_once() {
+        let fake = Fake::new(vec![Answer::Refusal(r#"{"error":"no","hint":"ask nicely"}"#.into())]);
+        let (mut call, shown) = call(&["inbox", &fake.dir().display().to_string(), "--json"]);
+        let failure = super::super::inbox::run(&mut call).await.expect_err("refused");
+        assert_eq!((shown.text().as_str(), failure.to_string().as_str()), ("", "qrt: no: ask nicely"));
+    }
+}

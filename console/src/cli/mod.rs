@@ -10,6 +10,8 @@
 
 mod create_node;
 mod demo;
+#[cfg(test)]
+mod fake;
 mod faults;
 mod inbox;
 mod info;

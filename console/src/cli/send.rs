@@ -148,6 +148,53 @@ struct Unknown {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::fake::{Answer, Fake};
+
+    const QUEUED: &str = r#"{"message":"in:5","target":"qrt:rnll4pb23zsgr5bw2idvqqmn6zqn3wa6zgiubrtw2r4f4p5tm55q/7z2fziy4eazx2seb54ittqs77cr5lfj3","repeated":false}"#;
+
+    fn message(key: Option<&str>) -> Send {
+        Send {
+            target: target("counter").expect("a petname"),
+            args: value("1", "args").expect("QJSON"),
+            key: key.map(str::to_owned),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_wait_outlives_the_daemon_and_asks_by_the_durable_name() {
+        let ended = r#"{"state":"ended","turn":7,"outcome":"ok","result":{"n":1e+21},"error":null}"#;
+        let fake = Fake::new(vec![
+            Answer::Json(QUEUED.into()),
+            Answer::HangUp,
+            Answer::Json(r#"{"state":"queued"}"#.into()),
+            Answer::Away(Duration::from_millis(60)),
+            Answer::Json(ended.into()),
+        ]);
+        let mut client = Client::open(fake.dir()).await.expect("it serves");
+        let mut name = None;
+        let done = wait(&mut client, fake.dir(), &message(None), &mut name).await.expect("an outcome");
+        assert_eq!(done.expect("known").result.get(), r#"{"n":1e+21}"#);
+        assert_eq!(name, Some(MessageName(5)));
+        let asked = fake.requests();
+        assert!(asked[0].starts_with("POST /v1/messages "), "{asked:?}");
+        assert!(asked[1..].iter().all(|line| line.starts_with("GET /v1/messages/in%3A5/outcome?")), "{asked:?}");
+    }
+
+    #[tokio::test]
+    async fn only_a_keyed_message_is_sent_again_unasked() {
+        let fake = Fake::new(vec![Answer::HangUp]);
+        let mut client = Client::open(fake.dir()).await.expect("it serves");
+        let failure = wait(&mut client, fake.dir(), &message(None), &mut None).await.expect_err("it went away");
+        assert!(failure.to_string().contains("the message may be queued"), "{failure}");
+        assert_eq!(fake.requests().len(), 1);
+
+        let gone = r#"{"state":"unknown"}"#;
+        let fake = Fake::new(vec![Answer::HangUp, Answer::Json(QUEUED.into()), Answer::Json(gone.into())]);
+        let mut client = Client::open(fake.dir()).await.expect("it serves");
+        let done = wait(&mut client, fake.dir(), &message(Some("k")), &mut None).await.expect("an answer");
+        assert!(done.is_none());
+        assert_eq!(fake.requests().len(), 3);
+    }
 
     #[tokio::test]
     async fn a_wait_ends_with_its_deadline_or_what_it_waits_for() {

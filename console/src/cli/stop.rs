@@ -28,8 +28,8 @@ pub(super) async fn stop(dir: &Path) -> Done {
     // Asked before the stop: afterwards there is nobody to ask.
     let pid = match client.info().await {
         Ok(info) => info.pid,
-        // Of another version, or already on its way out: the socket's silence must do.
-        Err(ClientError::Version { .. } | ClientError::Gone { .. }) => None,
+        // Already on its way out: the socket's silence must do.
+        Err(ClientError::Gone { .. }) => None,
         Err(error) => return Err(error.into()),
     };
     match client.stop().await {
