@@ -32,7 +32,7 @@ impl Failure {
     pub fn code(&self) -> u8 {
         match self {
             Self::Pipe => 0,
-            Self::Client(ClientError::NotRunning { .. }) => 3,
+            Self::Client(ClientError::NotRunning { .. } | ClientError::Stopping { .. }) => 3,
             Self::Client(_) | Self::Failed(_) => 1,
             Self::Usage(_) => 2,
             Self::Interrupted => 130,

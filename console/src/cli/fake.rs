@@ -20,6 +20,8 @@ pub(super) enum Answer {
     Json(String),
     /// It is refused with this problem.
     Refusal(String),
+    /// It is refused because the daemon is about to end.
+    Stopping,
     /// The connection is closed.
     HangUp,
     /// The same, and nobody serves for that long.
@@ -77,6 +79,7 @@ fn serve(mut listener: UnixListener, socket: &Path, answers: Vec<Answer>, log: &
         match answer {
             Answer::Json(body) => connection = Some(reply(stream, "200 OK", &body)),
             Answer::Refusal(body) => connection = Some(reply(stream, "404 Not Found", &body)),
+            Answer::Stopping => connection = Some(reply(stream, "503 Service Unavailable", "{}")),
             Answer::HangUp => drop(stream),
             Answer::Away(time) => {
                 fs::remove_file(socket).expect("our socket");

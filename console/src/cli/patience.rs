@@ -51,7 +51,7 @@ impl Patience {
 pub(super) fn is_absence(error: &ClientError) -> bool {
     use std::io::ErrorKind::{BrokenPipe, ConnectionRefused, ConnectionReset, NotFound, WouldBlock};
     match error {
-        ClientError::NotRunning { .. } | ClientError::Gone { .. } => true,
+        ClientError::NotRunning { .. } | ClientError::Stopping { .. } | ClientError::Gone { .. } => true,
         ClientError::Socket { source, .. } => {
             matches!(source.kind(), BrokenPipe | ConnectionRefused | ConnectionReset | NotFound | WouldBlock)
         }

@@ -166,6 +166,7 @@ mod tests {
         let fake = Fake::new(vec![
             Answer::Json(QUEUED.into()),
             Answer::HangUp,
+            Answer::Stopping,
             Answer::Json(r#"{"state":"queued"}"#.into()),
             Answer::Away(Duration::from_millis(60)),
             Answer::Json(ended.into()),

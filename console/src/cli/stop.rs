@@ -29,12 +29,12 @@ pub(super) async fn stop(dir: &Path) -> Done {
     let pid = match client.info().await {
         Ok(info) => info.pid,
         // Already on its way out: the socket's silence must do.
-        Err(ClientError::Gone { .. }) => None,
+        Err(ClientError::Gone { .. } | ClientError::Stopping { .. }) => None,
         Err(error) => return Err(error.into()),
     };
     match client.stop().await {
         // It may end before its answer has left.
-        Ok(_) | Err(ClientError::Gone { .. }) => {}
+        Ok(_) | Err(ClientError::Gone { .. } | ClientError::Stopping { .. }) => {}
         Err(error) => return Err(error.into()),
     }
     drop(client);

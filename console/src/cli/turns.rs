@@ -1,9 +1,10 @@
 //! `qrt turns`: the turn journal, newest last.
 
+use std::collections::VecDeque;
 use std::io;
 use std::time::Duration;
 
-use qrt_shared::control::WAIT_MS_MAX;
+use qrt_shared::control::{Client, ClientError, WAIT_MS_MAX};
 use qrt_shared::id::Target;
 use qrt_shared::view::{Outcome, Turn};
 
@@ -22,12 +23,15 @@ pub(super) async fn run(call: &mut Call) -> Done {
     let mut table = Table::new(&[">TURN", "WHEN (UTC)", "OUTCOME", "OBJECT", "ARGS -> RESULT"]);
     let (json, follow) = (call.json(), call.flag("follow"));
     let mut page = client.newest_turns(object.as_ref(), count).await?;
+    if (page.items.len() as u64) < count && page.next.is_some() {
+        // More than the daemon puts into one page: then from the oldest of them on.
+        let after = before_newest(&mut client, object.as_ref(), count).await?;
+        page = client.turns(object.as_ref(), after, Duration::ZERO).await?;
+    }
     let mut left = count;
     let mut last = 0;
     let mut started = false;
-    // One page may hold fewer turns than asked for; what follows it then is newer.
     loop {
-        let length = page.items.len() as u64;
         page.items.truncate(usize::try_from(left).unwrap_or(usize::MAX));
         left -= page.items.len() as u64;
         last = page.items.last().map_or(last, |turn| turn.turn);
@@ -36,11 +40,15 @@ pub(super) async fn run(call: &mut Call) -> Done {
         } else {
             show(&mut call.out, &page.items, json, &mut table)?;
         }
-        started |= length > 0;
-        if left == 0 || length == 0 || page.next.is_none() {
+        started |= !page.items.is_empty();
+        if left == 0 || page.items.is_empty() || page.next.is_none() {
             break;
         }
         page = client.turns(object.as_ref(), last, Duration::ZERO).await?;
+    }
+    if count == 0 {
+        // Only what is still to come.
+        last = client.newest_turns(object.as_ref(), 1).await?.items.last().map_or(0, |turn| turn.turn);
     }
     if follow {
         return self::follow(call, client, object.as_ref(), last, &mut table).await;
@@ -53,10 +61,35 @@ pub(super) async fn run(call: &mut Call) -> Done {
     Ok(())
 }
 
+/// The turn before the newest `count`.
+async fn before_newest(client: &mut Client, object: Option<&Target>, count: u64) -> Result<u64, ClientError> {
+    let newest = client.newest_turns(object, 1).await?.items.last().map_or(0, |turn| turn.turn);
+    if object.is_none() {
+        // Turns are numbered without a gap.
+        return Ok(newest.saturating_sub(count));
+    }
+    // An object's are not: count them, and remember the numbers of as many as are wanted.
+    let mut numbers = VecDeque::new();
+    let mut after = 0;
+    loop {
+        let page = client.turns(object, after, Duration::ZERO).await?;
+        for turn in &page.items {
+            after = turn.turn;
+            numbers.push_back(after);
+            if numbers.len() as u64 > count {
+                numbers.pop_front();
+            }
+        }
+        if page.items.is_empty() || page.next.is_none() {
+            return Ok(numbers.front().map_or(0, |first| first - 1));
+        }
+    }
+}
+
 /// Goes on with each turn after `last`, through restarts of the daemon, until interrupted.
 async fn follow(
     call: &mut Call,
-    mut client: qrt_shared::control::Client,
+    mut client: Client,
     object: Option<&Target>,
     mut last: u64,
     table: &mut Table,
