@@ -29,6 +29,10 @@ pub const FRAME_BYTES_MAX: usize = 64 << 20;
 /// An object, as the worker knows it.
 pub type Handle = u64;
 
+/// The handle of the first object a turn makes; the kernel gives it its lasting one when the turn
+/// commits. Lasting handles stay below.
+pub const FIRST_MADE: Handle = 1 << 52;
+
 /// A Memory, as the worker knows it. Objects that share one have the same number.
 pub type MemoryHandle = u64;
 
@@ -210,6 +214,23 @@ pub struct Report {
     pub random_used: bool,
 }
 
+impl Report {
+    /// A report of a turn that left nothing but its verdict.
+    pub fn empty(verdict: Verdict) -> Self {
+        Self {
+            verdict,
+            memories: Vec::new(),
+            made: Vec::new(),
+            sent: Vec::new(),
+            log: Vec::new(),
+            ticks: 0,
+            cpu_us: 0,
+            clock_used: false,
+            random_used: false,
+        }
+    }
+}
+
 /// How a turn ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Verdict {
@@ -272,6 +293,14 @@ pub struct CodeError {
     pub excerpt: String,
 }
 
+impl CodeError {
+    /// The message and where it happened, on one line.
+    pub fn one_line(&self) -> String {
+        let Self { message, line, column, .. } = self;
+        if *line == 0 { message.clone() } else { format!("{message} (line {line}, column {column})") }
+    }
+}
+
 /// A change of one Memory. Apply `deleted` first, then `set`: a key that is not there then goes
 /// to the end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -324,6 +353,15 @@ pub struct Sent {
 /// # Errors
 /// The pipe's; `InvalidData` when the frame would be longer than [`FRAME_BYTES_MAX`].
 pub fn write_frame(to: &mut impl Write, message: &impl Serialize) -> io::Result<()> {
+    put_frame(to, message)?;
+    to.flush()
+}
+
+/// Writes one frame and leaves flushing to the caller.
+///
+/// # Errors
+/// As for [`write_frame`].
+pub fn put_frame(to: &mut impl Write, message: &impl Serialize) -> io::Result<()> {
     let mut frame = vec![0; 4];
     frame = postcard::to_extend(message, frame).map_err(io::Error::other)?;
     let length = frame.len() - 4;
@@ -331,8 +369,7 @@ pub fn write_frame(to: &mut impl Write, message: &impl Serialize) -> io::Result<
         return Err(io::Error::new(io::ErrorKind::InvalidData, format!("a frame of {length} bytes")));
     }
     frame[..4].copy_from_slice(&u32::try_from(length).map_err(io::Error::other)?.to_le_bytes());
-    to.write_all(&frame)?;
-    to.flush()
+    to.write_all(&frame)
 }
 
 /// Reads one frame; `None` at a clean end of the stream.

@@ -1,0 +1,28 @@
+//! Faults.
+
+use super::Refusal;
+use super::router::{self, Asked, segment};
+use crate::vat::checkpoint::Answer;
+use crate::vat::request::Action;
+
+/// `GET /v1/faults`
+pub(super) async fn list(asked: &Asked<'_>) -> Result<Vec<u8>, Refusal> {
+    let after = asked.parameter("after")?.unwrap_or(0);
+    router::json(&asked.state.readers.ask(move |db| db.faults(after)).await?)
+}
+
+/// `POST /v1/faults/{fault}/retry`
+pub(super) async fn retry(asked: &Asked<'_>, fault: &str) -> Result<Vec<u8>, Refusal> {
+    match asked.state.request(asked.who, Action::FaultRetry(segment(fault)?)).await? {
+        Answer::Retried(retried) => router::json(&retried),
+        other => Err(Refusal::failed(format!("{other:?}"))),
+    }
+}
+
+/// `DELETE /v1/faults/{fault}`
+pub(super) async fn drop(asked: &Asked<'_>, fault: &str) -> Result<Vec<u8>, Refusal> {
+    match asked.state.request(asked.who, Action::FaultDrop(segment(fault)?)).await? {
+        Answer::Done(done) => router::json(&done),
+        other => Err(Refusal::failed(format!("{other:?}"))),
+    }
+}

@@ -1,0 +1,51 @@
+//! Messages: sending one, what became of it, and those that wait.
+
+use qrt_shared::control::Send;
+use qrt_shared::id::MessageName;
+use qrt_shared::qjson;
+use qrt_shared::view::Awaited;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::time::{Instant, timeout_at};
+
+use super::Refusal;
+use super::router::{self, Asked, segment};
+use crate::vat::checkpoint::Answer;
+use crate::vat::request::{self, Action};
+
+/// `POST /v1/messages`
+pub(super) async fn send(asked: &Asked<'_>) -> Result<Vec<u8>, Refusal> {
+    let Send { target, args, key } = asked.body()?;
+    let args = qjson::parse(args.get(), "args").map_err(|error| Refusal::bad(error, "mend the arguments"))?;
+    match asked.state.request(asked.who, Action::Send(request::Send { target, args, key })).await? {
+        Answer::Queued(queued) => router::json(&queued),
+        other => Err(Refusal::failed(format!("{other:?}"))),
+    }
+}
+
+/// `GET /v1/messages/{message}/outcome?wait_ms=`
+pub(super) async fn outcome(asked: &Asked<'_>, message: &str) -> Result<Vec<u8>, Refusal> {
+    let MessageName(number) = segment(message)?;
+    let until = Instant::now() + asked.wait()?;
+    // Listening starts before the first look, so no ending falls between the two.
+    let mut ended = asked.state.news.ended.subscribe();
+    loop {
+        let found = asked.state.readers.ask(move |db| db.awaited(number)).await?;
+        if !matches!(found, Awaited::Queued) {
+            return router::json(&found);
+        }
+        loop {
+            match timeout_at(until, ended.recv()).await {
+                Ok(Ok(other)) if other != number => {}
+                Ok(Ok(_) | Err(RecvError::Lagged(_))) => break,
+                Ok(Err(RecvError::Closed)) => return Err(Refusal::stopping()),
+                Err(_) => return router::json(&found),
+            }
+        }
+    }
+}
+
+/// `GET /v1/inbox`
+pub(super) async fn inbox(asked: &Asked<'_>) -> Result<Vec<u8>, Refusal> {
+    let after = asked.parameter("after")?.unwrap_or(0);
+    router::json(&asked.state.readers.ask(move |db| db.inbox(after)).await?)
+}

@@ -1,0 +1,115 @@
+//! Objects: listing, showing, installing, naming.
+
+use std::collections::BTreeMap;
+
+use qrt_shared::control::{Install, Name, Problem};
+use qrt_shared::id::Target;
+use qrt_shared::qjson::{self, Document};
+
+use super::Refusal;
+use super::router::{self, Asked, segment};
+use crate::protocol::Native;
+use crate::vat::checkpoint::Answer;
+use crate::vat::request::{self, Action};
+
+/// Objects one request may install.
+const INSTALL_MAX: usize = 1000;
+
+/// `GET /v1/objects`
+pub(super) async fn list(asked: &Asked<'_>) -> Result<Vec<u8>, Refusal> {
+    let (filter, after) = (asked.parameter::<String>("filter")?, asked.parameter("after")?.unwrap_or(0));
+    router::json(&asked.state.readers.ask(move |db| db.objects(filter.as_deref(), after)).await?)
+}
+
+/// `GET /v1/objects/{object}`
+pub(super) async fn one(asked: &Asked<'_>, object: &str) -> Result<Vec<u8>, Refusal> {
+    let target: Target = segment(object)?;
+    router::json(&asked.state.readers.ask(move |db| db.object(db.resolve(&target)?)).await?)
+}
+
+/// `GET /v1/objects/{object}/memory`
+pub(super) async fn memory(asked: &Asked<'_>, object: &str) -> Result<Vec<u8>, Refusal> {
+    let target: Target = segment(object)?;
+    router::json(&asked.state.readers.ask(move |db| db.memory(db.resolve(&target)?)).await?)
+}
+
+/// `POST /v1/objects`
+pub(super) async fn install(asked: &Asked<'_>) -> Result<Vec<u8>, Refusal> {
+    let Install { objects, memory, power, natives } = asked.body()?;
+    if objects.is_empty() || objects.len() > INSTALL_MAX {
+        return Err(Refusal::bad(
+            format!("{} objects", objects.len()),
+            format!("install 1 to {INSTALL_MAX} at a time"),
+        ));
+    }
+    let memory = memory.map(|memory| object(memory.get(), "memory")).transpose()?;
+    let statics = object(power.get(), "power")?;
+    let natives = grants(natives, &statics)?;
+    let state = asked.state;
+    let mut checked = Vec::new();
+    for object in objects {
+        let text = object.code.clone();
+        // The check blocks on the worker, but only this client and those who install beside it.
+        let verdict = tokio::task::block_in_place(|| state.checker.check(text)).map_err(Refusal::failed)?;
+        if let Err(error) = verdict {
+            let place = if error.line == 0 { String::new() } else { format!("{}:{}:", error.line, error.column) };
+            let mut problem = Problem::new(
+                format!("{}:{place} {}", object.label, error.message),
+                "an object's code is exactly one function expression: function (args, power) { ... }",
+            );
+            problem.excerpt = Some(error.excerpt).filter(|excerpt| !excerpt.is_empty());
+            return Err(Refusal { status: hyper::StatusCode::BAD_REQUEST, problem });
+        }
+        checked.push((object.label, object.code, object.name));
+    }
+    let install = request::Install { objects: checked, memory, statics, natives };
+    match state.request(asked.who, Action::Install(install)).await? {
+        Answer::Installed(installed) => router::json(&installed),
+        other => Err(Refusal::failed(format!("{other:?}"))),
+    }
+}
+
+/// `PUT /v1/objects/{object}/name`
+pub(super) async fn name(asked: &Asked<'_>, object: &str) -> Result<Vec<u8>, Refusal> {
+    let Name { name } = asked.body()?;
+    rename(asked, Action::Name { object: segment(object)?, name: Some(name) }).await
+}
+
+/// `DELETE /v1/objects/{object}/name`
+pub(super) async fn unname(asked: &Asked<'_>, object: &str) -> Result<Vec<u8>, Refusal> {
+    rename(asked, Action::Name { object: segment(object)?, name: None }).await
+}
+
+async fn rename(asked: &Asked<'_>, action: Action) -> Result<Vec<u8>, Refusal> {
+    match asked.state.request(asked.who, action).await? {
+        Answer::Named(named) => router::json(&named),
+        other => Err(Refusal::failed(format!("{other:?}"))),
+    }
+}
+
+/// A document that must be an object.
+fn object(text: &str, root: &str) -> Result<Document, Refusal> {
+    let document = qjson::parse(text, root).map_err(|error| Refusal::bad(error, format!("mend the JSON of {root}")))?;
+    if qjson::split_object(&document.text).is_err() {
+        return Err(Refusal::bad(format!("{root} is not an object"), format!("write {root} as {{\"key\": value}}")));
+    }
+    Ok(document)
+}
+
+/// Native powers by property, none in the way of another part of the power.
+fn grants(natives: BTreeMap<String, String>, statics: &Document) -> Result<BTreeMap<String, Native>, Refusal> {
+    let keys = qjson::split_object(&statics.text).unwrap_or_default();
+    if keys.iter().any(|(key, _)| key == "memory") {
+        return Err(Refusal::bad("power.memory is not static data", "give the first memory apart from the power"));
+    }
+    let grant = |(property, name): (String, String)| {
+        let known = Native::ALL.map(Native::name).join(", ");
+        let unknown = || Refusal::bad(format!("no native power is called {name}"), format!("grant some of: {known}"));
+        let native = Native::by_name(&name).ok_or_else(unknown)?;
+        if property == "memory" || keys.iter().any(|(key, _)| *key == property) {
+            return Err(Refusal::bad(format!("power.{property} is given twice"), "name each property once"));
+        }
+        Ok((property, native))
+    };
+    natives.into_iter().map(grant).collect()
+}

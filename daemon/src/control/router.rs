@@ -1,0 +1,111 @@
+//! Routes to handlers.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::{Method, StatusCode, http::request::Parts};
+use percent_encoding::percent_decode_str;
+use qrt_shared::action::{ACTIONS, Via};
+use qrt_shared::control::WAIT_MS_MAX;
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{Refusal, State, faults, messages, objects, turns, vat};
+use crate::vat::request::Who;
+
+/// A request, taken apart.
+pub(super) struct Asked<'a> {
+    pub(super) state: &'a State,
+    pub(super) who: Who,
+    query: BTreeMap<String, String>,
+    body: &'a Bytes,
+}
+
+/// Answers a request with a JSON document.
+pub(super) async fn route(state: &State, who: Who, head: &Parts, body: &Bytes) -> Result<Vec<u8>, Refusal> {
+    let segments = head.uri.path().trim_matches('/').split('/').map(decode).collect::<Result<Vec<_>, _>>()?;
+    let asked = Asked { state, who, query: query(head.uri.query().unwrap_or_default())?, body };
+    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+    match (&head.method, segments.as_slice()) {
+        (&Method::GET, ["v1"]) => vat::description(),
+        (&Method::GET, ["v1", "info"]) => vat::info(&asked).await,
+        (&Method::POST, ["v1", "stop"]) => vat::stop(&asked).await,
+        (&Method::GET, ["v1", "objects"]) => objects::list(&asked).await,
+        (&Method::POST, ["v1", "objects"]) => objects::install(&asked).await,
+        (&Method::GET, ["v1", "objects", object]) => objects::one(&asked, object).await,
+        (&Method::GET, ["v1", "objects", object, "memory"]) => objects::memory(&asked, object).await,
+        (&Method::PUT, ["v1", "objects", object, "name"]) => objects::name(&asked, object).await,
+        (&Method::DELETE, ["v1", "objects", object, "name"]) => objects::unname(&asked, object).await,
+        (&Method::POST, ["v1", "messages"]) => messages::send(&asked).await,
+        (&Method::GET, ["v1", "messages", message, "outcome"]) => messages::outcome(&asked, message).await,
+        (&Method::GET, ["v1", "inbox"]) => messages::inbox(&asked).await,
+        (&Method::GET, ["v1", "turns"]) => turns::list(&asked).await,
+        (&Method::GET, ["v1", "faults"]) => faults::list(&asked).await,
+        (&Method::POST, ["v1", "faults", fault, "retry"]) => faults::retry(&asked, fault).await,
+        (&Method::DELETE, ["v1", "faults", fault]) => faults::drop(&asked, fault).await,
+        (method, path) => Err(no_route(method, path)),
+    }
+}
+
+fn no_route(method: &Method, path: &[&str]) -> Refusal {
+    let routes = ACTIONS.iter().flat_map(|action| match &action.via {
+        Via::Control(routes) => *routes,
+        Via::Qrtd | Via::Qrt => &[],
+    });
+    let fits = |route: &str| {
+        let route: Vec<&str> = route.trim_matches('/').split('/').collect();
+        route.len() == path.len() && route.iter().zip(path).all(|(r, p)| r.starts_with('{') || r == p)
+    };
+    let methods: Vec<&str> = routes.filter(|route| fits(route.path)).map(|route| route.method).collect();
+    if methods.is_empty() {
+        let error = format!("no such path: /{}", path.join("/"));
+        return Refusal::new(StatusCode::NOT_FOUND, error, "GET /v1/ describes them all");
+    }
+    let hint = format!("use {}", methods.join(" or "));
+    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, format!("{method} does not work here"), hint)
+}
+
+fn decode(segment: &str) -> Result<String, Refusal> {
+    let text = percent_decode_str(segment).decode_utf8();
+    text.map(std::borrow::Cow::into_owned).map_err(|error| Refusal::bad(error, "percent-encode UTF-8"))
+}
+
+fn query(text: &str) -> Result<BTreeMap<String, String>, Refusal> {
+    let pairs = text.split('&').filter(|pair| !pair.is_empty());
+    pairs.map(|pair| pair.split_once('=').unwrap_or((pair, ""))).map(|(k, v)| Ok((decode(k)?, decode(v)?))).collect()
+}
+
+impl Asked<'_> {
+    /// A query parameter, if it is there.
+    pub(super) fn parameter<T>(&self, name: &str) -> Result<Option<T>, Refusal>
+    where
+        T: std::str::FromStr<Err: std::fmt::Display>,
+    {
+        let parse = |text: &String| text.parse().map_err(|error: T::Err| Refusal::bad(error, format!("mend `{name}`")));
+        self.query.get(name).map(parse).transpose()
+    }
+
+    /// How long the asker would wait for news.
+    pub(super) fn wait(&self) -> Result<Duration, Refusal> {
+        Ok(Duration::from_millis(self.parameter("wait_ms")?.unwrap_or(0).min(WAIT_MS_MAX)))
+    }
+
+    /// The body, as what it must be.
+    pub(super) fn body<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
+        serde_json::from_slice(self.body)
+            .map_err(|error| Refusal::bad(error, "GET /v1/ describes what each path takes"))
+    }
+}
+
+/// A path segment, as what it must be.
+pub(super) fn segment<T>(text: &str) -> Result<T, Refusal>
+where
+    T: std::str::FromStr<Err: std::fmt::Display>,
+{
+    text.parse().map_err(|error: T::Err| Refusal::bad(error, "`qrt objects`, `qrt inbox` and `qrt faults` list names"))
+}
+
+/// A reply.
+pub(super) fn json(reply: &impl Serialize) -> Result<Vec<u8>, Refusal> {
+    serde_json::to_vec(reply).map_err(Refusal::failed)
+}

@@ -1,0 +1,244 @@
+//! The loop: event in, commit, effects out.
+//!
+//! One thread owns the kernel, the writer and the worker. Events that are there are handled one
+//! after another into one open transaction, a *group*; the group is committed when nothing more
+//! waits to be handled and no turn is in flight, when it is [`GROUP_AGE`] old, or when it holds
+//! [`GROUP_EVENTS`]. So a lone message never waits for company, and a long queue shares its syncs.
+//! Effects are released by the commit and by nothing else. Any error of the database ends the loop
+//! and with it the process: the next one goes on from the last commit.
+
+use std::collections::HashMap;
+use std::sync::mpsc::{Receiver, Sender};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use qrt_shared::control::Problem;
+use tokio::sync::{broadcast, oneshot, watch};
+
+use crate::executor::Executor;
+use crate::store::{self, Store};
+use crate::vat::checkpoint::{Answer, Effect, Embargo};
+use crate::vat::entropy::Entropy;
+use crate::vat::request::{Action, Request, Ticket, Who};
+use crate::vat::{Checkpoint, Halt, Input, Order, Vat};
+
+/// How long a group may grow while turns keep coming.
+const GROUP_AGE: Duration = Duration::from_millis(5);
+
+/// How many events one group may hold.
+const GROUP_EVENTS: usize = 512;
+
+/// What the loop is told.
+pub enum Event {
+    /// The worker did something.
+    Worker(Input),
+    /// An operator asks for something.
+    Request {
+        /// Who asks.
+        who: Who,
+        /// For what.
+        action: Action,
+        /// Who waits for the answer.
+        answer: oneshot::Sender<Result<Answer, Problem>>,
+    },
+    /// Commit what is in hand and end.
+    Stop {
+        /// Told when everything accepted is on the disk.
+        stopped: oneshot::Sender<()>,
+    },
+}
+
+/// Why the loop ended before it was told to.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The database could not be written.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The kernel cannot go on.
+    #[error(transparent)]
+    Halt(#[from] Halt),
+    /// No worker can be started.
+    #[error("starting a worker: {0}")]
+    Worker(#[from] std::io::Error),
+}
+
+/// What the rest of the daemon hears from the loop.
+#[derive(Clone)]
+pub struct News {
+    /// The number of the last commit.
+    pub commits: watch::Receiver<u64>,
+    /// The numbers of the operator's messages whose first turn has ended.
+    pub ended: broadcast::Sender<u64>,
+    /// Where events go.
+    pub events: Sender<Event>,
+}
+
+/// The loop's parts.
+pub struct Driver {
+    vat: Vat,
+    store: Store,
+    executor: Executor,
+    events: Receiver<Event>,
+    outward: Outward,
+}
+
+/// The one place where effects happen, given a receipt.
+struct Outward {
+    waiting: HashMap<Ticket, oneshot::Sender<Result<Answer, Problem>>>,
+    commits: watch::Sender<u64>,
+    ended: broadcast::Sender<u64>,
+}
+
+/// Randomness of the operating system.
+struct Os;
+
+impl Entropy for Os {
+    fn fill(&mut self, bytes: &mut [u8]) {
+        getrandom::fill(bytes).expect("the operating system has randomness");
+    }
+}
+
+impl Driver {
+    /// A driver of these parts, and where its news comes out.
+    pub fn new(vat: Vat, store: Store, executor: Executor, events: (Sender<Event>, Receiver<Event>)) -> (Self, News) {
+        let (commits, commits_heard) = watch::channel(store.counters().commits);
+        let (ended, _) = broadcast::channel(4096);
+        let news = News { commits: commits_heard, ended: ended.clone(), events: events.0 };
+        let outward = Outward { waiting: HashMap::new(), commits, ended };
+        (Self { vat, store, executor, events: events.1, outward }, news)
+    }
+
+    /// Runs until told to stop.
+    ///
+    /// # Errors
+    /// [`Error`]: what was not committed is lost, and nothing of it was ever seen.
+    pub fn run(mut self) -> Result<(), Error> {
+        let mut group = Group::default();
+        loop {
+            while let Some(start) = self.vat.poll(&self.store, now_ms(), &mut Os)? {
+                let store = &self.store;
+                self.executor.deliver(start.delivery, |code| store.code_text(code).map_err(Error::from))?;
+            }
+            match self.next(&group) {
+                Some(Event::Stop { stopped }) => {
+                    self.commit(&mut group)?;
+                    // Nobody may be left to hear it.
+                    stopped.send(()).ok();
+                    return Ok(());
+                }
+                Some(event) => self.step(event, &mut group)?,
+                None => self.commit(&mut group)?,
+            }
+            if group.events >= GROUP_EVENTS || group.age() >= GROUP_AGE {
+                self.commit(&mut group)?;
+            }
+        }
+    }
+
+    /// The next event; `None` when the group is better committed first.
+    fn next(&self, group: &Group) -> Option<Event> {
+        let Some(since) = group.since else {
+            // Senders live as long as the daemon; without one there is nobody to serve.
+            let nobody = Event::Stop { stopped: oneshot::channel().0 };
+            return Some(self.events.recv().unwrap_or(nobody));
+        };
+        if self.vat.in_flight() == 0 {
+            return self.events.try_recv().ok();
+        }
+        self.events.recv_timeout(GROUP_AGE.saturating_sub(since.elapsed())).ok()
+    }
+
+    /// Handles one event into the open group.
+    fn step(&mut self, event: Event, group: &mut Group) -> Result<(), Error> {
+        let input = match event {
+            Event::Worker(input) => input,
+            Event::Request { who, action, answer } => {
+                let ticket = group.ticket();
+                self.outward.waiting.insert(ticket, answer);
+                Input::Request(Request { ticket, who, action })
+            }
+            Event::Stop { .. } => return Ok(()),
+        };
+        if let Input::Died(death) = &input {
+            tracing::warn!(?death, "the worker is gone");
+            self.executor.renew();
+        }
+        let mut checkpoint = Checkpoint::default();
+        let order = self.vat.handle(input, &mut checkpoint, &self.store, now_ms(), &mut Os)?;
+        self.store.apply(&mut checkpoint)?;
+        group.add(checkpoint.effects);
+        let store = &self.store;
+        match order {
+            None => {}
+            Some(Order::Loaded(image)) => {
+                self.executor.loaded(image, |code| store.code_text(code).map_err(Error::from))?;
+            }
+            Some(Order::Kill(lie)) => {
+                tracing::error!(lie, "the worker said what no honest worker says; killing it");
+                self.executor.kill(lie);
+            }
+        }
+        Ok(())
+    }
+
+    /// Commits the group and lets its effects out.
+    fn commit(&mut self, group: &mut Group) -> Result<(), Error> {
+        let receipt = self.store.commit()?;
+        let effects = std::mem::take(group).close();
+        for effect in effects.release(&receipt) {
+            self.outward.act(effect);
+        }
+        self.outward.commits.send_if_modified(|commit| std::mem::replace(commit, receipt.commit()) != receipt.commit());
+        Ok(())
+    }
+}
+
+impl Outward {
+    fn act(&mut self, effect: Effect) {
+        match effect {
+            // Whoever asked may have gone; what was done is done.
+            Effect::Answer(ticket, answer) => {
+                if let Some(waiting) = self.waiting.remove(&ticket) {
+                    waiting.send(answer).ok();
+                }
+            }
+            Effect::Ended(message) => {
+                self.ended.send(message).ok();
+            }
+        }
+    }
+}
+
+/// What waits for the next commit.
+#[derive(Default)]
+struct Group {
+    since: Option<Instant>,
+    events: usize,
+    effects: Embargo<Effect>,
+}
+
+impl Group {
+    fn add(&mut self, effects: Embargo<Effect>) {
+        self.since.get_or_insert_with(Instant::now);
+        self.events += 1;
+        self.effects.append(effects);
+    }
+
+    fn age(&self) -> Duration {
+        self.since.map(|since| since.elapsed()).unwrap_or_default()
+    }
+
+    /// A number no other request of this group has.
+    fn ticket(&self) -> Ticket {
+        Ticket(self.events as u64)
+    }
+
+    fn close(self) -> Embargo<Effect> {
+        self.effects
+    }
+}
+
+/// Milliseconds since the epoch, for display and for code that asks; nothing is timed by it.
+pub fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,173 @@
+//! The daemon's side of the worker process.
+//!
+//! Three worker processes are alive: one runs turns, one is a warm spare, one checks code. All are
+//! started by one thread, because a worker is set to die with the thread that started it. A worker
+//! that dies or is killed is reported once to the kernel ([`Input::Died`]); the kernel's next
+//! delivery goes to the spare. Nothing here decides anything about turns.
+//!
+//! - [`process`]: one worker process, its pipes and its end.
+//! - [`watch`]: its deadline.
+//! - [`check`]: the worker that checks code.
+
+pub mod check;
+pub mod process;
+mod watch;
+
+use std::collections::HashSet;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use crate::protocol::{CodeNumber, Delivery, FromWorker, Image, ToWorker};
+use crate::vat::{Death, Input};
+use process::{Event, Process, Spares};
+pub use watch::Deadlines;
+
+/// What the executor is told at the start.
+#[derive(Debug, Clone, Copy)]
+pub struct Config {
+    /// How long a turn may take.
+    pub deadlines: Deadlines,
+    /// After how many turns a worker is replaced.
+    pub turns: u64,
+}
+
+/// What anybody may know of the worker.
+#[derive(Debug, Default)]
+pub struct Status {
+    pid: AtomicU32,
+    deaths: AtomicU64,
+}
+
+impl Status {
+    /// The process that runs turns; 0 before the first.
+    pub fn pid(&self) -> u32 {
+        self.pid.load(Ordering::Relaxed)
+    }
+
+    /// Workers that ended abnormally since the daemon started.
+    pub fn deaths(&self) -> u64 {
+        self.deaths.load(Ordering::Relaxed)
+    }
+}
+
+/// Runs turns in worker processes. Owned by the driver's thread.
+pub struct Executor {
+    spares: Arc<Spares>,
+    config: Config,
+    report: Arc<dyn Fn(Input) + Send + Sync>,
+    status: Arc<Status>,
+    worker: Option<Active>,
+}
+
+/// The worker that runs turns.
+struct Active {
+    process: Process,
+    /// The codes it was sent.
+    codes: HashSet<CodeNumber>,
+    /// Turns it may still be given.
+    turns_left: u64,
+}
+
+impl Executor {
+    /// An executor that tells `report` what workers say; its first worker starts with the first turn.
+    pub fn new(spares: Arc<Spares>, config: Config, report: impl Fn(Input) + Send + Sync + 'static) -> Self {
+        Self { spares, config, report: Arc::new(report), status: Arc::default(), worker: None }
+    }
+
+    /// What anybody may know of the worker.
+    pub fn status(&self) -> Arc<Status> {
+        Arc::clone(&self.status)
+    }
+
+    /// Takes a worker now, so that a machine which cannot run one says so at the start.
+    ///
+    /// # Errors
+    /// No worker can be started.
+    pub fn warm(&mut self) -> io::Result<()> {
+        self.active().map(drop)
+    }
+
+    /// Streams a delivery to the worker; `text` gives a code's text.
+    ///
+    /// # Errors
+    /// No worker can be started, or `text` failed.
+    pub fn deliver<E: From<io::Error>>(
+        &mut self,
+        delivery: Box<Delivery>,
+        text: impl Fn(CodeNumber) -> Result<String, E>,
+    ) -> Result<(), E> {
+        let active = self.active()?;
+        if active.turns_left == 0 {
+            // The worker finishes what it has and leaves; what is not sent is delivered again.
+            active.process.close();
+            return Ok(());
+        }
+        active.turns_left -= 1;
+        active.learn(delivery.target.code, text)?;
+        active.process.run(delivery);
+        Ok(())
+    }
+
+    /// Answers the running turn's request for an image.
+    ///
+    /// # Errors
+    /// As for [`Executor::deliver`].
+    pub fn loaded<E: From<io::Error>>(
+        &mut self,
+        image: Result<Box<Image>, String>,
+        text: impl Fn(CodeNumber) -> Result<String, E>,
+    ) -> Result<(), E> {
+        let active = self.active()?;
+        if let Ok(image) = &image {
+            active.learn(image.code, text)?;
+        }
+        active.process.say(ToWorker::Loaded(image));
+        Ok(())
+    }
+
+    /// Kills the worker, which will be reported dead for this reason.
+    pub fn kill(&mut self, why: String) {
+        if let Some(active) = &self.worker {
+            active.process.kill(Death::Crashed(why));
+        }
+    }
+
+    /// The worker's death has been handled: the next turn gets another.
+    pub fn renew(&mut self) {
+        self.worker = None;
+    }
+
+    fn active(&mut self) -> io::Result<&mut Active> {
+        if self.worker.is_none() {
+            let (report, status) = (Arc::clone(&self.report), Arc::clone(&self.status));
+            let process = self.spares.take()?.start(Some(self.config.deadlines), move |event| {
+                report(match event {
+                    Event::Said(FromWorker::Done { delivery, report }) => Input::Done { delivery, report },
+                    Event::Said(FromWorker::Load { delivery, object }) => Input::Load { delivery, object },
+                    Event::Said(FromWorker::Ready | FromWorker::Checked(_)) => return false,
+                    Event::Gone(death) => {
+                        if death != Death::Replaced {
+                            status.deaths.fetch_add(1, Ordering::Relaxed);
+                        }
+                        Input::Died(death)
+                    }
+                });
+                true
+            })?;
+            self.status.pid.store(process.pid(), Ordering::Relaxed);
+            self.worker = Some(Active { process, codes: HashSet::new(), turns_left: self.config.turns.max(1) });
+        }
+        self.worker.as_mut().ok_or_else(|| io::Error::other("no worker"))
+    }
+}
+
+impl Active {
+    fn learn<E>(&mut self, code: CodeNumber, text: impl Fn(CodeNumber) -> Result<String, E>) -> Result<(), E> {
+        if !self.codes.contains(&code) {
+            self.process.say(ToWorker::Code { code, text: text(code)? });
+            self.codes.insert(code);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,92 @@
+//! The daemon's life: lock, open, serve, stop.
+
+use std::io::Write;
+use std::path::Path;
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
+
+use crate::control::{self, State};
+use crate::directory::Directory;
+use crate::driver::{self, Driver, Event, now_ms};
+use crate::executor::check::Checker;
+use crate::executor::process::Spares;
+use crate::executor::{Config, Deadlines, Executor};
+use crate::key::Key;
+use crate::settings::Settings;
+use crate::store::Store;
+use crate::vat::Vat;
+
+/// How long clients may take to hear the last answers.
+const FAREWELL: Duration = Duration::from_millis(500);
+
+/// Serves the vat in `dir` until it is told to stop. When it serves, it says so in one line of JSON
+/// on standard output.
+pub fn serve(dir: &Path) -> Result<()> {
+    let directory = Directory::lock(dir)?;
+    let settings = Settings::read(dir)?;
+    let key = Key::read(dir)?;
+    let store = Store::open(dir, key.vat())?;
+    let spares = Spares::start().context("starting the thread that starts workers")?;
+    let (events, queue) = mpsc::channel();
+    let config = Config {
+        deadlines: Deadlines { cpu_ms: settings.turn.cpu_ms, wall_ms: settings.turn.wall_ms },
+        turns: settings.worker.turns,
+    };
+    let to_driver = events.clone();
+    let mut executor = Executor::new(Arc::clone(&spares), config, move |input| {
+        // When the loop has ended nobody needs to hear it.
+        to_driver.send(Event::Worker(input)).ok();
+    });
+    executor.warm().context("starting a worker process")?;
+    let status = executor.status();
+    let vat = Vat::new(key.vat(), settings.limits(), store.counters().clone());
+    let (driver, news) = Driver::new(vat, store, executor, (events.clone(), queue));
+    let url = settings.url();
+    let started = json!({ "vat": key.vat(), "url": url, "pid": std::process::id() });
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let outcome = runtime.block_on(async {
+        let listener = control::bind(directory.path()).context("binding the control socket")?;
+        let (ended, mut driver_ended) = oneshot::channel();
+        std::thread::Builder::new().name("kernel".to_owned()).spawn(move || {
+            // The receiver lives as long as the daemon.
+            ended.send(driver.run()).ok();
+        })?;
+        let checker = Checker::new(spares);
+        let state = State::new(directory.path(), key.vat(), settings, now_ms(), news, status, checker);
+        let state = Arc::new(state);
+        let serving = tokio::spawn(control::serve(listener, Arc::clone(&state)));
+        tracing::info!(vat = ?key.vat(), "serving");
+        // A reader that has gone away does not mind.
+        writeln!(std::io::stdout(), "{started}").ok();
+        let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let outcome = tokio::select! {
+            ended = &mut driver_ended => ended.context("the kernel's thread died")?,
+            () = state.stopped.notified() => driver_ended.await.context("the kernel's thread died")?,
+            _ = interrupt.recv() => stop(&events, driver_ended).await?,
+            _ = terminate.recv() => stop(&events, driver_ended).await?,
+        };
+        tokio::time::sleep(FAREWELL).await;
+        serving.abort();
+        outcome.map_err(anyhow::Error::from)
+    });
+    std::fs::remove_file(directory.path().join(qrt_shared::control::SOCKET)).ok();
+    runtime.shutdown_timeout(FAREWELL);
+    match &outcome {
+        Ok(()) => tracing::info!("stopped"),
+        Err(error) => tracing::error!("stopped: {error:#}"),
+    }
+    outcome
+}
+
+type Ended = oneshot::Receiver<Result<(), driver::Error>>;
+
+async fn stop(events: &mpsc::Sender<Event>, ended: Ended) -> Result<Result<(), driver::Error>> {
+    tracing::info!("stopped by a signal");
+    events.send(Event::Stop { stopped: oneshot::channel().0 }).context("the kernel's thread died")?;
+    ended.await.context("the kernel's thread died")
+}

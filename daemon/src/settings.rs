@@ -1,0 +1,240 @@
+//! `DIR/settings.toml`: what an operator can set, each with its default and what it means.
+
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use qrt_shared::id::Location;
+use serde::Deserialize;
+
+use crate::protocol::Budget;
+use crate::vat::Limits;
+
+/// The settings file's name in a vat's base directory.
+pub const FILE: &str = "settings.toml";
+
+/// Why the settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file cannot be read.
+    #[error("cannot read the settings {}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// It says something it cannot say.
+    #[error("{} line {line}: {message}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// Where.
+        line: usize,
+        /// What.
+        message: String,
+    },
+}
+
+/// Everything that can be set.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Where other vats reach this one.
+    pub listen: SocketAddr,
+    /// The URL it tells them; empty: made from `listen`.
+    pub url: String,
+    /// What one turn may use.
+    pub turn: Turn,
+    /// What the journal keeps.
+    pub journal: Journal,
+    /// The process that runs object code.
+    pub worker: Worker,
+}
+
+/// What one turn may use.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[expect(missing_docs, reason = "the template below explains each key")]
+pub struct Turn {
+    pub ticks: u64,
+    pub memory_bytes: u64,
+    pub messages: u32,
+    pub objects: u32,
+    pub bytes: u64,
+    pub log_lines: u32,
+    pub jobs: u32,
+    pub cpu_ms: u64,
+    pub wall_ms: u64,
+}
+
+/// What the journal keeps.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[expect(missing_docs, reason = "the template below explains each key")]
+pub struct Journal {
+    pub turns: u64,
+    pub bytes: u64,
+}
+
+/// The process that runs object code.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[expect(missing_docs, reason = "the template below explains each key")]
+pub struct Worker {
+    pub turns: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            url: String::new(),
+            turn: Turn::default(),
+            journal: Journal::default(),
+            worker: Worker::default(),
+        }
+    }
+}
+
+impl Default for Turn {
+    fn default() -> Self {
+        Self {
+            ticks: 5_000,
+            memory_bytes: 64 << 20,
+            messages: 1_000,
+            objects: 1_000,
+            bytes: 4 << 20,
+            log_lines: 1_000,
+            jobs: 10_000,
+            cpu_ms: 2_000,
+            wall_ms: 10_000,
+        }
+    }
+}
+
+impl Default for Journal {
+    fn default() -> Self {
+        Self { turns: 100_000, bytes: 256 << 20 }
+    }
+}
+
+impl Default for Worker {
+    fn default() -> Self {
+        Self { turns: 100_000 }
+    }
+}
+
+/// The text of a new settings file: every key with its default, explained.
+pub fn template(listen: SocketAddr, url: Option<&Location>) -> String {
+    let url = url.map(ToString::to_string).unwrap_or_default();
+    let (turn, journal, worker) = (Turn::default(), Journal::default(), Worker::default());
+    let Turn { ticks, memory_bytes, messages, objects, bytes, log_lines, jobs, cpu_ms, wall_ms } = turn;
+    let Journal { turns: journal_turns, bytes: journal_bytes } = journal;
+    let Worker { turns: worker_turns } = worker;
+    format!(
+        "# Settings of this vat. They are read when the daemon starts.
+
+# Where other vats reach this one; port 0 means a free one, chosen at first start and kept.
+listen = \"{listen}\"
+# The URL it tells other vats; empty means one made from `listen`.
+url = \"{url}\"
+
+# What one turn may use. A turn that needs more is killed: nothing of it happens, its message
+# becomes a fault.
+[turn]
+# Compute, in ticks of 10,000 branches and calls.
+ticks = {ticks}
+# Memory of the interpreter, in bytes.
+memory_bytes = {memory_bytes}
+# Messages sent.
+messages = {messages}
+# Objects made.
+objects = {objects}
+# Bytes of all values it writes, sends, makes, logs and returns.
+bytes = {bytes}
+# Log lines.
+log_lines = {log_lines}
+# Promise jobs.
+jobs = {jobs}
+# CPU time and wall-clock time, in milliseconds; then its process is killed.
+cpu_ms = {cpu_ms}
+wall_ms = {wall_ms}
+
+# The turn journal is cut at its old end when it holds more than this.
+[journal]
+turns = {journal_turns}
+bytes = {journal_bytes}
+
+[worker]
+# The process that runs object code is replaced after so many turns.
+turns = {worker_turns}
+"
+    )
+}
+
+impl Settings {
+    /// Reads the settings in the base directory `dir`; without a file, the defaults.
+    pub fn read(dir: &Path) -> Result<Self, Error> {
+        let path = dir.join(FILE);
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(source) => return Err(Error::Io { path, source }),
+        };
+        let malformed = |at: usize, message: &str| Error::Malformed {
+            path: path.clone(),
+            line: text.get(..at).unwrap_or_default().matches('\n').count() + 1,
+            message: message.replace('\n', " "),
+        };
+        let settings: Self = toml::from_str(&text)
+            .map_err(|error| malformed(error.span().map_or(0, |span| span.start), error.message()))?;
+        if !settings.url.is_empty() {
+            settings.url.parse::<Location>().map_err(|error| {
+                let at = text.find("\nurl").map_or(0, |at| at + 1);
+                malformed(at, &error.to_string())
+            })?;
+        }
+        Ok(settings)
+    }
+
+    /// The URL the vat tells others, once it has one.
+    pub fn url(&self) -> Option<String> {
+        match (self.url.is_empty(), self.listen.port()) {
+            (false, _) => Some(self.url.clone()),
+            (true, 0) => None,
+            (true, _) => Some(format!("http://{}", self.listen)),
+        }
+    }
+
+    /// What the kernel holds turns and journal to.
+    pub fn limits(&self) -> Limits {
+        let Turn { ticks, memory_bytes, messages, objects, bytes, log_lines, jobs, .. } = self.turn;
+        Limits {
+            turn: Budget { ticks, memory_bytes, messages, objects, bytes, log_lines, jobs },
+            journal_turns: self.journal.turns,
+            journal_bytes: self.journal.bytes,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_a_new_vat_gets_says_the_defaults() {
+        let text = template(Settings::default().listen, None);
+        let read: Settings = toml::from_str(&text).expect("the template is TOML");
+        assert_eq!(read, Settings::default());
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_by_name_and_line() {
+        let dir = tempfile::tempdir().expect("a scratch directory");
+        fs::write(dir.path().join(FILE), "url = \"\"\n[turn]\ntick = 1\n").expect("a file");
+        let error = Settings::read(dir.path()).expect_err("tick is not ticks").to_string();
+        assert!(error.contains("line 3") && error.contains("tick"), "{error}");
+    }
+}

@@ -1,0 +1,250 @@
+//! Checkpoint rows to SQL, one arm a kind of row.
+
+use qrt_shared::view::Outcome;
+use rusqlite::{Connection, Params, Result, params};
+use serde::Serialize;
+
+use crate::protocol::{Handle, MemoryHandle, Native};
+use crate::vat::Counters;
+use crate::vat::checkpoint::{Ended, Fault, NewObject, Turn, Write};
+use crate::vat::view::{Entry, Message};
+
+/// Writes one row.
+pub(super) fn apply(db: &Connection, write: Write) -> Result<()> {
+    match write {
+        Write::Code { code, sha256, text } => {
+            run(db, "INSERT INTO code VALUES (?1, ?2, ?3)", params![code, sha256, text])
+        }
+        Write::Object(new) => object(db, &new),
+        Write::Memory(memory) => run(db, "INSERT INTO memory VALUES (?1, 0, 0)", [memory]),
+        Write::Entry { memory, entry, edges } => entry_row(db, memory, &entry, edges.as_deref()),
+        Write::NoEntry { memory, key, edges } => {
+            if edges {
+                run(db, "DELETE FROM memory_edge WHERE memory = ?1 AND key = ?2", params![memory, key])?;
+            }
+            run(db, "DELETE FROM memory_entry WHERE memory = ?1 AND key = ?2", params![memory, key])
+        }
+        Write::MemorySize { memory, bytes, next_ordinal } => run(
+            db,
+            "UPDATE memory SET bytes = ?2, next_ordinal = ?3 WHERE memory = ?1",
+            params![memory, bytes, next_ordinal],
+        ),
+        Write::Message(row) => message(db, &row),
+        Write::NoMessage(message) => run(db, "DELETE FROM message WHERE message = ?1", [message]),
+        Write::Death(message) => run(db, "UPDATE message SET deaths = deaths + 1 WHERE message = ?1", [message]),
+        Write::Turn(row) => turn(db, &row),
+        Write::Prune { first } => {
+            run(db, "DELETE FROM turn_change WHERE turn < ?1", [first])?;
+            run(db, "DELETE FROM turn WHERE turn < ?1", [first])
+        }
+        Write::Use { object, fault, cpu_us } => run(
+            db,
+            "UPDATE object_use SET turns = turns + 1, faults = faults + ?2, cpu_us = cpu_us + ?3 WHERE object = ?1",
+            params![object, fault, cpu_us],
+        ),
+        Write::Fault(row) => fault(db, &row),
+        Write::NoFault(fault) => run(db, "DELETE FROM fault WHERE fault = ?1", [fault]),
+        Write::Outcome(row) => outcome(db, &row),
+        Write::Key { key, target, message, queued_at } => {
+            run(db, "INSERT OR REPLACE INTO send_key VALUES (?1, ?2, ?3, ?4)", params![key, target, message, queued_at])
+        }
+        Write::Forget { now_ms, keys_before_ms, unkeyed_max } => {
+            run(db, "DELETE FROM outcome WHERE keep_until < ?1", [now_ms])?;
+            run(db, "DELETE FROM send_key WHERE queued_at < ?1", [keys_before_ms])?;
+            run(
+                db,
+                "DELETE FROM outcome WHERE keyed = 0 AND message <=
+                    (SELECT message FROM outcome WHERE keyed = 0 ORDER BY message DESC LIMIT 1 OFFSET ?1)",
+                [unkeyed_max],
+            )
+        }
+        Write::Petname { object, name } => {
+            run(db, "DELETE FROM petname WHERE reference = ?1", [object])?;
+            match name {
+                Some(name) => run(db, "INSERT INTO petname VALUES (?1, ?2)", params![name.as_str(), object]),
+                None => Ok(()),
+            }
+        }
+        Write::Audit { at, who, action, detail } => run(
+            db,
+            "INSERT INTO audit (at, uid, pid, action, detail) VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![at, who.uid, who.pid, action, detail],
+        ),
+    }
+}
+
+/// Writes the counters.
+pub(super) fn counters(db: &Connection, counters: &Counters) -> Result<()> {
+    let Counters {
+        commits,
+        next_reference,
+        next_memory,
+        next_code,
+        next_message,
+        next_turn,
+        next_fault,
+        objects,
+        inbox,
+        faults,
+        journal_first,
+        journal_bytes,
+        clock_ms,
+    } = counters;
+    run(
+        db,
+        "UPDATE vat SET commits = ?1, next_reference = ?2, next_memory = ?3, next_code = ?4, next_message = ?5,
+            next_turn = ?6, next_fault = ?7, objects = ?8, inbox = ?9, faults = ?10, journal_first = ?11,
+            journal_bytes = ?12, clock_ms = ?13",
+        params![
+            commits,
+            next_reference,
+            next_memory,
+            next_code,
+            next_message,
+            next_turn,
+            next_fault,
+            objects,
+            inbox,
+            faults,
+            journal_first,
+            journal_bytes,
+            clock_ms
+        ],
+    )
+}
+
+fn run(db: &Connection, sql: &str, params: impl Params) -> Result<()> {
+    db.prepare_cached(sql)?.execute(params).map(drop)
+}
+
+fn object(db: &Connection, new: &NewObject) -> Result<()> {
+    let NewObject { object, id, account, maker, code, statics, natives, memory, created_at, edges } = new;
+    run(db, "INSERT INTO reference VALUES (?1, x'', ?2)", params![object, id.as_bytes()])?;
+    let natives = natives.iter().map(|(property, native)| (property, native.name()));
+    let natives = natives.collect::<std::collections::BTreeMap<_, _>>();
+    run(
+        db,
+        "INSERT INTO object VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        params![object, account, maker, code, statics, json(&natives), memory, created_at],
+    )?;
+    run(db, "INSERT INTO object_use VALUES (?1, 0, 0, 0)", [object])?;
+    for (key, references) in edges {
+        for reference in references {
+            run(db, "INSERT INTO power_edge VALUES (?1, ?2, ?3)", params![reference, object, key])?;
+        }
+    }
+    Ok(())
+}
+
+fn entry_row(db: &Connection, memory: MemoryHandle, entry: &Entry, edges: Option<&[Handle]>) -> Result<()> {
+    let Entry { key, ordinal, value } = entry;
+    run(
+        db,
+        "INSERT INTO memory_entry VALUES (?1, ?2, ?3, ?4)
+            ON CONFLICT DO UPDATE SET ordinal = excluded.ordinal, value = excluded.value",
+        params![memory, key, ordinal, value],
+    )?;
+    let Some(references) = edges else { return Ok(()) };
+    run(db, "DELETE FROM memory_edge WHERE memory = ?1 AND key = ?2", params![memory, key])?;
+    for reference in references {
+        run(db, "INSERT INTO memory_edge VALUES (?1, ?2, ?3)", params![reference, memory, key])?;
+    }
+    Ok(())
+}
+
+fn message(db: &Connection, message: &Message) -> Result<()> {
+    let Message { message, source, target, args, bytes, queued_at, cause, deaths } = message;
+    run(
+        db,
+        "INSERT INTO message VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        params![message, source, target, args, bytes, queued_at, cause, deaths],
+    )
+}
+
+fn turn(db: &Connection, row: &Turn) -> Result<()> {
+    run(
+        db,
+        "INSERT INTO turn VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,
+            ?20)",
+        params![
+            row.turn,
+            row.message.message,
+            row.message.source,
+            row.message.target,
+            row.code,
+            row.message.args,
+            row.message.cause,
+            row.outcome.as_str(),
+            row.result,
+            row.result_error,
+            row.error.as_ref().map(json),
+            list(&row.called),
+            list(&row.made),
+            list(&row.sent),
+            list(&row.log),
+            row.ticks,
+            row.cpu_us,
+            row.clock_ms,
+            row.seed,
+            row.bytes,
+        ],
+    )?;
+    for change in &row.changes {
+        let (old, ordinal) = change.old.as_ref().map(|(old, ordinal)| (old, ordinal)).unzip();
+        run(
+            db,
+            "INSERT INTO turn_change VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![row.turn, change.memory, change.key, old, ordinal],
+        )?;
+    }
+    Ok(())
+}
+
+fn fault(db: &Connection, row: &Fault) -> Result<()> {
+    let Fault { fault, message, turn, outcome, error, ticks, at } = row;
+    run(
+        db,
+        "INSERT INTO fault VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+        params![
+            fault,
+            message.message,
+            turn,
+            message.source,
+            message.target,
+            message.args,
+            message.bytes,
+            message.cause,
+            outcome.as_str(),
+            json(error),
+            ticks,
+            at
+        ],
+    )
+}
+
+fn outcome(db: &Connection, row: &Ended) -> Result<()> {
+    let Ended { message, turn, outcome, result, result_error, error, keyed, keep_until } = row;
+    let outcome: &Outcome = outcome;
+    // A message that is retried may end twice: the first answer stands. Its number is new then, so
+    // this only says that a row is never replaced.
+    run(
+        db,
+        "INSERT OR IGNORE INTO outcome VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        params![message, turn, outcome.as_str(), result, result_error, error, keyed, keep_until],
+    )
+}
+
+/// A JSON array, or NULL for an empty one.
+fn list<T: Serialize>(items: &[T]) -> Option<String> {
+    (!items.is_empty()).then(|| json(items))
+}
+
+fn json(value: &(impl Serialize + ?Sized)) -> String {
+    serde_json::to_string(value).expect("plain data has no map with odd keys and no failing writer")
+}
+
+/// The natives column, read back.
+pub(super) fn natives(text: &str) -> Option<std::collections::BTreeMap<String, Native>> {
+    let natives: std::collections::BTreeMap<String, String> = serde_json::from_str(text).ok()?;
+    natives.into_iter().map(|(property, native)| Some((property, Native::by_name(&native)?))).collect()
+}

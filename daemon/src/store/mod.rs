@@ -1,0 +1,211 @@
+//! The vat's database: one `SQLite` file, one writer, a few readers.
+//!
+//! Only this module knows SQL. [`Store`] is the writer: it opens a transaction with the first row
+//! of a group of steps, shows the kernel everything written so far ([`view`]), and commits the
+//! group whole ([`Store::commit`]), which alone makes the [`Receipt`] that lets effects out.
+//! [`read::Reader`] answers questions from people and scripts on connections of its own, so that
+//! neither waits for the other. The whole schema, with every table's and column's meaning, is in
+//! `schema.sql`.
+//!
+//! The file is in WAL mode with `synchronous=FULL`: a commit that returned survives power loss. An
+//! error at a commit is never retried: the process ends, and the next one goes on from the disk.
+
+mod apply;
+mod migrate;
+pub mod read;
+mod view;
+
+use std::path::{Path, PathBuf};
+
+use qrt_shared::id::VatId;
+use rusqlite::{Connection, OpenFlags, config::DbConfig};
+
+use crate::vat::{Checkpoint, Counters};
+
+/// The database's name in a vat's base directory.
+pub const FILE: &str = "vat.db";
+
+/// `QRT1`: what the file is, for `file` and for us.
+const APPLICATION_ID: i32 = 0x5152_5431;
+
+/// Why the database cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// SQLite said no.
+    #[error("the database {}: {source}", path.display())]
+    Sqlite {
+        /// The file.
+        path: PathBuf,
+        /// What it said.
+        source: rusqlite::Error,
+    },
+    /// A file of something else.
+    #[error("{} is not a vat's database", .0.display())]
+    Foreign(PathBuf),
+    /// A file of a later version of this program.
+    #[error(
+        "{} has schema version {found}, this program knows up to {known}: use a newer qrtd",
+        path.display()
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+        /// Ours.
+        known: i64,
+    },
+    /// A setting of SQLite did not take.
+    #[error("the database {}: {setting} is {found}, not {wanted}: is the file system one SQLite can use?", path.display())]
+    Setting {
+        /// The file.
+        path: PathBuf,
+        /// Which.
+        setting: &'static str,
+        /// What was asked for.
+        wanted: &'static str,
+        /// What is.
+        found: String,
+    },
+    /// The database is another vat's.
+    #[error("the database {} belongs to vat {found}, the key to vat {wanted}: put back the file that belongs there", path.display())]
+    OtherVat {
+        /// The file.
+        path: PathBuf,
+        /// Whose it is.
+        found: String,
+        /// Whose it should be.
+        wanted: VatId,
+    },
+}
+
+/// Proof that a commit is on the disk. Only [`Store::commit`] makes one.
+#[derive(Debug)]
+pub struct Receipt {
+    commit: u64,
+}
+
+impl Receipt {
+    /// The commit's number.
+    pub fn commit(&self) -> u64 {
+        self.commit
+    }
+}
+
+/// The writer.
+pub struct Store {
+    path: PathBuf,
+    connection: Connection,
+    /// Whether a transaction is open.
+    open: bool,
+    counters: Counters,
+}
+
+impl Store {
+    /// Makes the database of a new vat. The file must not exist.
+    pub fn create(dir: &Path, vat: VatId, now_ms: u64) -> Result<(), Error> {
+        let path = dir.join(FILE);
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection = connect(&path, flags)?;
+        migrate::create(&mut connection, vat, now_ms).map_err(at(&path))?;
+        connection.close().map_err(|(_, source)| Error::Sqlite { path, source })
+    }
+
+    /// Opens the database in `dir` for writing. The caller holds the directory's lock.
+    pub fn open(dir: &Path, vat: VatId) -> Result<Self, Error> {
+        let path = dir.join(FILE);
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection = connect(&path, flags)?;
+        migrate::migrate(&mut connection, &path)?;
+        let found: Vec<u8> = connection.query_row("SELECT vat_id FROM vat", [], |row| row.get(0)).map_err(at(&path))?;
+        if found != vat.as_bytes() {
+            let found = <[u8; 32]>::try_from(found).ok().and_then(|bytes| VatId::from_bytes(bytes).ok());
+            let found = found.map_or_else(|| "(no vat id)".to_owned(), |vat| vat.to_string());
+            return Err(Error::OtherVat { path, found, wanted: vat });
+        }
+        let counters = view::counters(&connection).map_err(at(&path))?;
+        Ok(Self { path, connection, open: false, counters })
+    }
+
+    /// The counters of the last commit, or of the steps applied since.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Writes a step's rows into the open transaction; its effects stay with the caller.
+    pub fn apply(&mut self, checkpoint: &mut Checkpoint) -> Result<(), Error> {
+        if checkpoint.writes.is_empty() {
+            return Ok(());
+        }
+        if !self.open {
+            self.connection.execute_batch("BEGIN IMMEDIATE").map_err(at(&self.path))?;
+            self.open = true;
+        }
+        for write in checkpoint.writes.drain(..) {
+            apply::apply(&self.connection, write).map_err(at(&self.path))?;
+        }
+        if let Some(counters) = checkpoint.counters.take() {
+            self.counters = Counters { commits: self.counters.commits, ..counters };
+        }
+        Ok(())
+    }
+
+    /// Makes everything applied so far durable: the one place that commits.
+    pub fn commit(&mut self) -> Result<Receipt, Error> {
+        if self.open {
+            self.counters.commits += 1;
+            apply::counters(&self.connection, &self.counters).map_err(at(&self.path))?;
+            self.connection.execute_batch("COMMIT").map_err(at(&self.path))?;
+            self.open = false;
+        }
+        Ok(Receipt { commit: self.counters.commits })
+    }
+
+    /// The text of a code.
+    pub fn code_text(&self, code: u32) -> Result<String, Error> {
+        let mut statement =
+            self.connection.prepare_cached("SELECT text FROM code WHERE code = ?1").map_err(at(&self.path))?;
+        statement.query_row([code], |row| row.get(0)).map_err(at(&self.path))
+    }
+}
+
+fn at(path: &Path) -> impl Fn(rusqlite::Error) -> Error + use<'_> {
+    move |source| Error::Sqlite { path: path.to_owned(), source }
+}
+
+/// Opens the file with every setting the vat relies on, each read back.
+fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, Error> {
+    let connection = Connection::open_with_flags(path, flags).map_err(at(path))?;
+    let writes = flags.contains(OpenFlags::SQLITE_OPEN_READ_WRITE);
+    for (config, on) in [(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true), (DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)]
+    {
+        connection.set_db_config(config, on).map_err(at(path))?;
+    }
+    connection.set_prepared_statement_cache_capacity(128);
+    let mut settings: Vec<(&'static str, &'static str, &'static str)> = vec![
+        ("mmap_size", "0", "0"),
+        ("cell_size_check", "1", "1"),
+        ("foreign_keys", "0", "0"),
+        ("busy_timeout", "5000", "5000"),
+    ];
+    if writes {
+        settings.push(("journal_mode", "WAL", "wal"));
+        settings.push(("synchronous", "FULL", "2"));
+        settings.push(("journal_size_limit", "67108864", "67108864"));
+    }
+    for (setting, value, wanted) in settings {
+        connection.pragma_update(None, setting, value).map_err(at(path))?;
+        let found: String = connection
+            .pragma_query_value(None, setting, |row| {
+                Ok(match row.get_ref(0)? {
+                    rusqlite::types::ValueRef::Integer(number) => number.to_string(),
+                    other => other.as_str().unwrap_or_default().to_owned(),
+                })
+            })
+            .map_err(at(path))?;
+        if found != wanted {
+            return Err(Error::Setting { path: path.to_owned(), setting, wanted, found });
+        }
+    }
+    Ok(connection)
+}

@@ -1,0 +1,62 @@
+//! Messages whose turn failed.
+
+use qrt_shared::id::MessageName;
+use qrt_shared::view::{Fault, Page};
+use rusqlite::Row;
+
+use super::{Asked, PAGE_ROWS, Read, outcome};
+use crate::protocol::Handle;
+
+struct Stored {
+    fault: u64,
+    message: u64,
+    turn: Option<u64>,
+    source: Handle,
+    target: Handle,
+    args: String,
+    outcome: String,
+    error: String,
+    ticks: u64,
+    at: u64,
+}
+
+fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
+    Ok(Stored {
+        fault: row.get(0)?,
+        message: row.get(1)?,
+        turn: row.get(2)?,
+        source: row.get(3)?,
+        target: row.get(4)?,
+        args: row.get(5)?,
+        outcome: row.get(6)?,
+        error: row.get(7)?,
+        ticks: row.get(8)?,
+        at: row.get(9)?,
+    })
+}
+
+impl Asked<'_> {
+    /// A page of faults whose number is above `after`, oldest first.
+    pub fn faults(&self, after: u64) -> Read<Page<Fault>> {
+        let sql = "SELECT fault, message, turn, source, target, args, outcome, error, ticks, at FROM fault
+            WHERE fault > ?1 ORDER BY fault LIMIT ?2";
+        let rows = self.rows(sql, [after, PAGE_ROWS], stored)?;
+        self.page(rows, |row| Ok((row.fault, self.fault(&row)?)), |row| row.args.len() + row.error.len())
+    }
+
+    fn fault(&self, row: &Stored) -> Read<Fault> {
+        Ok(Fault {
+            id: row.fault,
+            message: MessageName(row.message),
+            turn: row.turn,
+            target: self.qrid(row.target)?,
+            name: self.petname(row.target)?,
+            source: self.source(row.source)?,
+            args: self.outside(Some(&row.args))?,
+            outcome: outcome(&row.outcome)?,
+            error: self.error(&row.error)?,
+            ticks: row.ticks,
+            at: row.at,
+        })
+    }
+}

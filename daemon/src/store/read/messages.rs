@@ -1,0 +1,50 @@
+//! Queued messages, and what became of those that were sent from the command line.
+
+use qrt_shared::id::MessageName;
+use qrt_shared::view::{Awaited, Ended, Message, Page};
+use rusqlite::OptionalExtension;
+
+use super::{Asked, PAGE_ROWS, Read, outcome};
+use crate::protocol::Handle;
+
+impl Asked<'_> {
+    /// A page of queued messages whose number is above `after`, oldest first.
+    pub fn inbox(&self, after: u64) -> Read<Page<Message>> {
+        let sql = "SELECT message, source, target, args, bytes, queued_at, deaths FROM message
+            WHERE message > ?1 ORDER BY message LIMIT ?2";
+        let rows: Vec<(u64, Handle, Handle, String, u64, u64, u32)> = self.rows(sql, [after, PAGE_ROWS], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?, row.get(6)?))
+        })?;
+        self.page(
+            rows,
+            |(message, source, target, args, bytes, queued_at, deaths)| {
+                let view = Message {
+                    message: MessageName(message),
+                    target: self.qrid(target)?,
+                    name: self.petname(target)?,
+                    source: self.source(source)?,
+                    args: self.outside(Some(&args))?,
+                    bytes,
+                    queued_at,
+                    deaths,
+                };
+                Ok((message, view))
+            },
+            |row| row.3.len(),
+        )
+    }
+
+    /// What became of a message.
+    pub fn awaited(&self, message: u64) -> Read<Awaited> {
+        let sql = "SELECT turn, outcome, result, result_error, error FROM outcome WHERE message = ?1";
+        let row = self.db.prepare_cached(sql)?.query_row([message], |row| {
+            Ok((row.get(0)?, row.get::<_, String>(1)?, row.get::<_, Option<String>>(2)?, row.get(3)?, row.get(4)?))
+        });
+        if let Some((turn, word, result, result_error, error)) = row.optional()? {
+            let (outcome, result) = (outcome(&word)?, self.outside(result.as_deref())?);
+            return Ok(Awaited::Ended(Ended { turn, outcome, result, result_error, error }));
+        }
+        let queued = self.db.prepare_cached("SELECT 1 FROM message WHERE message = ?1")?.exists([message])?;
+        Ok(if queued { Awaited::Queued } else { Awaited::Unknown })
+    }
+}

@@ -1,0 +1,219 @@
+//! What people and scripts read, on connections of their own.
+//!
+//! A [`Reader`] answers one question in one transaction, so every answer is of one commit, which it
+//! names. It never waits for the writer nor the writer for it. Lists go by a cursor on a key that
+//! never changes, a page at a time, each bounded in rows and bytes.
+
+mod faults;
+mod messages;
+mod objects;
+mod turns;
+mod vat;
+
+use std::path::{Path, PathBuf};
+
+use qrt_shared::id::{ObjectId, Petname, Qrid, Target, VatId};
+use qrt_shared::qjson;
+use qrt_shared::view::{CodeError, Outcome, Page};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
+use serde_json::value::RawValue;
+
+use super::{Error, FILE, connect, migrate};
+use crate::protocol::{self, Handle};
+
+pub use turns::Turns;
+
+/// Rows of a page.
+const PAGE_ROWS: u64 = 500;
+
+/// Bytes of a page's texts, beyond which it ends early.
+const PAGE_BYTES: usize = 4 << 20;
+
+/// Why a question has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// There is no such object.
+    #[error("no object {0} in this vat")]
+    NoObject(Target),
+    /// The database could not be read.
+    #[error(transparent)]
+    Sqlite(#[from] rusqlite::Error),
+    /// It could not be opened.
+    #[error(transparent)]
+    Open(#[from] Error),
+    /// It holds what it cannot hold.
+    #[error("the vat's database is damaged: {0}")]
+    Damaged(String),
+}
+
+type Read<T> = Result<T, ReadError>;
+
+/// A read-only connection.
+pub struct Reader {
+    connection: Connection,
+    vat: VatId,
+}
+
+impl Reader {
+    /// Opens the database in `dir` for reading.
+    pub fn open(dir: &Path) -> Result<Self, Error> {
+        let path: PathBuf = dir.join(FILE);
+        let connection = connect(&path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        migrate::version(&connection, &path)?;
+        let vat: Vec<u8> =
+            connection.query_row("SELECT vat_id FROM vat", [], |row| row.get(0)).map_err(super::at(&path))?;
+        let vat = <[u8; 32]>::try_from(vat).ok().and_then(|bytes| VatId::from_bytes(bytes).ok());
+        Ok(Self { connection, vat: vat.ok_or(Error::Foreign(path))? })
+    }
+
+    /// Answers one question in one transaction.
+    ///
+    /// # Errors
+    /// What `question` fails with.
+    pub fn ask<T>(&mut self, question: impl FnOnce(&Asked<'_>) -> Read<T>) -> Read<T> {
+        let transaction = self.connection.transaction()?;
+        let as_of = transaction.query_row("SELECT commits FROM vat", [], |row| row.get(0))?;
+        question(&Asked { db: &transaction, vat: self.vat, as_of })
+    }
+}
+
+/// One transaction of a reader: what it sees does not change.
+pub struct Asked<'a> {
+    db: &'a Connection,
+    vat: VatId,
+    /// The commit it sees.
+    pub as_of: u64,
+}
+
+impl Asked<'_> {
+    /// The QRID behind a handle.
+    fn qrid(&self, object: Handle) -> Read<Qrid> {
+        let mut statement = self.db.prepare_cached("SELECT vat, id FROM reference WHERE reference = ?1")?;
+        let row = statement.query_row([object], |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get(1)?))).optional()?;
+        let (vat, id) = row.ok_or_else(|| ReadError::Damaged(format!("reference {object} has no row")))?;
+        let vat = if vat.is_empty() {
+            Some(self.vat)
+        } else {
+            <[u8; 32]>::try_from(vat).ok().and_then(|bytes| VatId::from_bytes(bytes).ok())
+        };
+        let vat = vat.ok_or_else(|| ReadError::Damaged(format!("reference {object} is to no vat")))?;
+        Ok(Qrid::new(vat, ObjectId::from_bytes(id)))
+    }
+
+    /// The object an operator means.
+    pub fn resolve(&self, target: &Target) -> Read<Handle> {
+        let found = match target {
+            Target::Qrid(qrid) if qrid.vat == self.vat => {
+                let sql = "SELECT object FROM reference JOIN object ON object = reference WHERE id = ?1 AND vat = x''";
+                self.db.prepare_cached(sql)?.query_row([qrid.object.as_bytes()], |row| row.get(0)).optional()?
+            }
+            Target::Qrid(_) => None,
+            Target::Petname(name) => {
+                let sql = "SELECT reference FROM petname WHERE name = ?1";
+                self.db.prepare_cached(sql)?.query_row([name.as_str()], |row| row.get(0)).optional()?
+            }
+        };
+        found.ok_or_else(|| ReadError::NoObject(target.clone()))
+    }
+
+    /// The operator's name for an object.
+    fn petname(&self, object: Handle) -> Read<Option<Petname>> {
+        let mut statement = self.db.prepare_cached("SELECT name FROM petname WHERE reference = ?1")?;
+        let name = statement.query_row([object], |row| row.get::<_, String>(0)).optional()?;
+        Ok(name.and_then(|name| name.parse().ok()))
+    }
+
+    /// A message's source as people see it.
+    fn source(&self, source: Handle) -> Read<String> {
+        if source == crate::vat::view::OPERATOR {
+            Ok("operator".to_owned())
+        } else {
+            Ok(self.qrid(source)?.to_string())
+        }
+    }
+
+    /// A stored value in outside form; NULL is null.
+    fn outside(&self, text: Option<&str>) -> Read<Box<RawValue>> {
+        let mut failed = None;
+        let text = qjson::export(text.unwrap_or("null"), |object| match self.qrid(object) {
+            Ok(qrid) => Some(qrid),
+            Err(error) => {
+                failed = Some(error);
+                None
+            }
+        });
+        match (failed, text) {
+            (Some(error), _) => Err(error),
+            (None, Ok(text)) => RawValue::from_string(text).map_err(|error| ReadError::Damaged(error.to_string())),
+            (None, Err(error)) => Err(ReadError::Damaged(error.to_string())),
+        }
+    }
+
+    /// A stored error as people see it.
+    fn error(&self, json: &str) -> Read<CodeError> {
+        let error: protocol::CodeError = from_json(json)?;
+        let known = |number: u32| (number > 0).then_some(number);
+        Ok(CodeError {
+            object: error.object.map(|object| self.qrid(object)).transpose()?,
+            line: known(error.line),
+            column: known(error.column),
+            excerpt: Some(error.excerpt).filter(|excerpt| !excerpt.is_empty()),
+            message: error.message,
+        })
+    }
+
+    /// Turns rows into a page: `row` gives a row's cursor and item.
+    fn page<R, T>(
+        &self,
+        rows: Vec<R>,
+        item: impl Fn(R) -> Read<(u64, T)>,
+        bytes: impl Fn(&R) -> usize,
+    ) -> Read<Page<T>> {
+        let full = rows.len() as u64 >= PAGE_ROWS;
+        let mut page = Page { items: Vec::new(), next: None, as_of: self.as_of };
+        let mut total = 0;
+        let count = rows.len();
+        for (index, row) in rows.into_iter().enumerate() {
+            total += bytes(&row);
+            let (cursor, item) = item(row)?;
+            page.items.push(item);
+            let cut = total > PAGE_BYTES && index + 1 < count;
+            if cut || (full && index + 1 == count) {
+                page.next = Some(cursor);
+            }
+            if cut {
+                break;
+            }
+        }
+        Ok(page)
+    }
+
+    fn rows<R>(
+        &self,
+        sql: &str,
+        params: impl rusqlite::Params,
+        map: impl Fn(&Row<'_>) -> rusqlite::Result<R>,
+    ) -> Read<Vec<R>> {
+        let mut statement = self.db.prepare_cached(sql)?;
+        let rows = statement.query_map(params, map)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+}
+
+fn from_json<T: serde::de::DeserializeOwned>(json: &str) -> Read<T> {
+    serde_json::from_str(json).map_err(|error| ReadError::Damaged(error.to_string()))
+}
+
+/// A JSON array that is NULL when empty.
+fn list<T: serde::de::DeserializeOwned>(json: Option<&String>) -> Read<Vec<T>> {
+    json.map_or_else(|| Ok(Vec::new()), |json| from_json(json))
+}
+
+fn outcome(word: &str) -> Read<Outcome> {
+    match word {
+        "ok" => Ok(Outcome::Ok),
+        "error" => Ok(Outcome::Error),
+        "killed" => Ok(Outcome::Killed),
+        other => Err(ReadError::Damaged(format!("an outcome {other}"))),
+    }
+}

@@ -1,0 +1,165 @@
+//! Objects: the list, and one whole.
+
+use std::collections::BTreeMap;
+
+use data_encoding::HEXLOWER;
+use qrt_shared::id::{Petname, Qrid};
+use qrt_shared::qjson;
+use qrt_shared::view::{Code, Holding, Object, ObjectRow, Page, Place, Power};
+use rusqlite::{Row, params};
+use serde_json::value::RawValue;
+
+use super::{Asked, PAGE_ROWS, Read, ReadError};
+use crate::protocol::{Handle, MemoryHandle};
+use crate::store::apply;
+
+/// How many references and holders of an object are shown.
+const HOLDINGS: u64 = 1000;
+
+/// Rows a filtered page looks at: a QRID is computed, not stored, so there is no index to ask.
+const SCANNED: u64 = 20_000;
+
+const COLUMNS: &str = "object.object, petname.name, use.turns, use.faults, coalesce(memory.bytes, 0), use.cpu_us,
+    object.created_at, object.account
+    FROM object JOIN object_use AS use ON use.object = object.object
+    LEFT JOIN memory ON memory.memory = object.memory
+    LEFT JOIN petname ON petname.reference = object.object";
+
+struct Listed {
+    object: Handle,
+    name: Option<String>,
+    turns: u64,
+    faults: u64,
+    memory_bytes: u64,
+    cpu_us: u64,
+    created_at: u64,
+    account: Handle,
+}
+
+fn listed(row: &Row<'_>) -> rusqlite::Result<Listed> {
+    Ok(Listed {
+        object: row.get(0)?,
+        name: row.get(1)?,
+        turns: row.get(2)?,
+        faults: row.get(3)?,
+        memory_bytes: row.get(4)?,
+        cpu_us: row.get(5)?,
+        created_at: row.get(6)?,
+        account: row.get(7)?,
+    })
+}
+
+impl Asked<'_> {
+    /// A page of objects after the cursor `after`, oldest first; `filter` keeps those whose petname
+    /// or QRID contains it.
+    pub fn objects(&self, filter: Option<&str>, after: u64) -> Read<Page<ObjectRow>> {
+        let Some(filter) = filter.filter(|text| !text.is_empty()) else {
+            let sql = format!("SELECT {COLUMNS} WHERE object.object > ?1 ORDER BY object.object LIMIT ?2");
+            let rows = self.rows(&sql, [after, PAGE_ROWS], listed)?;
+            return self.page(rows, |row| Ok((row.object, self.row(row)?)), |_| 0);
+        };
+        let sql = format!("SELECT {COLUMNS} WHERE object.object > ?1 ORDER BY object.object LIMIT ?2");
+        let mut statement = self.db.prepare_cached(&sql)?;
+        let mut rows = statement.query([after, SCANNED])?;
+        let mut page = Page { items: Vec::new(), next: None, as_of: self.as_of };
+        let mut scanned = 0;
+        while let Some(row) = rows.next()? {
+            let row = listed(row)?;
+            let object = row.object;
+            scanned += 1;
+            let named = row.name.as_deref().is_some_and(|name| name.contains(filter));
+            if named || self.qrid(object)?.to_string().contains(filter) {
+                page.items.push(self.row(row)?);
+            }
+            if scanned == SCANNED || page.items.len() as u64 == PAGE_ROWS {
+                page.next = Some(object);
+                break;
+            }
+        }
+        Ok(page)
+    }
+
+    fn row(&self, row: Listed) -> Read<ObjectRow> {
+        Ok(ObjectRow {
+            qrid: self.qrid(row.object)?,
+            name: row.name.and_then(|name| name.parse::<Petname>().ok()),
+            turns: row.turns,
+            faults: row.faults,
+            memory_bytes: row.memory_bytes,
+            cpu_us: row.cpu_us,
+            created_at: row.created_at,
+            account: self.qrid(row.account)?,
+        })
+    }
+
+    /// One object whole.
+    pub fn object(&self, object: Handle) -> Read<Object> {
+        let sql = format!("SELECT {COLUMNS} WHERE object.object = ?1");
+        let row = self.rows(&sql, [object], listed)?.pop();
+        let row = row.ok_or_else(|| ReadError::Damaged(format!("object {object} has no row")))?;
+        let sql = "SELECT code.sha256, code.text, statics, natives, memory, maker
+            FROM object JOIN code ON code.code = object.code WHERE object = ?1";
+        let more = |row: &Row<'_>| {
+            Ok((
+                row.get::<_, Vec<u8>>(0)?,
+                row.get(1)?,
+                row.get::<_, String>(2)?,
+                row.get::<_, String>(3)?,
+                row.get::<_, Option<MemoryHandle>>(4)?,
+                row.get::<_, Option<Handle>>(5)?,
+            ))
+        };
+        let (sha256, text, statics, natives, memory, maker) = self.db.prepare_cached(sql)?.query_row([object], more)?;
+        let natives = apply::natives(&natives).ok_or_else(|| ReadError::Damaged(format!("natives {natives}")))?;
+        let natives = natives.into_iter().map(|(property, native)| (property, native.name().to_owned()));
+        Ok(Object {
+            row: self.row(row)?,
+            code: Code { sha256: HEXLOWER.encode(&sha256), text },
+            power: Power { statics: self.outside(Some(&statics))?, natives: natives.collect::<BTreeMap<_, _>>() },
+            memory: memory.map(|memory| self.memory_text(memory)).transpose()?,
+            maker: maker.map(|maker| self.qrid(maker)).transpose()?,
+            holds: self.holds(object, memory)?,
+            held_by: self.held_by(object)?,
+        })
+    }
+
+    /// One object's memory; null when it has none.
+    pub fn memory(&self, object: Handle) -> Read<Box<RawValue>> {
+        let sql = "SELECT memory FROM object WHERE object = ?1";
+        match self.db.prepare_cached(sql)?.query_row([object], |row| row.get(0))? {
+            Some(memory) => self.memory_text(memory),
+            None => self.outside(None),
+        }
+    }
+
+    fn memory_text(&self, memory: MemoryHandle) -> Read<Box<RawValue>> {
+        let sql = "SELECT key, value FROM memory_entry WHERE memory = ?1 ORDER BY ordinal";
+        let entries: Vec<(String, String)> = self.rows(sql, [memory], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let text = qjson::join_object(entries.iter().map(|(key, value)| (key.as_str(), value.as_str())));
+        self.outside(Some(&text))
+    }
+
+    fn holds(&self, object: Handle, memory: Option<MemoryHandle>) -> Read<Vec<Holding>> {
+        let sql = "SELECT reference, 'power', key FROM power_edge WHERE object = ?1
+            UNION ALL SELECT reference, 'memory', key FROM memory_edge WHERE memory = ?2 LIMIT ?3";
+        self.holdings(sql, params![object, memory, HOLDINGS])
+    }
+
+    fn held_by(&self, object: Handle) -> Read<Vec<Holding>> {
+        let sql = "SELECT object, 'power', key FROM power_edge WHERE reference = ?1
+            UNION ALL SELECT object.object, 'memory', key FROM memory_edge
+                JOIN object ON object.memory = memory_edge.memory WHERE reference = ?1 LIMIT ?2";
+        self.holdings(sql, params![object, HOLDINGS])
+    }
+
+    fn holdings(&self, sql: &str, params: impl rusqlite::Params) -> Read<Vec<Holding>> {
+        let rows: Vec<(Handle, String, String)> =
+            self.rows(sql, params, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        let holding = |(object, place, key): (Handle, String, String)| {
+            let qrid: Qrid = self.qrid(object)?;
+            let place = if place == "power" { Place::Power } else { Place::Memory };
+            Ok(Holding { object: qrid, name: self.petname(object)?, place, key })
+        };
+        rows.into_iter().map(holding).collect()
+    }
+}

@@ -1,0 +1,202 @@
+-- The whole schema of a vat's database, version 1.
+--
+-- One writer (the kernel's thread) and a few readers. Times are milliseconds since the epoch.
+-- QJSON is in inside form: a Reference is {"@qref":<reference.reference>}. History of versions:
+--   1  the first.
+
+-- The vat itself and its counters: one row, rewritten by each commit.
+CREATE TABLE vat (
+    one             INTEGER PRIMARY KEY CHECK (one = 1),
+    vat_id          BLOB    NOT NULL CHECK (length(vat_id) = 32), -- public key; must fit DIR/key
+    created_at      INTEGER NOT NULL,
+    commits         INTEGER NOT NULL, -- number of the last commit
+    next_reference  INTEGER NOT NULL,
+    next_memory     INTEGER NOT NULL,
+    next_code       INTEGER NOT NULL,
+    next_message    INTEGER NOT NULL, -- numbers are never used again
+    next_turn       INTEGER NOT NULL,
+    next_fault      INTEGER NOT NULL,
+    objects         INTEGER NOT NULL, -- rows in object
+    inbox           INTEGER NOT NULL, -- rows in message
+    faults          INTEGER NOT NULL, -- rows in fault
+    journal_first   INTEGER NOT NULL, -- the oldest turn still in the journal
+    journal_bytes   INTEGER NOT NULL, -- sum of turn.bytes
+    clock_ms        INTEGER NOT NULL  -- the latest time any turn was told; never goes back
+) STRICT;
+
+-- Every object this vat knows by a number: its own and other vats'. Written when an object is made
+-- or first heard of. The number is what code's References and every other table hold.
+CREATE TABLE reference (
+    reference INTEGER PRIMARY KEY,
+    vat       BLOB NOT NULL CHECK (length(vat) IN (0, 32)), -- empty: this vat
+    id        BLOB NOT NULL CHECK (length(id) = 20),        -- the object id: authority, never logged
+    UNIQUE (id, vat)
+) STRICT;
+
+-- Texts of code, each once. Written when the first object with it is made.
+CREATE TABLE code (
+    code   INTEGER PRIMARY KEY,
+    sha256 BLOB NOT NULL UNIQUE CHECK (length(sha256) = 32),
+    text   TEXT NOT NULL
+) STRICT;
+
+-- The objects this vat hosts.
+CREATE TABLE object (
+    object     INTEGER PRIMARY KEY REFERENCES reference,
+    account    INTEGER NOT NULL,          -- the object whose account pays: itself when installed
+    maker      INTEGER,                   -- the object that made it; NULL when installed
+    code       INTEGER NOT NULL REFERENCES code,
+    statics    TEXT    NOT NULL,          -- static power: a QJSON object
+    natives    TEXT    NOT NULL,          -- native powers: JSON, property -> native's name
+    memory     INTEGER REFERENCES memory, -- NULL: it has none; several objects may share one
+    created_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX object_by_memory ON object (memory) WHERE memory IS NOT NULL;
+
+-- What an object used: rewritten by each of its turns, so kept out of the wide rows above and
+-- never indexed.
+CREATE TABLE object_use (
+    object INTEGER PRIMARY KEY REFERENCES object,
+    turns  INTEGER NOT NULL,
+    faults INTEGER NOT NULL,
+    cpu_us INTEGER NOT NULL
+) STRICT;
+
+-- Memories.
+CREATE TABLE memory (
+    memory       INTEGER PRIMARY KEY,
+    bytes        INTEGER NOT NULL, -- of all keys and values
+    next_ordinal INTEGER NOT NULL
+) STRICT;
+
+-- A Memory's top-level properties. Order by ordinal is JavaScript's key order: an integer-like key
+-- is its own ordinal, others count on from 2^32.
+CREATE TABLE memory_entry (
+    memory  INTEGER NOT NULL,
+    key     TEXT    NOT NULL,
+    ordinal INTEGER NOT NULL,
+    value   TEXT    NOT NULL,
+    PRIMARY KEY (memory, key)
+) STRICT, WITHOUT ROWID;
+
+-- Which memory key holds which reference; kept with memory_entry in one transaction.
+CREATE TABLE memory_edge (
+    reference INTEGER NOT NULL,
+    memory    INTEGER NOT NULL,
+    key       TEXT    NOT NULL,
+    PRIMARY KEY (reference, memory, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX memory_edge_by_key ON memory_edge (memory, key);
+
+-- Which static power holds which reference, by its top-level key; kept with object.
+CREATE TABLE power_edge (
+    reference INTEGER NOT NULL,
+    object    INTEGER NOT NULL,
+    key       TEXT    NOT NULL,
+    PRIMARY KEY (reference, object, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX power_edge_by_object ON power_edge (object, key);
+
+-- The operator's names.
+CREATE TABLE petname (
+    name      TEXT    PRIMARY KEY,
+    reference INTEGER NOT NULL UNIQUE REFERENCES reference
+) STRICT, WITHOUT ROWID;
+
+-- The inbox: messages durable and not yet handled. A row goes in the commit of its turn.
+CREATE TABLE message (
+    message   INTEGER PRIMARY KEY,
+    source    INTEGER NOT NULL, -- 0: the operator; else the account, an object's number
+    target    INTEGER NOT NULL,
+    args      TEXT    NOT NULL,
+    bytes     INTEGER NOT NULL, -- size of args, a reference counted as 128
+    queued_at INTEGER NOT NULL,
+    cause     INTEGER,          -- the turn that sent it
+    deaths    INTEGER NOT NULL  -- how often a worker died on it
+) STRICT;
+
+-- The journal: one row a turn, written in the turn's transaction, pruned oldest first.
+CREATE TABLE turn (
+    turn         INTEGER PRIMARY KEY,
+    message      INTEGER NOT NULL,
+    source       INTEGER NOT NULL,
+    object       INTEGER NOT NULL,
+    code         INTEGER NOT NULL,
+    args         TEXT    NOT NULL,
+    cause        INTEGER,          -- the turn that sent the message
+    outcome      TEXT    NOT NULL CHECK (outcome IN ('ok', 'error', 'killed')),
+    result       TEXT,             -- NULL: null
+    result_error TEXT,
+    error        TEXT,             -- JSON of a CodeError
+    called       TEXT,             -- JSON: [[object, code], ...] run by `call`
+    made         TEXT,             -- JSON: [object, ...]
+    sent         TEXT,             -- JSON: [message, ...]
+    log          TEXT,             -- JSON: [line, ...]
+    ticks        INTEGER NOT NULL,
+    cpu_us       INTEGER NOT NULL,
+    clock_ms     INTEGER NOT NULL, -- what power.clock() answered, or would have
+    seed         BLOB,             -- what power.random drew from; NULL when it was not asked
+    bytes        INTEGER NOT NULL  -- of this row's texts and those of its changes
+) STRICT;
+CREATE INDEX turn_by_object ON turn (object, turn);
+
+-- The memory keys a turn changed, with the value before it: the next change or the present holds
+-- the new one. old is NULL where the key was not there.
+CREATE TABLE turn_change (
+    turn        INTEGER NOT NULL,
+    memory      INTEGER NOT NULL,
+    key         TEXT    NOT NULL,
+    old         TEXT,
+    old_ordinal INTEGER,
+    PRIMARY KEY (turn, memory, key)
+) STRICT, WITHOUT ROWID;
+
+-- Messages whose turn failed; kept until the operator retries or drops them.
+CREATE TABLE fault (
+    fault     INTEGER PRIMARY KEY,
+    message   INTEGER NOT NULL,
+    turn      INTEGER,
+    source    INTEGER NOT NULL,
+    target    INTEGER NOT NULL,
+    args      TEXT    NOT NULL,
+    bytes     INTEGER NOT NULL,
+    cause     INTEGER,
+    outcome   TEXT    NOT NULL CHECK (outcome IN ('error', 'killed')),
+    error     TEXT    NOT NULL, -- JSON of a CodeError
+    ticks     INTEGER NOT NULL,
+    at        INTEGER NOT NULL
+) STRICT;
+
+-- How the operator's own messages ended, for those who wait for one; apart from the journal.
+-- A row goes when keep_until has passed, an unkeyed one also when 100,000 newer ones are there.
+CREATE TABLE outcome (
+    message      INTEGER PRIMARY KEY,
+    turn         INTEGER,
+    outcome      TEXT    NOT NULL CHECK (outcome IN ('ok', 'error', 'killed')),
+    result       TEXT,
+    result_error TEXT,
+    error        TEXT,
+    keyed        INTEGER NOT NULL,
+    keep_until   INTEGER NOT NULL
+) STRICT;
+CREATE INDEX outcome_by_age ON outcome (keep_until);
+
+-- Which message a key stands for; a row goes after 24 hours.
+CREATE TABLE send_key (
+    key       TEXT    NOT NULL,
+    target    INTEGER NOT NULL,
+    message   INTEGER NOT NULL UNIQUE,
+    queued_at INTEGER NOT NULL,
+    PRIMARY KEY (key, target)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX send_key_by_age ON send_key (queued_at);
+
+-- Every change an operator made, in the order of turns.
+CREATE TABLE audit (
+    audit  INTEGER PRIMARY KEY,
+    at     INTEGER NOT NULL,
+    uid    INTEGER NOT NULL, -- who was at the other end of the control socket
+    pid    INTEGER NOT NULL,
+    action TEXT    NOT NULL, -- the verb
+    detail TEXT    NOT NULL  -- JSON: what it was done to
+) STRICT;

@@ -1,0 +1,307 @@
+//! What steps changed: rows to write, and effects that wait for them to be on the disk.
+
+use std::collections::BTreeMap;
+
+use qrt_shared::control::{Done, Installed, Named, Problem, Queued, Retried};
+use qrt_shared::id::{ObjectId, Petname};
+use qrt_shared::view::Outcome;
+
+use super::request::{Ticket, Who};
+use super::view::{Entry, Message};
+use crate::protocol::{CodeError, CodeNumber, Handle, MemoryHandle, Native};
+use crate::store::Receipt;
+
+/// Everything some steps changed, to be written in one transaction or not at all.
+#[derive(Debug, Default)]
+pub struct Checkpoint {
+    /// Rows, in the order they must be written.
+    pub writes: Vec<Write>,
+    /// The counters after the last of these steps.
+    pub counters: Option<Counters>,
+    /// What follows once this is on the disk.
+    pub effects: Embargo<Effect>,
+}
+
+/// Things that must not happen before the commit that covers them. Only a [`Receipt`] lifts the
+/// embargo, and only the store's commit makes receipts.
+#[derive(Debug)]
+pub struct Embargo<T>(Vec<T>);
+
+impl<T> Default for Embargo<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T> Embargo<T> {
+    /// Adds one.
+    pub fn push(&mut self, effect: T) {
+        self.0.push(effect);
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Adds all of `other`.
+    pub fn append(&mut self, mut other: Self) {
+        self.0.append(&mut other.0);
+    }
+
+    /// The effects, free to happen: the commit that `receipt` stands for is on the disk.
+    pub fn release(self, _receipt: &Receipt) -> Vec<T> {
+        self.0
+    }
+}
+
+/// Something the world may see once a commit is durable.
+#[derive(Debug)]
+pub enum Effect {
+    /// A request is answered.
+    Answer(Ticket, Result<Answer, Problem>),
+    /// The first turn of one of the operator's messages has ended.
+    Ended(u64),
+}
+
+/// The answer to a request that changed something.
+#[derive(Debug)]
+pub enum Answer {
+    /// To [`super::request::Action::Install`].
+    Installed(Installed),
+    /// To [`super::request::Action::Send`].
+    Queued(Queued),
+    /// To [`super::request::Action::Name`].
+    Named(Named),
+    /// To [`super::request::Action::FaultRetry`].
+    Retried(Retried),
+    /// To [`super::request::Action::FaultDrop`].
+    Done(Done),
+}
+
+/// The row `vat`: numbers to give out next, and how many rows there are. See `store/schema.sql`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each field is a column that the schema explains")]
+pub struct Counters {
+    pub commits: u64,
+    pub next_reference: Handle,
+    pub next_memory: MemoryHandle,
+    pub next_code: CodeNumber,
+    pub next_message: u64,
+    pub next_turn: u64,
+    pub next_fault: u64,
+    pub objects: u64,
+    pub inbox: u64,
+    pub faults: u64,
+    pub journal_first: u64,
+    pub journal_bytes: u64,
+    pub clock_ms: u64,
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        Self {
+            commits: 0,
+            next_reference: 1,
+            next_memory: 1,
+            next_code: 1,
+            next_message: 1,
+            next_turn: 1,
+            next_fault: 1,
+            objects: 0,
+            inbox: 0,
+            faults: 0,
+            journal_first: 1,
+            journal_bytes: 0,
+            clock_ms: 0,
+        }
+    }
+}
+
+/// One change of the database.
+#[derive(Debug)]
+pub enum Write {
+    /// A new text of code.
+    Code {
+        /// Its number.
+        code: CodeNumber,
+        /// Its hash.
+        sha256: [u8; 32],
+        /// The text.
+        text: String,
+    },
+    /// A new object.
+    Object(Box<NewObject>),
+    /// A new, empty Memory.
+    Memory(MemoryHandle),
+    /// A key of a Memory has this value and ordinal now; `edges` are the references in it, `None`
+    /// when there are none and were none.
+    Entry {
+        /// The Memory.
+        memory: MemoryHandle,
+        /// The property.
+        entry: Entry,
+        /// References in the new value, when the old or the new one holds any.
+        edges: Option<Vec<Handle>>,
+    },
+    /// A key of a Memory is gone.
+    NoEntry {
+        /// The Memory.
+        memory: MemoryHandle,
+        /// Its name.
+        key: String,
+        /// Whether the old value held references.
+        edges: bool,
+    },
+    /// A Memory's size and next ordinal changed.
+    MemorySize {
+        /// The Memory.
+        memory: MemoryHandle,
+        /// Bytes of all keys and values.
+        bytes: u64,
+        /// The next key's ordinal.
+        next_ordinal: u64,
+    },
+    /// A message is queued.
+    Message(Message),
+    /// A message is no longer queued.
+    NoMessage(u64),
+    /// A worker died on a message.
+    Death(u64),
+    /// A turn ended.
+    Turn(Box<Turn>),
+    /// The journal ends at `first` now.
+    Prune {
+        /// The oldest turn to keep.
+        first: u64,
+    },
+    /// A turn of an object was charged.
+    Use {
+        /// The object.
+        object: Handle,
+        /// Whether it failed.
+        fault: bool,
+        /// CPU time.
+        cpu_us: u64,
+    },
+    /// A message became a fault.
+    Fault(Box<Fault>),
+    /// A fault was retried or dropped.
+    NoFault(u64),
+    /// How one of the operator's messages ended.
+    Outcome(Box<Ended>),
+    /// A key stands for a message.
+    Key {
+        /// The key.
+        key: String,
+        /// The target it was used with.
+        target: Handle,
+        /// The message.
+        message: u64,
+        /// When.
+        queued_at: u64,
+    },
+    /// Forget outcomes and keys whose time is over.
+    Forget {
+        /// Now.
+        now_ms: u64,
+        /// Keys queued before this are gone.
+        keys_before_ms: u64,
+        /// How many unkeyed outcomes stay, the newest.
+        unkeyed_max: u64,
+    },
+    /// An object's petname is this, or none.
+    Petname {
+        /// The object.
+        object: Handle,
+        /// Its name.
+        name: Option<Petname>,
+    },
+    /// An operator changed something.
+    Audit {
+        /// When.
+        at: u64,
+        /// Who.
+        who: Who,
+        /// The verb.
+        action: &'static str,
+        /// What it was done to: JSON.
+        detail: String,
+    },
+}
+
+/// A row of `object`, and of `reference`.
+#[derive(Debug)]
+#[expect(missing_docs, reason = "each field is a column that the schema explains")]
+pub struct NewObject {
+    pub object: Handle,
+    pub id: ObjectId,
+    pub account: Handle,
+    pub maker: Option<Handle>,
+    pub code: CodeNumber,
+    pub statics: String,
+    pub natives: BTreeMap<String, Native>,
+    pub memory: Option<MemoryHandle>,
+    pub created_at: u64,
+    /// References in `statics` by top-level key.
+    pub edges: Vec<(String, Vec<Handle>)>,
+}
+
+/// A row of `turn`, and its rows of `turn_change`.
+#[derive(Debug)]
+#[expect(missing_docs, reason = "each field is a column that the schema explains")]
+pub struct Turn {
+    pub turn: u64,
+    pub message: Message,
+    pub code: CodeNumber,
+    pub outcome: Outcome,
+    pub result: Option<String>,
+    pub result_error: Option<String>,
+    pub error: Option<CodeError>,
+    pub called: Vec<(Handle, CodeNumber)>,
+    pub made: Vec<Handle>,
+    pub sent: Vec<u64>,
+    pub log: Vec<String>,
+    pub ticks: u64,
+    pub cpu_us: u64,
+    pub clock_ms: u64,
+    pub seed: Option<[u8; 32]>,
+    pub changes: Vec<Change>,
+    pub bytes: u64,
+}
+
+/// A row of `turn_change`.
+#[derive(Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each field is a column that the schema explains")]
+pub struct Change {
+    pub memory: MemoryHandle,
+    pub key: String,
+    pub old: Option<(String, u64)>,
+}
+
+/// A row of `fault`.
+#[derive(Debug)]
+#[expect(missing_docs, reason = "each field is a column that the schema explains")]
+pub struct Fault {
+    pub fault: u64,
+    pub message: Message,
+    pub turn: Option<u64>,
+    pub outcome: Outcome,
+    pub error: CodeError,
+    pub ticks: u64,
+    pub at: u64,
+}
+
+/// A row of `outcome`.
+#[derive(Debug)]
+#[expect(missing_docs, reason = "each field is a column that the schema explains")]
+pub struct Ended {
+    pub message: u64,
+    pub turn: Option<u64>,
+    pub outcome: Outcome,
+    pub result: Option<String>,
+    pub result_error: Option<String>,
+    pub error: Option<String>,
+    pub keyed: bool,
+    pub keep_until: u64,
+}

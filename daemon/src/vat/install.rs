@@ -1,0 +1,142 @@
+//! New objects: installed by an operator, or made by another object.
+
+use std::collections::BTreeMap;
+
+use qrt_shared::control::{Installed, InstalledObject};
+use qrt_shared::id::{ObjectId, Qrid};
+use qrt_shared::qjson;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use super::checkpoint::{NewObject, Write};
+use super::entropy::Entropy;
+use super::request::{Install, Refusal, Who};
+use super::view::{Entry, View};
+use super::{Halt, Step, name};
+use crate::protocol::{CodeNumber, Handle, MemoryHandle, Native};
+
+/// The ordinal of a Memory's first key that is not integer-like.
+const FIRST_ORDINAL: u64 = 1 << 32;
+
+/// Installs objects for an operator, all or none.
+pub(super) fn install<V: View, E: Entropy>(
+    step: &mut Step<'_, V, E>,
+    who: Who,
+    install: Install,
+) -> Result<Installed, Refusal> {
+    let statics = step.localise(&install.statics)?;
+    let memory = install.memory.as_ref().map(|memory| step.localise(memory)).transpose()?;
+    let mut objects = Vec::new();
+    for (label, code, petname) in install.objects {
+        let code = step.code(&code)?;
+        let memory = match &memory {
+            Some(text) => Some(step.new_memory(&split(text)?)),
+            None => None,
+        };
+        let object = step.vat.counters.next_reference;
+        let spec = NewSpec {
+            account: object,
+            maker: None,
+            code,
+            statics: statics.clone(),
+            natives: install.natives.clone(),
+            memory,
+        };
+        let id = step.new_object(spec)?;
+        if let Some(petname) = petname {
+            name::claim(step, object, petname)?;
+        }
+        let qrid = Qrid::new(step.vat.id, id);
+        step.audit(who, "install", &json!({ "object": object, "label": label, "code": code }));
+        objects.push(InstalledObject { qrid, label });
+    }
+    Ok(Installed { objects })
+}
+
+/// What a new object is made of.
+pub(super) struct NewSpec {
+    pub(super) account: Handle,
+    pub(super) maker: Option<Handle>,
+    pub(super) code: CodeNumber,
+    pub(super) statics: String,
+    pub(super) natives: BTreeMap<String, Native>,
+    pub(super) memory: Option<MemoryHandle>,
+}
+
+impl<V: View, E: Entropy> Step<'_, V, E> {
+    /// The number of this text of code, which is written if it is new.
+    pub(super) fn code(&mut self, text: &str) -> Result<CodeNumber, Halt> {
+        let sha256: [u8; 32] = Sha256::digest(text.as_bytes()).into();
+        // One checkpoint may hold the same new code twice, before it can be seen in the view.
+        let written = self.checkpoint.writes.iter().find_map(|write| match write {
+            Write::Code { code, sha256: known, .. } if *known == sha256 => Some(*code),
+            _ => None,
+        });
+        if let Some(code) = written.map_or_else(|| self.view.code(&sha256), |code| Ok(Some(code)))? {
+            return Ok(code);
+        }
+        let code = self.vat.counters.next_code;
+        self.vat.counters.next_code += 1;
+        self.checkpoint.writes.push(Write::Code { code, sha256, text: text.to_owned() });
+        Ok(code)
+    }
+
+    /// A new Memory with these properties.
+    pub(super) fn new_memory(&mut self, entries: &[(String, String)]) -> MemoryHandle {
+        let memory = self.vat.counters.next_memory;
+        self.vat.counters.next_memory += 1;
+        self.checkpoint.writes.push(Write::Memory(memory));
+        let mut next_ordinal = FIRST_ORDINAL;
+        let mut bytes = 0;
+        for (key, value) in entries {
+            bytes += (key.len() + value.len()) as u64;
+            let entry = Entry { key: key.clone(), ordinal: ordinal(key, &mut next_ordinal), value: value.clone() };
+            self.checkpoint.writes.push(Write::Entry { memory, entry, edges: edges(value, None) });
+        }
+        self.checkpoint.writes.push(Write::MemorySize { memory, bytes, next_ordinal });
+        memory
+    }
+
+    /// A new object with the next handle and a fresh id.
+    pub(super) fn new_object(&mut self, spec: NewSpec) -> Result<ObjectId, Halt> {
+        let object = self.vat.counters.next_reference;
+        self.vat.counters.next_reference += 1;
+        self.vat.counters.objects += 1;
+        let id = ObjectId::from_bytes(self.entropy.draw());
+        let mut held = Vec::new();
+        for (key, value) in split(&spec.statics)? {
+            if let Some(edges) = edges(&value, None) {
+                held.push((key, edges));
+            }
+        }
+        let NewSpec { account, maker, code, statics, natives, memory } = spec;
+        let created_at = self.now_ms;
+        let new = NewObject { object, id, account, maker, code, statics, natives, memory, created_at, edges: held };
+        self.checkpoint.writes.push(Write::Object(Box::new(new)));
+        Ok(id)
+    }
+}
+
+/// The ordinal of a key that is added: its own number when it is integer-like, as JavaScript
+/// orders keys, else the next one.
+pub(super) fn ordinal(key: &str, next: &mut u64) -> u64 {
+    let integer = key.parse::<u32>().ok().filter(|n| *n != u32::MAX && n.to_string() == key);
+    integer.map_or_else(
+        || {
+            *next += 1;
+            *next - 1
+        },
+        u64::from,
+    )
+}
+
+/// The references of a new value, or `None` when neither it nor the old one holds any.
+pub(super) fn edges(value: &str, old: Option<&str>) -> Option<Vec<Handle>> {
+    let held = |text| qjson::references(text).expect("values were checked when they came in");
+    let new = held(value);
+    (!new.is_empty() || old.is_some_and(|old| !held(old).is_empty())).then_some(new)
+}
+
+fn split(object: &str) -> Result<Vec<(String, String)>, Halt> {
+    qjson::split_object(object).map_err(|error| Halt::Damaged(error.to_string()))
+}

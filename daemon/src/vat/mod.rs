@@ -1,0 +1,182 @@
+//! The kernel: a vat as a step function.
+//!
+//! Something happened ([`Input`]) goes in; what it changed and what follows comes out as data
+//! ([`Checkpoint`]: rows to write, and effects under embargo until they are on the disk). Between
+//! steps [`Vat::poll`] gives out the next turns to run. Nothing in here reads a clock, a random
+//! source, a file or a socket: the time, the entropy and a [`View`] of the database are arguments.
+//!
+//! One message's life, each arrow a step:
+//!
+//! ```text
+//! send (request) --> message row --> poll: Start, streamed to the worker --> Report
+//!                                                 |                            |
+//!                                                 | worker dies                v
+//!                                                 +--> once more, alone     finish: one checkpoint with
+//!                                                      --> killed           memory, objects, messages,
+//!                                                                           journal, or a fault
+//! ```
+//!
+//! Turns run ahead of the disk and of each other: up to [`WINDOW`] are with the worker at a time.
+//! Two that share a memory are never in flight together, but code can reach any object by `call`,
+//! so each delivery notes the version of every memory it was given, and a report that was computed
+//! from another version is thrown away and its message delivered again. Nothing had left, so nobody
+//! can tell.
+//!
+//! Read next: [`turn`] (a report becomes a checkpoint), [`verify`] (what a worker may say),
+//! [`request`] (what operators do), then the driver, which owns the loop.
+
+pub mod checkpoint;
+pub mod entropy;
+pub mod request;
+pub mod turn;
+pub mod verify;
+pub mod view;
+
+mod fault;
+mod install;
+mod name;
+mod schedule;
+mod send;
+
+use qrt_shared::id::VatId;
+
+use crate::protocol::{Budget, Handle, Report};
+pub use checkpoint::{Checkpoint, Counters};
+use entropy::Entropy;
+pub use request::Request;
+use schedule::Schedule;
+pub use turn::Start;
+use view::{View, ViewError};
+
+/// Deliveries with the worker at one time.
+pub const WINDOW: usize = 64;
+
+/// Something that happened.
+#[derive(Debug)]
+pub enum Input {
+    /// An operator asks for something.
+    Request(Request),
+    /// The worker says a turn has ended.
+    Done {
+        /// Which.
+        delivery: u64,
+        /// What it did.
+        report: Box<Report>,
+    },
+    /// The running turn calls an object.
+    Load {
+        /// Which turn.
+        delivery: u64,
+        /// Which object.
+        object: Handle,
+    },
+    /// The worker is gone, and every turn it had not reported with it.
+    Died(Death),
+}
+
+/// How a worker went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Death {
+    /// It was ended in good order, between turns.
+    Replaced,
+    /// Its turn ran out of time: which clock, and how long it was allowed.
+    Deadline {
+        /// `CPU` or `wall-clock`.
+        clock: &'static str,
+        /// The limit.
+        limit_ms: u64,
+    },
+    /// It crashed, or said something no honest worker says.
+    Crashed(String),
+}
+
+/// Why the vat cannot go on. The process must end and start again from the last commit.
+#[derive(Debug, thiserror::Error)]
+pub enum Halt {
+    /// The database could not be read.
+    #[error("reading the vat: {0}")]
+    View(#[from] ViewError),
+    /// The database contradicts itself.
+    #[error("the vat's database is damaged: {0}")]
+    Damaged(String),
+}
+
+/// What turns and queues may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Of each turn.
+    pub turn: Budget,
+    /// Turns kept in the journal.
+    pub journal_turns: u64,
+    /// Bytes kept in the journal.
+    pub journal_bytes: u64,
+}
+
+/// What the worker must be told, now.
+#[derive(Debug)]
+pub enum Order {
+    /// The image a running turn asked for.
+    Loaded(Result<Box<crate::protocol::Image>, String>),
+    /// It lied: end it.
+    Kill(String),
+}
+
+/// A vat's state that is not in its database: counters, and which turns are with the worker.
+pub struct Vat {
+    id: VatId,
+    limits: Limits,
+    counters: Counters,
+    schedule: Schedule,
+}
+
+impl Vat {
+    /// A vat that goes on from the last commit, whose counters these are.
+    pub fn new(id: VatId, limits: Limits, counters: Counters) -> Self {
+        Self { id, limits, counters, schedule: Schedule::default() }
+    }
+
+    /// One step: `input` happened at `now_ms`. What it changes is added to `checkpoint`.
+    ///
+    /// # Errors
+    /// [`Halt`]: nothing of this or of any uncommitted step may be kept.
+    pub fn handle(
+        &mut self,
+        input: Input,
+        checkpoint: &mut Checkpoint,
+        view: &impl View,
+        now_ms: u64,
+        entropy: &mut impl Entropy,
+    ) -> Result<Option<Order>, Halt> {
+        let mut step = Step { vat: self, checkpoint, view, now_ms, entropy };
+        let order = match input {
+            Input::Request(request) => request::handle(&mut step, request).map(|()| None),
+            Input::Done { delivery, report } => turn::finish(&mut step, delivery, *report),
+            Input::Load { delivery, object } => turn::load(&mut step, delivery, object),
+            Input::Died(death) => turn::died(&mut step, &death).map(|()| None),
+        }?;
+        checkpoint.counters = Some(self.counters.clone());
+        Ok(order)
+    }
+
+    /// The next turn to give to the worker, if one may go now. Call it until it returns `None`.
+    ///
+    /// # Errors
+    /// As for [`Vat::handle`].
+    pub fn poll(&mut self, view: &impl View, now_ms: u64, entropy: &mut impl Entropy) -> Result<Option<Start>, Halt> {
+        turn::start(self, view, now_ms, entropy)
+    }
+
+    /// How many turns are with the worker.
+    pub fn in_flight(&self) -> usize {
+        self.schedule.in_flight()
+    }
+}
+
+/// One step's surroundings, for the files that each handle one noun.
+pub(crate) struct Step<'a, V, E> {
+    pub(crate) vat: &'a mut Vat,
+    pub(crate) checkpoint: &'a mut Checkpoint,
+    pub(crate) view: &'a V,
+    pub(crate) now_ms: u64,
+    pub(crate) entropy: &'a mut E,
+}

@@ -1,0 +1,50 @@
+//! Petnames: the operator's own names for objects.
+
+use qrt_shared::control::{Named, Problem};
+use qrt_shared::id::{Petname, Target};
+use serde_json::json;
+
+use super::Step;
+use super::checkpoint::Write;
+use super::entropy::Entropy;
+use super::request::{Refusal, Who};
+use super::view::View;
+use crate::protocol::Handle;
+
+/// Gives an object a petname, or takes its name away.
+pub(super) fn name<V: View, E: Entropy>(
+    step: &mut Step<'_, V, E>,
+    who: Who,
+    object: &Target,
+    name: Option<Petname>,
+) -> Result<Named, Refusal> {
+    let object = step.resolve(object)?;
+    match name.clone() {
+        Some(name) => claim(step, object, name)?,
+        None => step.checkpoint.writes.push(Write::Petname { object, name: None }),
+    }
+    step.audit(who, "name", &json!({ "object": object, "name": name }));
+    Ok(Named { qrid: step.qrid(object)?, name })
+}
+
+/// Makes `name` the name of `object`, unless another object has it.
+pub(super) fn claim<V: View, E: Entropy>(
+    step: &mut Step<'_, V, E>,
+    object: Handle,
+    name: Petname,
+) -> Result<(), Refusal> {
+    let taken = step.view.named(&name)?.is_some_and(|holder| holder != object);
+    // A name claimed earlier in this checkpoint is not in the view yet.
+    let claimed = step.checkpoint.writes.iter().any(|write| {
+        matches!(write, Write::Petname { object: other, name: Some(other_name) } if *other_name == name && *other != object)
+    });
+    if taken || claimed {
+        let problem = Problem::new(
+            format!("another object is named {name}"),
+            format!("choose another name, or free it with `qrt name DIR {name} --remove`"),
+        );
+        return Err(problem.into());
+    }
+    step.checkpoint.writes.push(Write::Petname { object, name: Some(name) });
+    Ok(())
+}

@@ -1,0 +1,181 @@
+//! What an operator asks for, in the order of turns.
+//!
+//! Each action is checked whole before it leaves a trace: a refusal takes back what the action had
+//! written so far, so the answer is the only thing that follows.
+
+use std::collections::BTreeMap;
+
+use qrt_shared::control::Problem;
+use qrt_shared::id::{Petname, Qrid, Target};
+use qrt_shared::qjson::Document;
+
+use super::checkpoint::{Answer, Effect, Write};
+use super::entropy::Entropy;
+use super::view::{View, ViewError};
+use super::{Halt, Step, fault, install, name, send};
+use crate::protocol::{Handle, Native};
+
+/// Who waits for an answer: a number that the asker chose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Ticket(pub u64);
+
+/// Who was at the other end of the control socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Who {
+    /// User.
+    pub uid: u32,
+    /// Process; 0 when the system did not say.
+    pub pid: i32,
+}
+
+/// A request.
+#[derive(Debug)]
+pub struct Request {
+    /// Where the answer goes.
+    pub ticket: Ticket,
+    /// Who asks.
+    pub who: Who,
+    /// For what.
+    pub action: Action,
+}
+
+/// What can be asked for.
+#[derive(Debug)]
+pub enum Action {
+    /// Install objects, all or none.
+    Install(Install),
+    /// Queue a message.
+    Send(Send),
+    /// Give an object a petname, or take it away.
+    Name {
+        /// The object.
+        object: Target,
+        /// Its new name.
+        name: Option<Petname>,
+    },
+    /// Queue a failed message again.
+    FaultRetry(u64),
+    /// Forget a failed message.
+    FaultDrop(u64),
+}
+
+/// Objects to install. Their code has been checked.
+#[derive(Debug)]
+pub struct Install {
+    /// Each one's label, code and petname.
+    pub objects: Vec<(String, String, Option<Petname>)>,
+    /// The first memory of each, an object; `None` for no memory.
+    pub memory: Option<Document>,
+    /// Static power of each, an object.
+    pub statics: Document,
+    /// Native powers by property.
+    pub natives: BTreeMap<String, Native>,
+}
+
+/// A message to queue.
+#[derive(Debug)]
+pub struct Send {
+    /// The object it is for.
+    pub target: Target,
+    /// Its arguments.
+    pub args: Document,
+    /// Queue it once for this key.
+    pub key: Option<String>,
+}
+
+/// Why an action does not happen.
+pub(super) enum Refusal {
+    /// The operator asked for something that cannot be.
+    Problem(Problem),
+    /// The vat cannot go on.
+    Halt(Halt),
+}
+
+impl From<Problem> for Refusal {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+impl From<ViewError> for Refusal {
+    fn from(error: ViewError) -> Self {
+        Self::Halt(Halt::View(error))
+    }
+}
+
+impl From<Halt> for Refusal {
+    fn from(halt: Halt) -> Self {
+        Self::Halt(halt)
+    }
+}
+
+/// Carries a request out, or refuses it.
+pub(super) fn handle<V: View, E: Entropy>(step: &mut Step<'_, V, E>, request: Request) -> Result<(), Halt> {
+    let Request { ticket, who, action } = request;
+    let written = step.checkpoint.writes.len();
+    let counters = step.vat.counters.clone();
+    let carried_out = match action {
+        Action::Install(action) => install::install(step, who, action).map(Answer::Installed),
+        Action::Send(action) => send::send(step, action).map(Answer::Queued),
+        Action::Name { object, name } => name::name(step, who, &object, name).map(Answer::Named),
+        Action::FaultRetry(id) => fault::retry(step, who, id).map(Answer::Retried),
+        Action::FaultDrop(id) => fault::drop(step, who, id).map(Answer::Done),
+    };
+    let answer = match carried_out {
+        Ok(answer) => Ok(answer),
+        Err(Refusal::Problem(problem)) => {
+            step.checkpoint.writes.truncate(written);
+            step.vat.counters = counters;
+            Err(problem)
+        }
+        Err(Refusal::Halt(halt)) => return Err(halt),
+    };
+    step.checkpoint.effects.push(Effect::Answer(ticket, answer));
+    Ok(())
+}
+
+impl<V: View, E: Entropy> Step<'_, V, E> {
+    /// The object an operator means.
+    pub(super) fn resolve(&self, target: &Target) -> Result<Handle, Refusal> {
+        match target {
+            Target::Qrid(qrid) => self.resolve_qrid(qrid),
+            Target::Petname(name) => self.view.named(name)?.ok_or_else(|| {
+                Problem::new(format!("no object is named {name}"), "`qrt objects` lists the names").into()
+            }),
+        }
+    }
+
+    fn resolve_qrid(&self, qrid: &Qrid) -> Result<Handle, Refusal> {
+        if qrid.vat != self.vat.id {
+            return Err(Problem::new(
+                format!("{qrid} is an object of another vat"),
+                format!("this vat is {}; it exchanges no messages with others yet", self.vat.id),
+            )
+            .into());
+        }
+        self.view
+            .handle(&qrid.object)?
+            .ok_or_else(|| Problem::new(format!("no object {qrid} in this vat"), "`qrt objects` lists them").into())
+    }
+
+    /// `document`'s text with this vat's handles in place of its References.
+    pub(super) fn localise(&self, document: &Document) -> Result<String, Refusal> {
+        let handles = document.references.iter().map(|qrid| self.resolve_qrid(qrid));
+        let handles = handles.collect::<Result<Vec<_>, _>>()?;
+        let index = |number: u64| usize::try_from(number).ok().and_then(|n| handles.get(n).copied());
+        qrt_shared::qjson::renumber(&document.text, |number| index(number).unwrap_or_default())
+            .map_err(|error| Halt::Damaged(error.to_string()).into())
+    }
+
+    /// The QRID of an object of this vat.
+    pub(super) fn qrid(&self, object: Handle) -> Result<Qrid, Halt> {
+        let id = self.view.id(object)?.ok_or_else(|| Halt::Damaged(format!("object {object} has no id")))?;
+        Ok(Qrid::new(self.vat.id, id))
+    }
+
+    /// Writes down what an operator did.
+    pub(super) fn audit(&mut self, who: Who, action: &'static str, detail: &serde_json::Value) {
+        let at = self.now_ms;
+        self.checkpoint.writes.push(Write::Audit { at, who, action, detail: detail.to_string() });
+    }
+}

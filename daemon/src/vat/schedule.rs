@@ -1,0 +1,131 @@
+//! Which message runs next, and which turns are with the worker.
+//!
+//! Messages run in the order of their numbers. The queue itself is the table `message`; this holds
+//! only a cursor into it and the turns in flight, so its size does not depend on how many messages
+//! wait.
+
+use std::collections::{HashSet, VecDeque};
+
+use super::WINDOW;
+use super::view::{Memory, Message, View, ViewError};
+use crate::protocol::{CodeNumber, Handle, MemoryHandle, Native};
+
+/// Bytes of images and args with the worker at one time, beyond which it gets no more.
+const IN_FLIGHT_BYTES_MAX: usize = 4 << 20;
+
+/// A turn that is with the worker.
+#[derive(Debug)]
+pub(super) struct InFlight {
+    pub(super) delivery: u64,
+    pub(super) message: Message,
+    /// The objects it was given: its target first, then those it called.
+    pub(super) objects: Vec<Given>,
+    /// The Memories it was given, as they were then.
+    pub(super) memories: Vec<(MemoryHandle, Memory)>,
+    /// Every handle the turn may use.
+    pub(super) held: HashSet<Handle>,
+    pub(super) clock_ms: u64,
+    pub(super) seed: [u8; 32],
+    /// A turn before it has changed what it was given: its report counts for nothing.
+    pub(super) stale: bool,
+    pub(super) bytes: usize,
+}
+
+/// An object a turn was given.
+#[derive(Debug)]
+pub(super) struct Given {
+    pub(super) object: Handle,
+    pub(super) account: Handle,
+    pub(super) code: CodeNumber,
+    pub(super) memory: Option<MemoryHandle>,
+    pub(super) natives: Vec<Native>,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Schedule {
+    /// Every message up to this number is handled or in flight.
+    cursor: u64,
+    /// The next message, once read.
+    peeked: Option<Message>,
+    in_flight: VecDeque<InFlight>,
+    next_delivery: u64,
+    /// Reports of deliveries below this are of turns that were called back.
+    floor: u64,
+    /// The worker is to be killed: nothing it still says counts.
+    pub(super) condemned: bool,
+}
+
+impl Schedule {
+    pub(super) fn in_flight(&self) -> usize {
+        self.in_flight.len()
+    }
+
+    /// The next message that may go to the worker now, and its delivery's number.
+    pub(super) fn next(&mut self, view: &impl View) -> Result<Option<(u64, Message)>, ViewError> {
+        let bytes: usize = self.in_flight.iter().map(|turn| turn.bytes).sum();
+        // A message on which a worker died runs with nothing before or behind it.
+        let suspect = self.in_flight.front().is_some_and(|turn| turn.message.deaths > 0);
+        if self.condemned || suspect || self.in_flight.len() >= WINDOW || bytes >= IN_FLIGHT_BYTES_MAX {
+            return Ok(None);
+        }
+        if self.peeked.is_none() {
+            self.peeked = view.message_after(self.cursor)?;
+        }
+        let Some(message) = &self.peeked else { return Ok(None) };
+        if message.deaths > 0 && !self.in_flight.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some((self.next_delivery, message.clone())))
+    }
+
+    /// Whether a turn in flight was given this Memory.
+    pub(super) fn touches(&self, memory: MemoryHandle) -> bool {
+        self.in_flight.iter().any(|turn| turn.memories.iter().any(|(given, _)| *given == memory))
+    }
+
+    /// The turn that [`Schedule::next`] named is with the worker now.
+    pub(super) fn started(&mut self, turn: InFlight) {
+        self.cursor = turn.message.message;
+        self.peeked = None;
+        self.next_delivery = turn.delivery + 1;
+        self.in_flight.push_back(turn);
+    }
+
+    /// The oldest turn in flight: the one the worker runs.
+    pub(super) fn front(&mut self) -> Option<&mut InFlight> {
+        self.in_flight.front_mut()
+    }
+
+    /// The oldest turn has ended.
+    pub(super) fn pop(&mut self) -> Option<InFlight> {
+        self.in_flight.pop_front()
+    }
+
+    /// A turn that was taken out stays with the worker after all.
+    pub(super) fn push_front(&mut self, turn: InFlight) {
+        self.in_flight.push_front(turn);
+    }
+
+    /// Whether this delivery was called back, so that what is said of it counts for nothing.
+    pub(super) fn called_back(&self, delivery: u64) -> bool {
+        self.condemned || delivery < self.floor
+    }
+
+    /// A Memory has changed: turns in flight that were given it are stale.
+    pub(super) fn changed(&mut self, memory: MemoryHandle) {
+        for turn in &mut self.in_flight {
+            turn.stale |= turn.memories.iter().any(|(given, _)| *given == memory);
+        }
+    }
+
+    /// Calls every turn in flight back; they will be delivered again, in order.
+    pub(super) fn call_back(&mut self) {
+        if let Some(first) = self.in_flight.front() {
+            self.cursor = first.message.message - 1;
+        }
+        self.peeked = None;
+        self.in_flight.clear();
+        self.floor = self.next_delivery;
+    }
+}

@@ -1,0 +1,116 @@
+//! Messages: queueing one, and what the operator is told when it has run.
+
+use qrt_shared::control::{Problem, Queued};
+use qrt_shared::id::MessageName;
+use qrt_shared::qjson::ARGS_BYTES_MAX;
+use qrt_shared::view::Outcome;
+
+use super::checkpoint::{Effect, Ended, Write};
+use super::entropy::Entropy;
+use super::request::{Refusal, Send};
+use super::view::{Message, OPERATOR, View};
+use super::{Halt, Step};
+use crate::protocol::Handle;
+
+const HOUR_MS: u64 = 60 * 60 * 1000;
+
+/// How long a key stands for its message, and how long such a message's outcome is kept.
+const KEYED_MS: u64 = 24 * HOUR_MS;
+
+/// How long any other outcome is kept, and how many.
+const UNKEYED_MS: u64 = HOUR_MS;
+const UNKEYED_MAX: u64 = 100_000;
+
+/// Old outcomes and keys are looked for once in so many messages.
+const FORGET_EVERY: u64 = 1024;
+
+/// The longest key, in bytes.
+const KEY_BYTES_MAX: usize = 256;
+
+/// Queues a message of the operator, once for its key.
+pub(super) fn send<V: View, E: Entropy>(step: &mut Step<'_, V, E>, send: Send) -> Result<Queued, Refusal> {
+    let target = step.resolve(&send.target)?;
+    let qrid = step.qrid(target)?;
+    if send.args.size_bytes > ARGS_BYTES_MAX {
+        let what = format!("the arguments are {} bytes, more than {ARGS_BYTES_MAX}", send.args.size_bytes);
+        return Err(Problem::new(what, "send less at a time").into());
+    }
+    let args = step.localise(&send.args)?;
+    if let Some(key) = &send.key {
+        if key.is_empty() || key.len() > KEY_BYTES_MAX {
+            return Err(Problem::new("a key is 1 to 256 bytes", "use a shorter key").into());
+        }
+        if let Some(message) = keyed(step, key, target)? {
+            return Ok(Queued { message: MessageName(message), target: qrid, repeated: true });
+        }
+    }
+    let bytes = send.args.size_bytes as u64;
+    let message = queue(step, OPERATOR, target, args, bytes, None);
+    if let Some(key) = send.key {
+        step.checkpoint.writes.push(Write::Key { key, target, message, queued_at: step.now_ms });
+    }
+    Ok(Queued { message: MessageName(message), target: qrid, repeated: false })
+}
+
+fn keyed<V: View, E: Entropy>(step: &Step<'_, V, E>, key: &str, target: Handle) -> Result<Option<u64>, Halt> {
+    Ok(step.view.keyed(key, target, step.now_ms.saturating_sub(KEYED_MS))?)
+}
+
+/// Puts a message at the end of the queue; its number.
+pub(super) fn queue<V, E>(
+    step: &mut Step<'_, V, E>,
+    source: Handle,
+    target: Handle,
+    args: String,
+    bytes: u64,
+    cause: Option<u64>,
+) -> u64 {
+    let message = step.vat.counters.next_message;
+    step.vat.counters.next_message += 1;
+    step.vat.counters.inbox += 1;
+    let queued_at = step.now_ms;
+    step.checkpoint.writes.push(Write::Message(Message {
+        message,
+        source,
+        target,
+        args,
+        bytes,
+        queued_at,
+        cause,
+        deaths: 0,
+    }));
+    message
+}
+
+/// How a message's first turn ended, for those who wait for it.
+pub(super) struct Ending {
+    pub(super) turn: u64,
+    pub(super) outcome: Outcome,
+    pub(super) result: Option<String>,
+    pub(super) result_error: Option<String>,
+    pub(super) error: Option<String>,
+}
+
+/// Keeps how one of the operator's messages ended, for those who wait for it or ask later.
+pub(super) fn ended<V: View, E: Entropy>(
+    step: &mut Step<'_, V, E>,
+    message: &Message,
+    ending: Ending,
+) -> Result<(), Halt> {
+    if message.source != OPERATOR {
+        return Ok(());
+    }
+    let message = message.message;
+    let keyed = step.view.is_keyed(message)?;
+    let keep_until = step.now_ms + if keyed { KEYED_MS } else { UNKEYED_MS };
+    let Ending { turn, outcome, result, result_error, error } = ending;
+    let row = Ended { message, turn: Some(turn), outcome, result, result_error, error, keyed, keep_until };
+    step.checkpoint.writes.push(Write::Outcome(Box::new(row)));
+    if message.is_multiple_of(FORGET_EVERY) {
+        let keys_before_ms = step.now_ms.saturating_sub(KEYED_MS);
+        let unkeyed_max = UNKEYED_MAX;
+        step.checkpoint.writes.push(Write::Forget { now_ms: step.now_ms, keys_before_ms, unkeyed_max });
+    }
+    step.checkpoint.effects.push(Effect::Ended(message));
+    Ok(())
+}

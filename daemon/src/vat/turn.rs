@@ -1,0 +1,429 @@
+//! Turns: from a queued message to a delivery, from a worker's report to a checkpoint.
+
+use std::mem;
+
+use qrt_shared::qjson;
+use qrt_shared::view::Outcome;
+
+use super::checkpoint::{Change, Fault, Turn, Write};
+use super::entropy::Entropy;
+use super::install::{NewSpec, edges, ordinal};
+use super::schedule::{Given, InFlight};
+use super::send::{self, Ending};
+use super::view::{Entry, Memory, Message, Object, View};
+use super::{Death, Halt, Order, Step, Vat, verify};
+use crate::protocol::{
+    self, CodeError, Delivery, FIRST_MADE, Handle, Image, Limit, MadeMemory, MemoryChange, MemoryHandle, Power, Report,
+    Verdict,
+};
+
+/// How often a worker may die on a message.
+const DEATHS_MAX: u32 = 2;
+
+/// What part of a full journal goes at a time.
+const PRUNE_PART: u64 = 64;
+
+/// A turn to give to the worker.
+#[derive(Debug)]
+pub struct Start {
+    /// What to tell it.
+    pub delivery: Box<Delivery>,
+}
+
+/// The next turn that may go to the worker.
+pub(super) fn start(
+    vat: &mut Vat,
+    view: &impl View,
+    now_ms: u64,
+    entropy: &mut impl Entropy,
+) -> Result<Option<Start>, Halt> {
+    let Some((delivery, message)) = vat.schedule.next(view)? else { return Ok(None) };
+    let Some(object) = view.object(message.target)? else {
+        return Err(Halt::Damaged(format!(
+            "message {} is for object {}, which is not there",
+            message.message, message.target
+        )));
+    };
+    if object.memory.is_some_and(|memory| vat.schedule.touches(memory)) {
+        return Ok(None);
+    }
+    // The clock may be set back; a vat's never goes.
+    vat.counters.clock_ms = vat.counters.clock_ms.max(now_ms);
+    let mut turn = InFlight {
+        delivery,
+        held: qjson::references(&message.args).map_err(damaged)?.into_iter().collect(),
+        bytes: message.args.len(),
+        message,
+        objects: Vec::new(),
+        memories: Vec::new(),
+        clock_ms: vat.counters.clock_ms,
+        seed: entropy.draw(),
+        stale: false,
+    };
+    let target = turn.message.target;
+    let target = image(view, &mut turn, target, object)?;
+    let delivery = Delivery {
+        delivery,
+        target,
+        args: turn.message.args.clone(),
+        clock_ms: turn.clock_ms,
+        seed: turn.seed,
+        first_made: FIRST_MADE,
+        budget: vat.limits.turn,
+    };
+    vat.schedule.started(turn);
+    Ok(Some(Start { delivery: Box::new(delivery) }))
+}
+
+/// Gives `turn` an object; its image.
+fn image(view: &impl View, turn: &mut InFlight, handle: Handle, object: Object) -> Result<Image, Halt> {
+    let Object { account, code, statics, natives, memory } = object;
+    turn.held.extend(qjson::references(&statics).map_err(damaged)?);
+    turn.bytes += statics.len();
+    let memory = match memory {
+        Some(memory) => Some(protocol::Memory { memory, entries: entries(view, turn, memory)? }),
+        None => None,
+    };
+    turn.objects.push(Given {
+        object: handle,
+        account,
+        code,
+        memory: memory.as_ref().map(|memory| memory.memory),
+        natives: natives.values().copied().collect(),
+    });
+    let power = Power { statics, natives: natives.into_iter().collect() };
+    Ok(Image { object: handle, code, power, memory })
+}
+
+/// The content of a Memory, noted as given to `turn`.
+fn entries(view: &impl View, turn: &mut InFlight, memory: MemoryHandle) -> Result<Vec<(String, String)>, Halt> {
+    if !turn.memories.iter().any(|(given, _)| *given == memory) {
+        let content = view.memory(memory)?;
+        for entry in &content.entries {
+            turn.held.extend(qjson::references(&entry.value).map_err(damaged)?);
+        }
+        turn.bytes += usize::try_from(content.bytes).unwrap_or(usize::MAX);
+        turn.memories.push((memory, content));
+    }
+    let content = turn.memories.iter().find(|(given, _)| *given == memory).map(|(_, content)| content);
+    let pair = |entry: &Entry| (entry.key.clone(), entry.value.clone());
+    Ok(content.map(|content| content.entries.iter().map(pair).collect()).unwrap_or_default())
+}
+
+/// The running turn calls an object whose image it has not got.
+pub(super) fn load<V: View, E>(
+    step: &mut Step<'_, V, E>,
+    delivery: u64,
+    object: Handle,
+) -> Result<Option<Order>, Halt> {
+    if step.vat.schedule.called_back(delivery) {
+        return Ok(Some(Order::Loaded(Err("this turn was called back".to_owned()))));
+    }
+    let Some(turn) = step.vat.schedule.front().filter(|turn| turn.delivery == delivery) else {
+        return Ok(Some(condemn(step.vat, "asked for an object in a turn it does not run")));
+    };
+    if !turn.held.contains(&object) {
+        return Ok(Some(condemn(step.vat, "asked for an object it has no reference to")));
+    }
+    if turn.objects.iter().any(|given| given.object == object) {
+        return Ok(Some(condemn(step.vat, "asked for an object it has")));
+    }
+    let Some(row) = step.view.object(object)? else {
+        return Ok(Some(Order::Loaded(Err("call: the object is not of this vat".to_owned()))));
+    };
+    Ok(Some(Order::Loaded(Ok(Box::new(image(step.view, turn, object, row)?)))))
+}
+
+/// A turn has ended.
+pub(super) fn finish<V: View, E: Entropy>(
+    step: &mut Step<'_, V, E>,
+    delivery: u64,
+    report: Report,
+) -> Result<Option<Order>, Halt> {
+    let schedule = &mut step.vat.schedule;
+    if schedule.called_back(delivery) {
+        return Ok(None);
+    }
+    let Some(turn) = schedule.front().filter(|turn| turn.delivery == delivery) else {
+        return Ok(Some(condemn(step.vat, "reported a turn it does not run")));
+    };
+    if turn.stale {
+        schedule.call_back();
+        return Ok(None);
+    }
+    let sizes = match verify::report(turn, &report, &step.vat.limits.turn) {
+        Ok(sizes) => sizes,
+        Err(lie) => return Ok(Some(condemn(step.vat, &lie))),
+    };
+    if let Some(turn) = schedule.pop() {
+        match report.verdict {
+            Verdict::Ok { .. } => commit(step, turn, report, &sizes)?,
+            Verdict::Error(ref error) => fail(step, turn, Outcome::Error, error.clone(), report)?,
+            Verdict::Killed { ref message, .. } => {
+                let error = without_place(message);
+                fail(step, turn, Outcome::Killed, error, report)?;
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// The worker is gone. The turn it ran is to blame; the others are delivered again.
+pub(super) fn died<V: View, E: Entropy>(step: &mut Step<'_, V, E>, death: &Death) -> Result<(), Halt> {
+    step.vat.schedule.condemned = false;
+    let (limit, message) = match death {
+        Death::Replaced => (None, String::new()),
+        Death::Deadline { clock, limit_ms } => {
+            (Some(Limit::Time), format!("more than {limit_ms} ms of {clock} time in one turn"))
+        }
+        Death::Crashed(how) => (Some(Limit::Crash), format!("the interpreter died on it {DEATHS_MAX} times: {how}")),
+    };
+    let suspect = step.vat.schedule.front().map(|turn| (turn.message.message, turn.message.deaths + 1));
+    if let (Some(limit), Some((message_number, deaths))) = (limit, suspect) {
+        let last = limit == Limit::Time || deaths >= DEATHS_MAX;
+        match step.vat.schedule.pop() {
+            Some(turn) if last => {
+                let report = Report::empty(Verdict::Killed { limit, message: message.clone() });
+                fail(step, turn, Outcome::Killed, without_place(&message), report)?;
+            }
+            Some(turn) => {
+                step.checkpoint.writes.push(Write::Death(message_number));
+                step.vat.schedule.push_front(turn);
+            }
+            None => {}
+        }
+    }
+    step.vat.schedule.call_back();
+    Ok(())
+}
+
+fn condemn(vat: &mut Vat, lie: &str) -> Order {
+    vat.schedule.condemned = true;
+    Order::Kill(lie.to_owned())
+}
+
+/// Everything a turn did becomes rows of one checkpoint.
+fn commit<V: View, E: Entropy>(
+    step: &mut Step<'_, V, E>,
+    turn: InFlight,
+    mut report: Report,
+    sizes: &[u64],
+) -> Result<(), Halt> {
+    let number = handled(step, &turn.message);
+    let first_handle = step.vat.counters.next_reference;
+    settle(&mut report, first_handle)?;
+    let mut made = Vec::new();
+    for object in mem::take(&mut report.made) {
+        let maker = turn.objects.iter().find(|given| given.object == object.maker);
+        let maker = maker.ok_or_else(|| Halt::Damaged("a maker that was verified is gone".to_owned()))?;
+        let handle = step.vat.counters.next_reference;
+        let memory = match object.memory {
+            MadeMemory::None => None,
+            MadeMemory::Makers => maker.memory,
+            MadeMemory::New(entries) => Some(step.new_memory(&entries)),
+        };
+        let spec = NewSpec {
+            account: if object.account { handle } else { maker.account },
+            maker: Some(maker.object),
+            code: step.code(&object.code)?,
+            statics: object.power.statics,
+            natives: object.power.natives.into_iter().collect(),
+            memory,
+        };
+        step.new_object(spec)?;
+        made.push(handle);
+    }
+    let mut changes = Vec::new();
+    for change in mem::take(&mut report.memories) {
+        if let Some((memory, old)) = turn.memories.iter().find(|(memory, _)| *memory == change.memory) {
+            remember(step, *memory, old, change, &mut changes);
+            step.vat.schedule.changed(*memory);
+        }
+    }
+    let source = turn.objects.first().map_or(0, |target| target.account);
+    let mut sent = Vec::new();
+    for (message, bytes) in mem::take(&mut report.sent).into_iter().zip(sizes) {
+        sent.push(send::queue(step, source, message.target, message.args, *bytes, Some(number)));
+    }
+    let (result, result_error) = match &mut report.verdict {
+        Verdict::Ok { result, result_error } => (mem::take(result), result_error.take()),
+        _ => (String::new(), None),
+    };
+    let result = (result != "null").then_some(result);
+    let ending = Ending {
+        turn: number,
+        outcome: Outcome::Ok,
+        result: result.clone(),
+        result_error: result_error.clone(),
+        error: None,
+    };
+    send::ended(step, &turn.message, ending)?;
+    let row = Turn { result, result_error, made, sent, changes, ..journal(number, turn, Outcome::Ok, report) };
+    record(step, row)
+}
+
+/// A turn is rolled back: its message becomes a fault.
+fn fail<V: View, E: Entropy>(
+    step: &mut Step<'_, V, E>,
+    turn: InFlight,
+    outcome: Outcome,
+    error: CodeError,
+    report: Report,
+) -> Result<(), Halt> {
+    let number = handled(step, &turn.message);
+    let fault = step.vat.counters.next_fault;
+    step.vat.counters.next_fault += 1;
+    step.vat.counters.faults += 1;
+    step.checkpoint.writes.push(Write::Fault(Box::new(Fault {
+        fault,
+        message: turn.message.clone(),
+        turn: Some(number),
+        outcome,
+        error: error.clone(),
+        ticks: report.ticks,
+        at: step.now_ms,
+    })));
+    let shown = Some(error.one_line());
+    let ending = Ending { turn: number, outcome, result: None, result_error: None, error: shown };
+    send::ended(step, &turn.message, ending)?;
+    let row = Turn { error: Some(error), ..journal(number, turn, outcome, report) };
+    record(step, row)
+}
+
+/// Takes a message out of the inbox; the number of the turn that handled it.
+fn handled<V, E>(step: &mut Step<'_, V, E>, message: &Message) -> u64 {
+    let number = step.vat.counters.next_turn;
+    step.vat.counters.next_turn += 1;
+    step.vat.counters.inbox -= 1;
+    step.checkpoint.writes.push(Write::NoMessage(message.message));
+    number
+}
+
+/// Gives the objects a turn made their lasting handles, everywhere in its report.
+fn settle(report: &mut Report, first_handle: Handle) -> Result<(), Halt> {
+    if report.made.is_empty() {
+        return Ok(());
+    }
+    let lasting = |handle: Handle| if handle >= FIRST_MADE { handle - FIRST_MADE + first_handle } else { handle };
+    let settle = |text: &mut String| -> Result<(), Halt> {
+        *text = qjson::renumber(text, lasting).map_err(damaged)?;
+        Ok(())
+    };
+    for made in &mut report.made {
+        settle(&mut made.power.statics)?;
+        if let MadeMemory::New(entries) = &mut made.memory {
+            entries.iter_mut().try_for_each(|(_, value)| settle(value))?;
+        }
+    }
+    for change in &mut report.memories {
+        change.set.iter_mut().try_for_each(|(_, value)| settle(value))?;
+    }
+    for sent in &mut report.sent {
+        sent.target = lasting(sent.target);
+        settle(&mut sent.args)?;
+    }
+    if let Verdict::Ok { result, .. } = &mut report.verdict {
+        settle(result)?;
+    }
+    Ok(())
+}
+
+/// Writes what a turn changed in one Memory, and what was there before.
+fn remember<V, E>(
+    step: &mut Step<'_, V, E>,
+    memory: MemoryHandle,
+    before: &Memory,
+    change: MemoryChange,
+    changes: &mut Vec<Change>,
+) {
+    let Memory { mut bytes, mut next_ordinal, .. } = *before;
+    let old = |key: &str| before.entries.iter().find(|entry| entry.key == *key);
+    let size = |key: &str, value: &str| (key.len() + value.len()) as u64;
+    let writes = &mut step.checkpoint.writes;
+    for key in &change.deleted {
+        let Some(entry) = old(key) else { continue };
+        bytes -= size(key, &entry.value);
+        changes.push(Change { memory, key: key.clone(), old: Some((entry.value.clone(), entry.ordinal)) });
+        writes.push(Write::NoEntry { memory, key: key.clone(), edges: edges(&entry.value, None).is_some() });
+    }
+    for (key, value) in change.set {
+        let deleted = change.deleted.contains(&key);
+        let there = old(&key).filter(|_| !deleted);
+        let place = match there {
+            Some(entry) => entry.ordinal,
+            None => ordinal(&key, &mut next_ordinal),
+        };
+        bytes = bytes + size(&key, &value) - there.map_or(0, |entry| size(&key, &entry.value));
+        if !deleted {
+            let old = there.map(|entry| (entry.value.clone(), entry.ordinal));
+            changes.push(Change { memory, key: key.clone(), old });
+        }
+        let edges = edges(&value, there.map(|entry| entry.value.as_str()));
+        writes.push(Write::Entry { memory, entry: Entry { key, ordinal: place, value }, edges });
+    }
+    if (bytes, next_ordinal) != (before.bytes, before.next_ordinal) {
+        writes.push(Write::MemorySize { memory, bytes, next_ordinal });
+    }
+}
+
+/// The journal's row of a turn, but for what only a committed or only a failed turn has.
+fn journal(number: u64, turn: InFlight, outcome: Outcome, report: Report) -> Turn {
+    let Report { log, ticks, cpu_us, random_used, .. } = report;
+    Turn {
+        turn: number,
+        code: turn.objects.first().map_or(0, |target| target.code),
+        called: turn.objects.iter().skip(1).map(|given| (given.object, given.code)).collect(),
+        message: turn.message,
+        outcome,
+        result: None,
+        result_error: None,
+        error: None,
+        made: Vec::new(),
+        sent: Vec::new(),
+        log,
+        ticks,
+        cpu_us,
+        clock_ms: turn.clock_ms,
+        seed: random_used.then_some(turn.seed),
+        changes: Vec::new(),
+        bytes: 0,
+    }
+}
+
+/// Writes a turn to the journal, charges its object, and lets the journal's oldest turns go.
+fn record<V: View, E>(step: &mut Step<'_, V, E>, mut row: Turn) -> Result<(), Halt> {
+    row.bytes = size(&row);
+    let limits = step.vat.limits;
+    let counters = &mut step.vat.counters;
+    let fault = row.outcome != Outcome::Ok;
+    let kept = row.turn + 1 - counters.journal_first;
+    counters.journal_bytes += row.bytes;
+    step.checkpoint.writes.push(Write::Use { object: row.message.target, fault, cpu_us: row.cpu_us });
+    step.checkpoint.writes.push(Write::Turn(Box::new(row)));
+    if kept > limits.journal_turns.max(1) || counters.journal_bytes > limits.journal_bytes {
+        // A part at a time, so that few turns pay for it; never the turn just written.
+        let first = counters.journal_first + (kept / PRUNE_PART).clamp(1, kept - 1);
+        counters.journal_bytes -= step.view.journal_bytes(counters.journal_first, first)?;
+        counters.journal_first = first;
+        step.checkpoint.writes.push(Write::Prune { first });
+    }
+    Ok(())
+}
+
+fn size(row: &Turn) -> u64 {
+    let texts = [row.result.as_ref(), row.result_error.as_ref(), row.error.as_ref().map(|error| &error.message)];
+    let texts = texts.into_iter().flatten().map(String::len).sum::<usize>();
+    let log = row.log.iter().map(String::len).sum::<usize>();
+    let old = |change: &Change| change.key.len() + change.old.as_ref().map_or(0, |(value, _)| value.len());
+    let changes = row.changes.iter().map(old).sum::<usize>();
+    (row.message.args.len() + texts + log + changes + 8 * (row.made.len() + row.sent.len())) as u64
+}
+
+fn without_place(message: &str) -> CodeError {
+    CodeError { message: message.to_owned(), object: None, line: 0, column: 0, excerpt: String::new() }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is what map_err gives")]
+fn damaged(error: qjson::Error) -> Halt {
+    Halt::Damaged(error.to_string())
+}

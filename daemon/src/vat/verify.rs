@@ -1,0 +1,118 @@
+//! What a worker may say.
+//!
+//! A worker is not trusted: it runs strangers' code on an engine written in C, and may be
+//! anybody's by now. Everything in its report is checked here against what the turn was given,
+//! before any of it becomes a row: handles it could hold, Memories of the objects it ran, native
+//! powers those objects have, texts that are QJSON, sizes within the budget. An honest worker
+//! passes every check; one that fails is killed, so a check here needs no kind words.
+//!
+//! What a captured worker can still do until it is replaced: act as any object that was given to
+//! it, on that object's own memory and references, and call objects it can reach from there.
+
+use std::collections::HashSet;
+
+use qrt_shared::qjson::{self, ARGS_BYTES_MAX};
+
+use super::schedule::InFlight;
+use crate::protocol::{Budget, FIRST_MADE, Handle, Made, MadeMemory, MemoryChange, Native, Report, Sent, Verdict};
+
+/// The longest text of code, in bytes.
+pub const CODE_BYTES_MAX: usize = 1 << 20;
+
+/// The longest log line or error message, in bytes.
+const LINE_BYTES_MAX: usize = 64 << 10;
+
+/// The sizes of the messages in a report, in order.
+pub(super) type Sizes = Vec<u64>;
+
+/// Checks a report on `turn`; the sizes of its messages' args.
+///
+/// # Errors
+/// What the worker said that it cannot say.
+pub(super) fn report(turn: &InFlight, report: &Report, budget: &Budget) -> Result<Sizes, String> {
+    let Report { verdict, memories, made, sent, log, .. } = report;
+    let count = |limit: u32| usize::try_from(limit).unwrap_or(usize::MAX);
+    ensure(log.len() <= count(budget.log_lines), "more log lines than its budget")?;
+    ensure(log.iter().all(|line| line.len() <= LINE_BYTES_MAX), "a log line that is too long")?;
+    if !matches!(verdict, Verdict::Ok { .. }) {
+        ensure(memories.is_empty() && made.is_empty() && sent.is_empty(), "effects of a failed turn")?;
+    }
+    ensure(sent.len() <= count(budget.messages), "more messages than its budget")?;
+    ensure(made.len() <= count(budget.objects), "more objects than its budget")?;
+    let last_made = FIRST_MADE + made.len() as u64;
+    let may_hold = |handle: Handle| turn.held.contains(&handle) || (FIRST_MADE..last_made).contains(&handle);
+    for object in made {
+        self::made(turn, object, may_hold)?;
+    }
+    let mut seen = HashSet::new();
+    for change in memories {
+        ensure(seen.insert(change.memory), "one memory twice")?;
+        memory(turn, change, may_hold)?;
+    }
+    let sizes = sent.iter().map(|message| self::sent(message, may_hold)).collect::<Result<_, _>>()?;
+    match verdict {
+        Verdict::Ok { result, result_error } => {
+            text(result, may_hold)?;
+            ensure(result_error.as_ref().is_none_or(|e| e.len() <= LINE_BYTES_MAX), "a long result_error")?;
+        }
+        Verdict::Error(error) => {
+            ensure(error.message.len().max(error.excerpt.len()) <= LINE_BYTES_MAX, "a long error")?;
+            let ran = |object| turn.objects.iter().any(|given| given.object == object);
+            ensure(error.object.is_none_or(ran), "an error in an object that did not run")?;
+        }
+        Verdict::Killed { message, .. } => ensure(message.len() <= LINE_BYTES_MAX, "a long message")?,
+    }
+    Ok(sizes)
+}
+
+fn made(turn: &InFlight, made: &Made, may_hold: impl Fn(Handle) -> bool + Copy) -> Result<(), String> {
+    let native = if made.account { Native::MakeAccount } else { Native::MakeObject };
+    let maker = turn.objects.iter().find(|given| given.object == made.maker);
+    let maker = maker.ok_or("an object made by one that did not run")?;
+    ensure(maker.natives.contains(&native), "an object made without the power to")?;
+    let granted = |native: &Native| turn.objects.iter().any(|given| given.natives.contains(native));
+    ensure(made.power.natives.iter().all(|(_, native)| granted(native)), "a grant of a native power nobody had")?;
+    ensure(made.code.len() <= CODE_BYTES_MAX, "code that is too long")?;
+    text(&made.power.statics, may_hold)?;
+    unique_keys(qjson::split_object(&made.power.statics).map_err(|error| error.to_string())?.iter().map(|(k, _)| k))?;
+    unique_keys(made.power.natives.iter().map(|(key, _)| key))?;
+    match &made.memory {
+        MadeMemory::None => Ok(()),
+        MadeMemory::Makers => ensure(maker.memory.is_some(), "a share of a memory its maker has not got"),
+        MadeMemory::New(entries) => {
+            unique_keys(entries.iter().map(|(key, _)| key))?;
+            entries.iter().try_for_each(|(_, value)| text(value, may_hold))
+        }
+    }
+}
+
+fn memory(turn: &InFlight, change: &MemoryChange, may_hold: impl Fn(Handle) -> bool + Copy) -> Result<(), String> {
+    let (_, memory) =
+        (turn.memories.iter()).find(|(given, _)| *given == change.memory).ok_or("a memory that was not given to it")?;
+    unique_keys(change.deleted.iter())?;
+    unique_keys(change.set.iter().map(|(key, _)| key))?;
+    let there: HashSet<&str> = memory.entries.iter().map(|entry| entry.key.as_str()).collect();
+    ensure(change.deleted.iter().all(|key| there.contains(key.as_str())), "a deleted key that was not there")?;
+    change.set.iter().try_for_each(|(_, value)| text(value, may_hold))
+}
+
+fn sent(message: &Sent, may_hold: impl Fn(Handle) -> bool) -> Result<u64, String> {
+    ensure(may_hold(message.target), "a message to an object it has no reference to")?;
+    let found = qjson::check(&message.args, "args", may_hold).map_err(|error| error.to_string())?;
+    ensure(found.size_bytes <= ARGS_BYTES_MAX, "arguments that are too large")?;
+    Ok(found.size_bytes as u64)
+}
+
+fn text(text: &str, may_hold: impl Fn(Handle) -> bool) -> Result<(), String> {
+    qjson::check(text, "value", may_hold).map(drop).map_err(|error| error.to_string())
+}
+
+fn unique_keys<'a>(keys: impl Iterator<Item = &'a String>) -> Result<(), String> {
+    let mut seen = HashSet::new();
+    let mut keys = keys;
+    ensure(keys.all(|key| seen.insert(key)), "one key twice")
+}
+
+fn ensure(holds: bool, otherwise: &str) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(otherwise.to_owned()) }
+}

@@ -1,0 +1,107 @@
+//! What the kernel can read: the database as of the steps so far, committed or not.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+
+use qrt_shared::id::{ObjectId, Petname};
+
+use crate::protocol::{CodeNumber, Handle, MemoryHandle, Native};
+
+/// The database could not be read, or holds what it cannot hold. Nothing sensible can follow.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct ViewError(#[from] pub Box<dyn Error + Send + Sync>);
+
+/// Reads of the vat's state. Every row written by a step so far is visible.
+pub trait View {
+    /// The object of that handle, if this vat hosts it.
+    fn object(&self, object: Handle) -> Result<Option<Object>, ViewError>;
+    /// The Memory of that handle, which an object or the journal named.
+    fn memory(&self, memory: MemoryHandle) -> Result<Memory, ViewError>;
+    /// The number of the code with this SHA-256.
+    fn code(&self, sha256: &[u8; 32]) -> Result<Option<CodeNumber>, ViewError>;
+    /// The first queued message whose number is above `after`.
+    fn message_after(&self, after: u64) -> Result<Option<Message>, ViewError>;
+    /// That fault.
+    fn fault(&self, fault: u64) -> Result<Option<Fault>, ViewError>;
+    /// The handle of an object of this vat.
+    fn handle(&self, id: &ObjectId) -> Result<Option<Handle>, ViewError>;
+    /// The id behind a handle of this vat.
+    fn id(&self, object: Handle) -> Result<Option<ObjectId>, ViewError>;
+    /// The object of that petname.
+    fn named(&self, name: &Petname) -> Result<Option<Handle>, ViewError>;
+    /// The message a key stands for, if it was queued at or after `since_ms`.
+    fn keyed(&self, key: &str, target: Handle, since_ms: u64) -> Result<Option<u64>, ViewError>;
+    /// The bytes of the journal's turns from `first` up to, not including, `end`.
+    fn journal_bytes(&self, first: u64, end: u64) -> Result<u64, ViewError>;
+    /// Whether a key stands for this message.
+    fn is_keyed(&self, message: u64) -> Result<bool, ViewError>;
+}
+
+/// An object's row.
+#[derive(Debug, Clone)]
+pub struct Object {
+    /// The object whose account pays.
+    pub account: Handle,
+    /// Its code.
+    pub code: CodeNumber,
+    /// Static power, a QJSON object in inside form.
+    pub statics: String,
+    /// Native powers by property.
+    pub natives: BTreeMap<String, Native>,
+    /// Its Memory.
+    pub memory: Option<MemoryHandle>,
+}
+
+/// A Memory's rows.
+#[derive(Debug, Clone)]
+pub struct Memory {
+    /// Bytes of all keys and values.
+    pub bytes: u64,
+    /// The next key's ordinal.
+    pub next_ordinal: u64,
+    /// Its properties in order.
+    pub entries: Vec<Entry>,
+}
+
+/// One top-level property of a Memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its name.
+    pub key: String,
+    /// Its place.
+    pub ordinal: u64,
+    /// Its value in inside form.
+    pub value: String,
+}
+
+/// A queued message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// Its number.
+    pub message: u64,
+    /// Who pays: 0 the operator, else an account.
+    pub source: Handle,
+    /// The object it is for.
+    pub target: Handle,
+    /// Its arguments in inside form.
+    pub args: String,
+    /// Their size.
+    pub bytes: u64,
+    /// When it was queued.
+    pub queued_at: u64,
+    /// The turn that sent it.
+    pub cause: Option<u64>,
+    /// How often a worker died on it.
+    pub deaths: u32,
+}
+
+/// A message whose turn failed.
+#[derive(Debug, Clone)]
+pub struct Fault {
+    /// The message as it was.
+    pub message: Message,
+}
+
+/// The operator as a message's source.
+pub const OPERATOR: Handle = 0;
