@@ -1,4 +1,12 @@
-//! The daemon of a vat.
+//! The daemon of a vat: `qrtd`.
+//!
+//! - [`serve`]: the daemon's life. [`directory`], [`key`], [`settings`]: what is in a base directory.
+//! - [`driver`]: the loop that owns everything that changes: event in, commit, effects out.
+//! - [`vat`]: the kernel, a pure step function. Start here to understand what a turn is.
+//! - [`store`]: the database. Only it knows SQL, only its commit lets effects out.
+//! - [`executor`]: the daemon's side of the worker processes; [`protocol`]: what the sides say.
+//! - [`worker`]: the other side, a process without authority that runs strangers' code.
+//! - [`control`]: the socket that operators' programs talk to.
 
 pub mod control;
 pub mod directory;
@@ -10,10 +18,4 @@ pub mod serve;
 pub mod settings;
 pub mod store;
 pub mod vat;
-pub mod worker {
-    //! stand-in until the merge
-    pub const EXIT_REPLACE: i32 = 3;
-    pub fn main() -> ! {
-        std::process::exit(1)
-    }
-}
+pub mod worker;

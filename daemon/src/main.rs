@@ -67,7 +67,7 @@ const EXIT_CANNOT_GO_ON: u8 = 70;
 fn main() -> ExitCode {
     // Before anything else: a worker has no business with arguments, logs or settings.
     if std::env::args_os().nth(1).is_some_and(|arg| arg == executor::process::WORKER_ARG) {
-        worker::main();
+        worker::main()
     }
     let serving = matches!(Args::parse().verb, Verb::Serve { .. });
     match run(Args::parse().verb) {

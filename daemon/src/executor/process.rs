@@ -14,7 +14,7 @@ use std::thread;
 use super::watch::{Deadlines, Watch};
 use crate::protocol::{Delivery, FromWorker, ToWorker, put_frame, read_frame};
 use crate::vat::Death;
-use crate::worker::EXIT_REPLACE;
+use crate::worker::EXIT_SPENT;
 
 /// The argument that makes this program a worker.
 pub const WORKER_ARG: &str = "worker";
@@ -229,7 +229,7 @@ fn read(mut stdout: BufReader<ChildStdout>, end: &End, watch: Option<&Watch>, on
     let why = end.why.lock().unwrap_or_else(PoisonError::into_inner).take();
     let death = why.unwrap_or_else(|| match (fault, status) {
         (Some(fault), _) => Death::Crashed(fault),
-        (None, Ok(status)) if status.code() == Some(EXIT_REPLACE) && turns > 0 => Death::Replaced,
+        (None, Ok(status)) if status.code() == Some(EXIT_SPENT) && turns > 0 => Death::Replaced,
         (None, Ok(status)) => Death::Crashed(describe(status)),
         (None, Err(error)) => Death::Crashed(error.to_string()),
     });

@@ -1,0 +1,255 @@
+//! The engine with its realm, usable in any process: what runs turns and checks code.
+//!
+//! [`Engine`] knows nothing of pipes or cages. Between turns it keeps texts of code and their
+//! compiled factories, and nothing of what a turn saw.
+#![expect(unsafe_code, reason = "making and freeing the engine's runtime and context")]
+
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
+
+use rquickjs::qjs;
+use rustix::time::{ClockId, clock_gettime};
+
+use super::budget::{Meter, metered_runtime};
+use super::check;
+use super::js::{Ctx, Val, stack_pointer};
+use super::realm::Realm;
+use super::turn::Turn;
+use crate::protocol::{CodeError, CodeNumber, Delivery, Handle, Image, Report, Verdict};
+
+/// The stack that object code may use, in bytes.
+pub const CODE_STACK_BYTES: usize = 2 << 20;
+
+/// The stack a thread that runs an engine needs: the code's, the parsers' and the packer's.
+pub const STACK_BYTES: usize = 32 << 20;
+
+/// The stack the engine's parser may use, whatever the code that asked has left.
+const PARSER_STACK_BYTES: usize = 1 << 20;
+
+/// What the engine may hold on to between turns, in bytes, before it is due for replacement.
+const WORN_BYTES: usize = 192 << 20;
+
+/// Texts found good that are remembered, in bytes.
+const CHECKED_BYTES_MAX: usize = 4 << 20;
+
+/// Where images come from that a turn calls.
+pub trait Loader {
+    /// The image of `object` for the turn `delivery`, or why it cannot be called. Any code it names
+    /// has been given to `codes` when this returns.
+    fn load(&mut self, delivery: u64, object: Handle, codes: &Codes) -> Result<Box<Image>, String>;
+}
+
+/// The texts of code that images name, and what they were compiled to.
+#[derive(Default)]
+pub struct Codes(RefCell<HashMap<CodeNumber, Code>>);
+
+struct Code {
+    text: Rc<str>,
+    factory: Option<Val>,
+}
+
+impl Codes {
+    /// Takes in a text under its number.
+    pub fn add(&self, number: CodeNumber, text: String) {
+        self.0.borrow_mut().insert(number, Code { text: text.into(), factory: None });
+    }
+}
+
+/// What turns and natives share.
+pub(super) struct Shared {
+    pub(super) ctx: Ctx,
+    pub(super) realm: Realm,
+    pub(super) meter: Box<Meter>,
+    codes: Codes,
+    loader: RefCell<Box<dyn Loader>>,
+    checked: RefCell<HashSet<String>>,
+    stack_top: Cell<usize>,
+}
+
+/// Why an engine could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// libc refused the first allocations.
+    #[error("the engine could not be started: out of memory")]
+    Memory,
+    /// The lockdown threw, which no input can cause.
+    #[error("the realm could not be built: {0}")]
+    Realm(String),
+}
+
+/// The engine.
+pub struct Engine {
+    shared: Option<Rc<Shared>>,
+    runtime: *mut qjs::JSRuntime,
+    spent: bool,
+}
+
+impl Engine {
+    /// An engine for this thread, whose stack has [`STACK_BYTES`].
+    pub fn new(loader: Box<dyn Loader>) -> Result<Self, Error> {
+        let meter = Box::new(Meter::new());
+        let runtime = metered_runtime(&meter);
+        if runtime.is_null() {
+            return Err(Error::Memory);
+        }
+        // SAFETY: the runtime is fresh; the context is freed in `drop`, after all values.
+        let raw = unsafe { qjs::JS_NewContext(runtime) };
+        if raw.is_null() {
+            return Err(Error::Memory);
+        }
+        let ctx = Ctx(raw);
+        ctx.begin_stack();
+        ctx.set_stack_bytes(CODE_STACK_BYTES);
+        ctx.track_rejections();
+        let realm = Realm::new(ctx).map_err(|_| {
+            let error = ctx.take_exception();
+            let message = error.own_data("message").ok().flatten().and_then(|text| text.text().ok());
+            Error::Realm(message.and_then(Result::ok).unwrap_or_default())
+        })?;
+        while ctx.run_job().is_some() {}
+        ctx.collect_garbage();
+        let shared = Shared {
+            ctx,
+            realm,
+            meter,
+            codes: Codes::default(),
+            loader: RefCell::new(loader),
+            checked: RefCell::default(),
+            stack_top: Cell::new(stack_pointer()),
+        };
+        Ok(Self { shared: Some(Rc::new(shared)), runtime, spent: false })
+    }
+
+    fn shared(&self) -> &Rc<Shared> {
+        // Taken only by `drop`.
+        self.shared.as_ref().unwrap_or_else(|| unreachable!("the engine is in use"))
+    }
+
+    /// The texts of code.
+    pub fn codes(&self) -> &Codes {
+        &self.shared().codes
+    }
+
+    /// Whether this engine must run nothing more: a turn was cut off in it, or it holds too much.
+    pub fn is_spent(&self) -> bool {
+        self.spent
+    }
+
+    /// Runs one turn.
+    pub fn run(&mut self, delivery: &Delivery) -> Report {
+        let started_us = cpu_us();
+        let shared = Rc::clone(self.shared());
+        shared.begin_stack();
+        shared.meter.begin(delivery.budget.memory_bytes, delivery.budget.ticks);
+        let turn = Rc::new(Turn::new(Rc::clone(&shared), delivery));
+        let report = turn.run(delivery.target.clone(), &delivery.args);
+        shared.meter.end();
+        if shared.meter.in_use() > WORN_BYTES {
+            shared.ctx.collect_garbage();
+            self.spent |= shared.meter.in_use() > WORN_BYTES;
+        }
+        // A killed turn may leave jobs, and an engine that ran out of memory in who knows which place.
+        self.spent |= matches!(report.verdict, Verdict::Killed { .. });
+        Report { cpu_us: cpu_us().saturating_sub(started_us), ..report }
+    }
+
+    /// Says whether `code` is code that an object can have.
+    pub fn check(&mut self, code: &str) -> Result<(), CodeError> {
+        self.shared().begin_stack();
+        self.shared().check(code)
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        let Some(shared) = self.shared.take() else { return };
+        let ctx = shared.ctx;
+        let Ok(Shared { realm, codes, meter, .. }) = Rc::try_unwrap(shared).map_err(drop) else { return };
+        drop((realm, codes));
+        // SAFETY: no value is left; the meter outlives the runtime.
+        unsafe {
+            qjs::JS_FreeContext(ctx.0);
+            qjs::JS_FreeRuntime(self.runtime);
+        }
+        drop(meter);
+    }
+}
+
+impl Shared {
+    fn begin_stack(&self) {
+        self.ctx.begin_stack();
+        self.ctx.set_stack_bytes(CODE_STACK_BYTES);
+        self.stack_top.set(stack_pointer());
+    }
+
+    /// What object code has left of the stack, in bytes.
+    pub(super) fn stack_left(&self) -> usize {
+        CODE_STACK_BYTES.saturating_sub(self.stack_top.get().saturating_sub(stack_pointer()))
+    }
+
+    /// Runs `parse` with room on the stack for the engine's parser.
+    fn with_parser_stack<T>(&self, parse: impl FnOnce() -> T) -> T {
+        let used = self.stack_top.get().saturating_sub(stack_pointer());
+        self.ctx.set_stack_bytes(used + PARSER_STACK_BYTES);
+        let parsed = parse();
+        self.ctx.set_stack_bytes(CODE_STACK_BYTES);
+        parsed
+    }
+
+    /// Checks a text without keeping anything of it but that it is good.
+    pub(super) fn check(&self, code: &str) -> Result<(), CodeError> {
+        if self.checked.borrow().contains(code) {
+            return Ok(());
+        }
+        let no_room = || check::refusal("", 0, 0, "no memory is left to read the code");
+        let compiler = self.ctx.compiler().ok_or_else(no_room)?;
+        let compiled = self.with_parser_stack(|| check::compile(compiler, code, |error| self.stack_text(error)));
+        let checked = compiled.map(drop);
+        compiler.drop_compiler();
+        checked?;
+        let mut known = self.checked.borrow_mut();
+        if known.iter().map(String::len).sum::<usize>() + code.len() > CHECKED_BYTES_MAX {
+            known.clear();
+        }
+        known.insert(code.to_owned());
+        Ok(())
+    }
+
+    fn stack_text(&self, error: &Val) -> Option<String> {
+        self.realm.stack(error).ok().flatten()
+    }
+
+    /// The factory of a code: given a `globalThis` it makes a fresh function.
+    pub(super) fn factory(&self, number: CodeNumber) -> Result<Val, CodeError> {
+        let text = match self.codes.0.borrow().get(&number) {
+            Some(Code { factory: Some(factory), .. }) => return Ok(factory.clone()),
+            Some(code) => Rc::clone(&code.text),
+            None => return Err(check::refusal("", 0, 0, "the code was never sent to the worker")),
+        };
+        let module = self.with_parser_stack(|| check::compile(self.ctx, &text, |error| self.stack_text(error)))?;
+        let factory = self.ctx.run_module(module).map_err(|_| {
+            drop(self.ctx.take_exception());
+            check::refusal("", 0, 0, "the code could not be prepared")
+        })?;
+        if let Some(code) = self.codes.0.borrow_mut().get_mut(&number) {
+            code.factory = Some(factory.clone());
+        }
+        Ok(factory)
+    }
+
+    pub(super) fn code_text(&self, number: CodeNumber) -> Option<Rc<str>> {
+        self.codes.0.borrow().get(&number).map(|code| Rc::clone(&code.text))
+    }
+
+    /// Asks for the image of an object.
+    pub(super) fn load(&self, delivery: u64, object: Handle) -> Result<Box<Image>, String> {
+        self.loader.borrow_mut().load(delivery, object, &self.codes)
+    }
+}
+
+/// The CPU time this thread has used, in microseconds.
+fn cpu_us() -> u64 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    u64::try_from(time.tv_sec).unwrap_or(0) * 1_000_000 + u64::try_from(time.tv_nsec).unwrap_or(0) / 1000
+}

@@ -1,0 +1,28 @@
+//! The worker: the process that runs object code, with no authority of its own.
+//!
+//! `qrtd` executes itself as the worker with two pipes and nothing else. The worker shuts itself
+//! into a cage (`sandbox`), then answers frames ([`crate::protocol`]) one after the other. It never
+//! sees an object id, a key, a file or a socket, and it keeps nothing between turns but code.
+//!
+//! - `engine`: the engine and what outlives a turn; `turn`: one turn; `effects`: what it does
+//! - `realm`: what code can reach; `check`: what code may be; `budget`: what a turn may use
+//! - `pack`: values to texts and back; `js`: the engine's C interface
+//! - `sandbox`: the cage; `pipes`: the loop
+
+mod budget;
+mod check;
+mod effects;
+mod engine;
+mod js;
+mod natives;
+mod pack;
+mod pipes;
+mod realm;
+pub mod sandbox;
+mod turn;
+
+#[cfg(test)]
+mod tests;
+
+pub use engine::{CODE_STACK_BYTES, Codes, Engine, Error, Loader, STACK_BYTES};
+pub use pipes::{EXIT_CAGE, EXIT_ENGINE, EXIT_PANIC, EXIT_PIPE, EXIT_PROTOCOL, EXIT_SPENT, main};

@@ -1,0 +1,484 @@
+//! Values of the engine to inside texts and back ([`qrt_shared::qjson`]).
+//!
+//! Packing walks by descriptors and class numbers and never runs object code: what could run any
+//! (an accessor, a Proxy) is refused. It writes what `JSON.stringify` would, so that a text that
+//! comes back unchanged is the same text. Recursion is bounded by [`DEPTH_MAX`].
+
+use std::fmt::Write as _;
+
+use qrt_shared::qjson::{DEPTH_MAX, REFERENCE_BYTES, string_text};
+
+use super::js::{Ctx, ErrorKind, Identity, Js, KeyKind, Kind, Thrown, Val};
+use super::realm::Plain;
+
+/// What is packed, and how strictly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// A copy of any plain data.
+    Copy,
+    /// A Memory: its objects must come back next turn as they are now.
+    Memory,
+    /// For people: a Reference is shown, not kept.
+    Show,
+}
+
+/// A packed value.
+#[derive(Debug, Default)]
+pub(super) struct Packed {
+    pub(super) text: String,
+    /// Its size: the text, each Reference counted as [`REFERENCE_BYTES`].
+    pub(super) size_bytes: usize,
+}
+
+/// Why a value is not QJSON.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// `args.items[3].when: a Date`
+    NotQjson { kind: ErrorKind, message: String },
+    /// It is larger than the limit given.
+    TooLarge,
+    /// The engine threw: it is out of memory.
+    Thrown,
+}
+
+impl From<Thrown> for Refusal {
+    fn from(_: Thrown) -> Self {
+        Self::Thrown
+    }
+}
+
+enum Step {
+    Key(String),
+    Index(u32),
+}
+
+/// Properties visited for each byte of the limit: bounds the walk of what writes nothing.
+const VISITS_PER_BYTE: usize = 8;
+
+/// One walk over a value.
+pub(super) struct Packer<'a> {
+    plain: &'a Plain,
+    mode: Mode,
+    root: &'a str,
+    limit: usize,
+    out: String,
+    surplus: usize,
+    visits: usize,
+    path: Vec<Step>,
+    above: Vec<Identity>,
+}
+
+/// Packs `value`, which errors call `root`, into at most `limit` bytes.
+pub(super) fn pack(plain: &Plain, mode: Mode, root: &str, value: &Val, limit: usize) -> Result<Packed, Refusal> {
+    let mut packer = Packer::new(plain, mode, root, limit);
+    if value.is_undefined() {
+        packer.out.push_str("null");
+    } else {
+        packer.value(value)?;
+    }
+    Ok(packer.finish())
+}
+
+impl<'a> Packer<'a> {
+    fn new(plain: &'a Plain, mode: Mode, root: &'a str, limit: usize) -> Self {
+        Self {
+            plain,
+            mode,
+            root,
+            limit,
+            out: String::new(),
+            surplus: 0,
+            visits: 0,
+            path: Vec::new(),
+            above: Vec::new(),
+        }
+    }
+
+    /// Packs the properties of the plain object `value` one by one, in order, each with its name;
+    /// `undefined` ones are left out.
+    pub(super) fn entries_of(
+        plain: &'a Plain,
+        mode: Mode,
+        root: &'a str,
+        value: &Val,
+        limit: usize,
+    ) -> Result<Vec<(String, String)>, Refusal> {
+        Self::new(plain, mode, root, limit).entries(value)
+    }
+
+    fn finish(self) -> Packed {
+        Packed { size_bytes: self.out.len() + self.surplus, text: self.out }
+    }
+
+    fn entries(&mut self, value: &Val) -> Result<Vec<(String, String)>, Refusal> {
+        self.object_shape(value)?;
+        self.above.push(value.identity());
+        let mut entries = Vec::new();
+        let mut spent = 0;
+        for key in value.own_keys(KeyKind::Strings)?.iter() {
+            let Some(property) = value.own_property(&key)? else { continue };
+            let name = self.key_name(key.text()?)?;
+            self.path.push(Step::Key(name));
+            if let Some(value) = self.wanted(&property)? {
+                self.value(&value)?;
+            }
+            let Some(Step::Key(name)) = self.path.pop() else { break };
+            if !self.out.is_empty() {
+                spent += self.out.len() + name.len();
+                entries.push((name, std::mem::take(&mut self.out)));
+                if spent + self.surplus > self.limit {
+                    return Err(Refusal::TooLarge);
+                }
+            }
+        }
+        Ok(entries)
+    }
+
+    /// The property's value if it is to be written.
+    fn wanted(&self, property: &super::js::Property) -> Result<Option<Val>, Refusal> {
+        if property.accessor {
+            return Err(self.refuse("a getter or setter"));
+        }
+        if self.mode == Mode::Memory && !property.ordinary {
+            return Err(self.refuse("a property that is hidden or read-only"));
+        }
+        let skipped = property.value.is_undefined() || !property.enumerable;
+        Ok((!skipped).then(|| property.value.clone()))
+    }
+
+    fn value(&mut self, value: &Val) -> Result<(), Refusal> {
+        self.visits += 1;
+        if self.out.len() + self.surplus > self.limit || self.visits / VISITS_PER_BYTE > self.limit {
+            return Err(Refusal::TooLarge);
+        }
+        match value.kind() {
+            Kind::Undefined | Kind::Null => self.out.push_str("null"),
+            Kind::Bool(bool) => self.out.push_str(if bool { "true" } else { "false" }),
+            Kind::Int(number) => {
+                // Writing into a String cannot fail.
+                let _ = write!(self.out, "{number}");
+            }
+            Kind::Float(number) => self.number(number)?,
+            Kind::String => match value.text()? {
+                Ok(text) => self.out.push_str(&string_text(&text)),
+                Err(_) if self.mode != Mode::Show => return Err(self.refuse("a string with a lone surrogate")),
+                Err(lossy) => self.out.push_str(&string_text(&lossy)),
+            },
+            Kind::Symbol => return Err(self.refuse("a symbol")),
+            Kind::BigInt => return Err(self.refuse("a BigInt")),
+            Kind::Object => self.compound(value)?,
+            Kind::Other => return Err(self.refuse("nothing that code can hold")),
+        }
+        Ok(())
+    }
+
+    fn number(&mut self, number: f64) -> Result<(), Refusal> {
+        if number.is_nan() {
+            return Err(self.refuse("NaN"));
+        }
+        if number.is_infinite() {
+            return Err(self.refuse("an infinity"));
+        }
+        if number == 0.0 {
+            // JSON.stringify writes -0 as 0.
+            self.out.push('0');
+        } else {
+            self.out.push_str(ryu_js::Buffer::new().format_finite(number));
+        }
+        Ok(())
+    }
+
+    fn compound(&mut self, value: &Val) -> Result<(), Refusal> {
+        if let Some(handle) = self.plain.handle(value) {
+            if self.mode == Mode::Show {
+                self.out.push_str("[Reference]");
+            } else {
+                let start = self.out.len();
+                let _ = write!(self.out, "{{\"@qref\":{handle}}}");
+                self.surplus += REFERENCE_BYTES - (self.out.len() - start);
+            }
+            return Ok(());
+        }
+        if self.above.contains(&value.identity()) {
+            return Err(self.refuse("a cycle"));
+        }
+        if self.above.len() >= DEPTH_MAX {
+            let message = format!("{}: nested deeper than {DEPTH_MAX} levels", self.path_text());
+            return Err(Refusal::NotQjson { kind: ErrorKind::Range, message });
+        }
+        if value.is_array() { self.array(value) } else { self.object(value) }
+    }
+
+    fn object(&mut self, value: &Val) -> Result<(), Refusal> {
+        self.object_shape(value)?;
+        self.above.push(value.identity());
+        self.out.push('{');
+        let mut first = true;
+        for key in value.own_keys(KeyKind::Strings)?.iter() {
+            let Some(property) = value.own_property(&key)? else { continue };
+            self.visits += 1;
+            let name = self.key_name(key.text()?)?;
+            self.path.push(Step::Key(name));
+            if let Some(value) = self.wanted(&property)? {
+                if !std::mem::take(&mut first) {
+                    self.out.push(',');
+                }
+                if let Some(Step::Key(name)) = self.path.last() {
+                    self.out.push_str(&qrt_shared::qjson::key_text(name));
+                }
+                self.out.push(':');
+                self.value(&value)?;
+            }
+            self.path.pop();
+        }
+        self.out.push('}');
+        self.above.pop();
+        Ok(())
+    }
+
+    fn array(&mut self, value: &Val) -> Result<(), Refusal> {
+        if value.proto()?.identity() != self.plain.array_proto() {
+            return Err(self.refuse("an instance of a class"));
+        }
+        self.integrity(value)?;
+        self.above.push(value.identity());
+        self.out.push('[');
+        let length = value.length()?;
+        let mut next = 0;
+        for key in value.own_keys(KeyKind::Strings)?.iter() {
+            // Items come first, in order; what lies between two of them is a hole.
+            let Some(index) = (next < length).then(|| self.index_from(&key, next, length)).transpose()?.flatten()
+            else {
+                let name = key.text()?.unwrap_or_else(|lossy| lossy);
+                if name == "length" {
+                    continue;
+                }
+                return Err(self.refuse(&format!("an array with a property {name:?}")));
+            };
+            while next < index {
+                self.hole(next)?;
+                next += 1;
+            }
+            let Some(property) = value.own_property(&key)? else { continue };
+            self.path.push(Step::Index(index));
+            self.comma(index);
+            match self.wanted(&property)? {
+                Some(item) => self.value(&item)?,
+                None => self.out.push_str("null"),
+            }
+            self.path.pop();
+            next = index + 1;
+        }
+        while next < length {
+            self.hole(next)?;
+            next += 1;
+        }
+        self.out.push(']');
+        self.above.pop();
+        Ok(())
+    }
+
+    /// The array index that `key` is, `next` being the likely one.
+    fn index_from(&self, key: &super::js::Key, next: u32, length: u32) -> Result<Option<u32>, Refusal> {
+        if key.is_index(next) {
+            return Ok(Some(next));
+        }
+        let Ok(text) = key.text()? else { return Ok(None) };
+        Ok(text.parse().ok().filter(|index: &u32| index.to_string() == text && (next..length).contains(index)))
+    }
+
+    fn hole(&mut self, index: u32) -> Result<(), Refusal> {
+        self.comma(index);
+        self.out.push_str("null");
+        if self.out.len() + self.surplus > self.limit { Err(Refusal::TooLarge) } else { Ok(()) }
+    }
+
+    fn comma(&mut self, index: u32) {
+        if index > 0 {
+            self.out.push(',');
+        }
+    }
+
+    /// Refuses what is not a plain object.
+    fn object_shape(&self, value: &Val) -> Result<(), Refusal> {
+        if value.is_proxy() {
+            return Err(self.refuse("a Proxy"));
+        }
+        if value.is_function() {
+            return Err(self.refuse("a function"));
+        }
+        if value.class() != self.plain.object_class() {
+            let what = self.plain.class_name(value);
+            return Err(self.refuse(&format!("an instance of {what}")));
+        }
+        let proto = value.proto()?;
+        let is_plain = proto.identity() == self.plain.object_proto();
+        if self.mode == Mode::Memory && !is_plain {
+            return Err(self.refuse("an object with another prototype than Object.prototype"));
+        }
+        if !is_plain && proto.is_object() {
+            return Err(self.refuse("an instance of a class"));
+        }
+        self.integrity(value)
+    }
+
+    fn integrity(&self, value: &Val) -> Result<(), Refusal> {
+        if self.mode == Mode::Memory && !value.is_extensible()? {
+            return Err(self.refuse("frozen, sealed or not extensible: store a copy"));
+        }
+        if value.own_keys(KeyKind::Symbols)?.len() > 0 {
+            return Err(self.refuse("a symbol as a key"));
+        }
+        Ok(())
+    }
+
+    fn key_name(&self, text: Result<String, String>) -> Result<String, Refusal> {
+        match text {
+            Err(_) if self.mode != Mode::Show => Err(self.refuse("a key with a lone surrogate")),
+            Ok(name) | Err(name) => Ok(name),
+        }
+    }
+
+    fn refuse(&self, what: &str) -> Refusal {
+        Refusal::NotQjson { kind: ErrorKind::Type, message: format!("{}: {what}", self.path_text()) }
+    }
+
+    fn path_text(&self) -> String {
+        let mut path = self.root.to_owned();
+        for step in &self.path {
+            match step {
+                Step::Index(index) => path.push_str(&format!("[{index}]")),
+                Step::Key(key) if is_identifier(key) => path.push_str(&format!(".{key}")),
+                Step::Key(key) => path.push_str(&format!("[{}]", string_text(key))),
+            }
+        }
+        path
+    }
+}
+
+/// The path of `root`'s property `key`, as errors write it.
+pub(super) fn property_path(root: &str, key: &str) -> String {
+    if is_identifier(key) { format!("{root}.{key}") } else { format!("{root}[{}]", string_text(key)) }
+}
+
+fn is_identifier(key: &str) -> bool {
+    let mut chars = key.chars();
+    chars.next().is_some_and(|first| first.is_alphabetic() || first == '_' || first == '$')
+        && chars.all(|c| c.is_alphanumeric() || c == '_' || c == '$')
+}
+
+/// Unpacks an inside text; `reference` gives the object that stands for a handle.
+pub(super) fn unpack(ctx: Ctx, text: &str, reference: &mut dyn FnMut(u64) -> Js<Val>) -> Js<Val> {
+    // Nothing but a Reference or an escaped key is written differently from JSON, and both open
+    // with this.
+    if !text.contains("\"@") {
+        return ctx.parse_json(text);
+    }
+    let mut unpacker = Unpacker { ctx, text, at: 0, reference };
+    unpacker.value()
+}
+
+/// Reads canonical text, which the daemon has checked; anything else is an internal error.
+struct Unpacker<'a> {
+    ctx: Ctx,
+    text: &'a str,
+    at: usize,
+    reference: &'a mut dyn FnMut(u64) -> Js<Val>,
+}
+
+impl Unpacker<'_> {
+    fn malformed(&self) -> Thrown {
+        self.ctx.throw(ErrorKind::Internal, "a stored value is not in inside form")
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn take(&mut self, byte: u8) -> bool {
+        let is = self.peek() == Some(byte);
+        self.at += usize::from(is);
+        is
+    }
+
+    fn value(&mut self) -> Js<Val> {
+        match self.peek() {
+            Some(b'{') => self.object(),
+            Some(b'[') => self.array(),
+            Some(b'"') => {
+                let string = self.string()?;
+                self.ctx.string(&string)
+            }
+            _ => {
+                let rest = &self.text[self.at..];
+                let end = rest.find([',', ']', '}']).unwrap_or(rest.len());
+                self.at += end;
+                match &rest[..end] {
+                    "null" => Ok(self.ctx.null()),
+                    "true" => Ok(self.ctx.bool(true)),
+                    "false" => Ok(self.ctx.bool(false)),
+                    number => number.parse().map(|number| self.ctx.number(number)).map_err(|_| self.malformed()),
+                }
+            }
+        }
+    }
+
+    fn array(&mut self) -> Js<Val> {
+        self.at += 1;
+        let array = self.ctx.array()?;
+        if self.take(b']') {
+            return Ok(array);
+        }
+        for index in 0.. {
+            let item = self.value()?;
+            array.define_index(index, item)?;
+            if !self.take(b',') {
+                break;
+            }
+        }
+        if self.take(b']') { Ok(array) } else { Err(self.malformed()) }
+    }
+
+    fn object(&mut self) -> Js<Val> {
+        if let Some(rest) = self.text[self.at..].strip_prefix("{\"@qref\":") {
+            let end = rest.find('}').ok_or_else(|| self.malformed())?;
+            let handle = rest[..end].parse().map_err(|_| self.malformed())?;
+            self.at += "{\"@qref\":}".len() + end;
+            return (self.reference)(handle);
+        }
+        self.at += 1;
+        let object = self.ctx.object()?;
+        if self.take(b'}') {
+            return Ok(object);
+        }
+        loop {
+            let key = self.string()?;
+            if !self.take(b':') {
+                return Err(self.malformed());
+            }
+            let value = self.value()?;
+            object.define_named(key.strip_prefix('@').unwrap_or(&key), value)?;
+            if !self.take(b',') {
+                break;
+            }
+        }
+        if self.take(b'}') { Ok(object) } else { Err(self.malformed()) }
+    }
+
+    fn string(&mut self) -> Js<String> {
+        let start = self.at;
+        let bytes = self.text.as_bytes();
+        let mut at = start + 1;
+        while let Some(byte) = bytes.get(at) {
+            match byte {
+                b'"' => {
+                    self.at = at + 1;
+                    return serde_json::from_str(&self.text[start..=at]).map_err(|_| self.malformed());
+                }
+                b'\\' => at += 2,
+                _ => at += 1,
+            }
+        }
+        Err(self.malformed())
+    }
+}

@@ -1,0 +1,174 @@
+//! The cage of the worker process: from [`enter`] on it can compute, read standard input, write
+//! standard output, and end. Nothing else, whatever runs in it.
+//!
+//! Several layers say the same thing, so that a hole in one is covered by the next: no descriptors
+//! but the pipes, resource limits, no new privileges, landlock where the kernel has it, and a list
+//! of allowed system calls. Only the last is indispensable: without it nothing is run.
+#![expect(unsafe_code, reason = "prctl, close_range and the C library's time zone have no safe interface")]
+
+use std::collections::{BTreeMap, HashSet};
+use std::io;
+
+use landlock::{
+    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetStatus, Scope,
+};
+use rustix::process::{Resource, Rlimit, Signal, getppid, set_parent_process_death_signal, setrlimit};
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule, TargetArch,
+};
+
+/// The address space of a worker: the real bound of its memory, since the engine's own count
+/// leaves out what other libraries take.
+const ADDRESS_SPACE_BYTES: u64 = 1 << 30;
+
+/// What the cage consists of on this machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Layers {
+    /// Whether landlock denies files, TCP, and signals and abstract sockets of others: as far as
+    /// this kernel knows them.
+    pub landlock: bool,
+}
+
+/// Why the cage could not be shut.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A system call of the set-up failed.
+    #[error("the worker's cage could not be shut: {what}: {source}")]
+    System {
+        /// What was tried.
+        what: &'static str,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// The list of system calls could not be installed; a kernel without seccomp cannot run a vat.
+    #[error("the worker's list of system calls could not be installed: {0}")]
+    Seccomp(String),
+    /// The daemon died while its worker started.
+    #[error("the daemon is gone")]
+    Orphan,
+}
+
+/// Shuts the cage around the calling process, which should have one thread.
+pub fn enter() -> Result<Layers, Error> {
+    // The standard library asks the system for random bytes when the first map is made.
+    drop(HashSet::from([0_u8]));
+    die_with_parent()?;
+    // SAFETY: plain numbers; no memory is handed over.
+    system("PR_SET_DUMPABLE", unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0) })?;
+    close_descriptors()?;
+    // SAFETY: as above.
+    system("PR_SET_NO_NEW_PRIVS", unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) })?;
+    let landlock = deny_by_landlock().unwrap_or(false);
+    limit_resources()?;
+    let filter = filter()?;
+    seccompiler::apply_filter_all_threads(&filter).map_err(|error| Error::Seccomp(error.to_string()))?;
+    Ok(Layers { landlock })
+}
+
+/// Ends the process without running anything more of it.
+pub fn exit(code: i32) -> ! {
+    // SAFETY: ends the process at once; `process::exit` would touch the signal stack, which the
+    // cage forbids.
+    unsafe { libc::_exit(code) }
+}
+
+/// Makes local time UTC, now, while the C library can still look for the zone's file.
+pub fn fix_time_zone() {
+    unsafe extern "C" {
+        fn tzset();
+    }
+    // SAFETY: called before any other thread exists; `out` is valid for the call.
+    unsafe {
+        std::env::set_var("TZ", "UTC");
+        tzset();
+        let mut out = std::mem::zeroed();
+        libc::localtime_r(&0, &raw mut out);
+    }
+}
+
+fn system(what: &'static str, status: i32) -> Result<(), Error> {
+    if status == 0 { Ok(()) } else { Err(Error::System { what, source: io::Error::last_os_error() }) }
+}
+
+fn die_with_parent() -> Result<(), Error> {
+    let parent = getppid();
+    set_parent_process_death_signal(Some(Signal::KILL))
+        .map_err(|error| Error::System { what: "PR_SET_PDEATHSIG", source: error.into() })?;
+    // A parent that died before sends no signal; the closed pipe would tell, this is sooner.
+    if getppid() == parent { Ok(()) } else { Err(Error::Orphan) }
+}
+
+fn close_descriptors() -> Result<(), Error> {
+    // SAFETY: nothing in the worker owns a descriptor above standard error.
+    let status = unsafe { libc::syscall(libc::SYS_close_range, 3_u32, u32::MAX, 0_u32) };
+    if status == 0 {
+        return Ok(());
+    }
+    let source = io::Error::last_os_error();
+    if source.raw_os_error() != Some(libc::ENOSYS) {
+        return Err(Error::System { what: "close_range", source });
+    }
+    // A kernel before 5.9.
+    let highest = rustix::process::getrlimit(Resource::Nofile).current.unwrap_or(65536).min(65536);
+    for descriptor in 3..i32::try_from(highest).unwrap_or(65536) {
+        // SAFETY: as above; a descriptor that is not open is an error without consequence.
+        unsafe { libc::close(descriptor) };
+    }
+    Ok(())
+}
+
+fn deny_by_landlock() -> Result<bool, landlock::RulesetError> {
+    let status = Ruleset::default()
+        .set_compatibility(CompatLevel::BestEffort)
+        .handle_access(AccessFs::from_all(ABI::V6))?
+        .handle_access(AccessNet::from_all(ABI::V6))?
+        .scope(Scope::from_all(ABI::V6))?
+        .create()?
+        .restrict_self()?;
+    Ok(status.ruleset != RulesetStatus::NotEnforced)
+}
+
+fn limit_resources() -> Result<(), Error> {
+    for (resource, limit) in [
+        (Resource::As, ADDRESS_SPACE_BYTES),
+        (Resource::Nofile, 3),
+        (Resource::Nproc, 0),
+        (Resource::Fsize, 0),
+        (Resource::Core, 0),
+    ] {
+        setrlimit(resource, Rlimit { current: Some(limit), maximum: Some(limit) })
+            .map_err(|error| Error::System { what: "setrlimit", source: error.into() })?;
+    }
+    Ok(())
+}
+
+/// The system calls that the engine needs under load, and no other.
+fn filter() -> Result<BpfProgram, Error> {
+    let refuse = |error: &dyn std::fmt::Display| Error::Seccomp(error.to_string());
+    let only = |argument: u8, operator: SeccompCmpOp, value: u64| {
+        SeccompCondition::new(argument, SeccompCmpArgLen::Dword, operator, value)
+            .and_then(|condition| SeccompRule::new(vec![condition]))
+            .map_err(|error| refuse(&error))
+    };
+    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::from([
+        (libc::SYS_read, vec![only(0, SeccompCmpOp::Eq, 0)?]),
+        (libc::SYS_write, vec![only(0, SeccompCmpOp::Eq, 1)?]),
+        (libc::SYS_mmap, vec![only(2, SeccompCmpOp::MaskedEq(libc::PROT_EXEC.unsigned_abs().into()), 0)?]),
+    ]);
+    for call in [
+        libc::SYS_munmap,
+        libc::SYS_mremap,
+        libc::SYS_brk,
+        libc::SYS_futex,
+        libc::SYS_madvise,
+        libc::SYS_clock_gettime,
+        libc::SYS_rt_sigreturn,
+        libc::SYS_exit_group,
+    ] {
+        rules.insert(call, Vec::new());
+    }
+    let arch = TargetArch::try_from(std::env::consts::ARCH).map_err(|error| refuse(&error))?;
+    SeccompFilter::new(rules, SeccompAction::KillProcess, SeccompAction::Allow, arch)
+        .and_then(TryInto::try_into)
+        .map_err(|error| refuse(&error))
+}

@@ -1,0 +1,479 @@
+//! One turn: one message to one object, everything it calls, and its promise jobs.
+//!
+//! A [`Turn`] lives from the delivery to the report and takes all its values with it. Each call of
+//! an object gets a fresh closure from the code's factory; what a call can change is the turn's
+//! lists of effects and the objects that stand for Memories.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use super::check;
+use super::engine::Shared;
+use super::js::{Call, Ctx, ErrorKind, Identity, Js, Kind, Thrown, Val};
+use super::natives;
+use super::pack::{self, Mode, Packer, Refusal};
+use crate::protocol::{
+    Budget, CodeError, Delivery, Handle, Image, Limit, Made, Memory, MemoryChange, MemoryHandle, Native, Report, Sent,
+    Verdict,
+};
+
+/// The deepest nesting of `call`.
+const CALL_LEVELS_MAX: usize = 64;
+
+/// What a `call` must find left of the stack, so that a callee is not stopped half way by a caller
+/// that used it up.
+const CALL_STACK_BYTES: usize = 128 << 10;
+
+thread_local! {
+    static CURRENT: RefCell<Option<Rc<Turn>>> = const { RefCell::new(None) };
+}
+
+/// A turn.
+pub(super) struct Turn {
+    pub(super) shared: Rc<Shared>,
+    number: u64,
+    target: Handle,
+    pub(super) budget: Budget,
+    pub(super) clock_ms: u64,
+    pub(super) seed: [u8; 32],
+    pub(super) first_made: Handle,
+    pub(super) clock_used: Cell<bool>,
+    pub(super) random_used: Cell<bool>,
+    pub(super) random_at: Cell<u64>,
+    spent_bytes: Cell<u64>,
+    pub(super) made: RefCell<Vec<Made>>,
+    pub(super) sent: RefCell<Vec<Sent>>,
+    pub(super) log: RefCell<Vec<String>>,
+    references: RefCell<HashMap<Handle, Val>>,
+    objects: RefCell<HashMap<Handle, Result<Rc<Loaded>, String>>>,
+    memories: RefCell<Vec<Slot>>,
+    natives: RefCell<HashMap<Identity, Native>>,
+    running: RefCell<Vec<Rc<Loaded>>>,
+    rejections: RefCell<Vec<(Val, Val)>>,
+    /// The exception that last left an object, and the innermost object it left.
+    origin: RefCell<Option<(Val, Handle)>>,
+}
+
+/// An object as this turn knows it.
+struct Loaded {
+    image: Image,
+    power: RefCell<Option<Val>>,
+}
+
+/// A Memory in use: the live object and the texts it came with.
+struct Slot {
+    memory: MemoryHandle,
+    owner: Handle,
+    object: Val,
+    entries: Vec<(String, String)>,
+}
+
+/// The turn that runs on this thread.
+pub(super) fn current(ctx: Ctx) -> Js<Rc<Turn>> {
+    CURRENT
+        .with_borrow(Clone::clone)
+        .ok_or_else(|| ctx.throw(ErrorKind::Internal, "no turn is running"))
+}
+
+/// The engine's news of a promise that was rejected without a handler, or that got one later.
+pub(super) fn rejection(promise: Val, reason: Val, is_handled: bool) {
+    let Some(turn) = CURRENT.with_borrow(Clone::clone) else { return };
+    let mut rejections = turn.rejections.borrow_mut();
+    if is_handled {
+        rejections.retain(|(other, _)| !other.is_same(&promise));
+    } else {
+        rejections.push((promise, reason));
+    }
+}
+
+/// `o.call(args)`: runs another object of this vat, now.
+pub(super) fn call(call: &Call, target: &Val, args: &Val, what: &str) -> Js<Val> {
+    let turn = current(call.ctx)?;
+    turn.alive()?;
+    let Some(handle) = turn.handle(target) else {
+        return Err(call.ctx.throw(ErrorKind::Type, &format!("{what} takes a Reference")));
+    };
+    // In a promise job no function of an object is on the stack, but the turn's own level counts.
+    if turn.running.borrow().len().max(1) > CALL_LEVELS_MAX {
+        return Err(turn.kill(Limit::Calls, &format!("more than {CALL_LEVELS_MAX} levels of call in one turn")));
+    }
+    if turn.shared.stack_left() < CALL_STACK_BYTES {
+        return Err(turn.kill(Limit::Calls, &format!("a call with less than {CALL_STACK_BYTES} bytes of stack left")));
+    }
+    let loaded = turn.load(handle).map_err(|why| call.ctx.throw(ErrorKind::Type, &format!("call: {why}")))?;
+    turn.call_object(&loaded, args).map_err(|thrown| {
+        let error = turn.ctx().take_exception();
+        if !turn.shared.meter.is_killed() && is_stack_overflow(&error) {
+            turn.shared.meter.kill(Limit::Calls, "the stack overflowed in a called object");
+        }
+        drop(thrown);
+        turn.ctx().rethrow(error)
+    })
+}
+
+/// Whether this is the engine's error for a stack used up. Code can make one that looks the same,
+/// which kills its own turn, as a real one would.
+fn is_stack_overflow(error: &Val) -> bool {
+    error.is_error()
+        && matches!(error.own_data("message"), Ok(Some(message)) if message.kind() == Kind::String
+            && matches!(message.text(), Ok(Ok(text)) if text == "Maximum call stack size exceeded"))
+}
+
+impl Turn {
+    pub(super) fn new(shared: Rc<Shared>, delivery: &Delivery) -> Self {
+        Self {
+            shared,
+            number: delivery.delivery,
+            target: delivery.target.object,
+            budget: delivery.budget,
+            clock_ms: delivery.clock_ms,
+            seed: delivery.seed,
+            first_made: delivery.first_made,
+            clock_used: Cell::new(false),
+            random_used: Cell::new(false),
+            random_at: Cell::new(0),
+            spent_bytes: Cell::new(0),
+            made: RefCell::default(),
+            sent: RefCell::default(),
+            log: RefCell::default(),
+            references: RefCell::default(),
+            objects: RefCell::default(),
+            memories: RefCell::default(),
+            natives: RefCell::default(),
+            running: RefCell::default(),
+            rejections: RefCell::default(),
+            origin: RefCell::default(),
+        }
+    }
+
+    fn ctx(&self) -> Ctx {
+        self.shared.ctx
+    }
+
+    /// Runs the whole turn.
+    pub(super) fn run(self: Rc<Self>, target: Image, args: &str) -> Report {
+        CURRENT.set(Some(Rc::clone(&self)));
+        let outcome = self.outermost(target, args);
+        let left_over = self.run_jobs();
+        let outcome = outcome.and_then(|result| match left_over {
+            Some(error) => Err(error),
+            None => self.finish(&result),
+        });
+        CURRENT.set(None);
+        let (verdict, memories) = match (self.shared.meter.killed(), outcome) {
+            (Some((limit, message)), _) => (Verdict::Killed { limit, message }, Vec::new()),
+            (None, Err(error)) => (Verdict::Error(error), Vec::new()),
+            (None, Ok((verdict, memories))) => (verdict, memories),
+        };
+        let committed = matches!(verdict, Verdict::Ok { .. });
+        Report {
+            verdict,
+            memories,
+            made: if committed { self.made.take() } else { Vec::new() },
+            sent: if committed { self.sent.take() } else { Vec::new() },
+            log: self.log.take(),
+            ticks: self.shared.meter.ticks(),
+            cpu_us: 0,
+            clock_used: self.clock_used.get(),
+            random_used: self.random_used.get(),
+        }
+    }
+
+    fn outermost(&self, target: Image, args: &str) -> Result<Val, CodeError> {
+        let loaded = Rc::new(Loaded { image: target, power: RefCell::default() });
+        self.objects.borrow_mut().insert(loaded.image.object, Ok(Rc::clone(&loaded)));
+        // Code that does not compile is the object's error, with its place.
+        if let Err(error) = self.shared.factory(loaded.image.code) {
+            return Err(CodeError { object: Some(self.target), ..error });
+        }
+        let result = self.unpack(args).and_then(|args| self.call_object(&loaded, &args));
+        result.map_err(|Thrown| self.pending_error())
+    }
+
+    /// Runs promise jobs until none is left; gives the first thing that went wrong in them.
+    fn run_jobs(&self) -> Option<CodeError> {
+        let mut first = None;
+        let mut jobs = 0_u32;
+        // After a limit was hit nothing more runs: the worker is replaced, with the jobs it has left.
+        while !self.shared.meter.is_killed() && self.ctx().has_job() {
+            jobs += 1;
+            if jobs > self.budget.jobs {
+                let message = format!("more than {} promise jobs in one turn", self.budget.jobs);
+                self.shared.meter.kill(Limit::Jobs, message);
+                break;
+            }
+            if let Some(Err(Thrown)) = self.ctx().run_job() {
+                let error = self.pending_error();
+                first.get_or_insert(error);
+            }
+        }
+        let rejections = self.rejections.take();
+        first.or_else(|| {
+            rejections.first().map(|(_, reason)| {
+                let error = self.code_error(reason);
+                CodeError { message: format!("{} (in a promise nobody handled)", error.message), ..error }
+            })
+        })
+    }
+
+    /// Takes the memories' changes and the result.
+    fn finish(&self, result: &Val) -> Result<(Verdict, Vec<MemoryChange>), CodeError> {
+        let mut changes = Vec::new();
+        for slot in &*self.memories.borrow() {
+            changes.extend(self.memory_change(slot)?);
+        }
+        let plain = &self.shared.realm.plain;
+        let (result, result_error) = match pack::pack(plain, Mode::Copy, "result", result, self.left()) {
+            Err(Refusal::NotQjson { message, .. }) => ("null".to_owned(), Some(message)),
+            packed => match self.packed(packed).and_then(|packed| self.charge(packed.size_bytes).map(|()| packed.text)) {
+                Ok(text) => (text, None),
+                Err(Thrown) => return Err(self.pending_error()),
+            },
+        };
+        Ok((Verdict::Ok { result, result_error }, changes))
+    }
+
+    fn memory_change(&self, slot: &Slot) -> Result<Option<MemoryChange>, CodeError> {
+        let before: usize = slot.entries.iter().map(|(key, text)| key.len() + text.len() + 4).sum();
+        let limit = before.saturating_add(self.left());
+        let plain = &self.shared.realm.plain;
+        let after = match Packer::entries_of(plain, Mode::Memory, "memory", &slot.object, limit) {
+            Err(Refusal::NotQjson { message, .. }) => {
+                let message = format!("TypeError: {message}");
+                let object = Some(slot.owner);
+                return Err(CodeError { message, object, line: 0, column: 0, excerpt: String::new() });
+            }
+            packed => self.packed(packed).map_err(|Thrown| self.pending_error())?,
+        };
+        let change = difference(slot.memory, &slot.entries, after);
+        if let Some(change) = &change {
+            let bytes = change.set.iter().map(|(key, text)| key.len() + text.len()).sum();
+            self.charge(bytes).map_err(|Thrown| self.pending_error())?;
+        }
+        Ok(change)
+    }
+
+    /// Calls an object: a fresh closure, a fresh `globalThis`.
+    fn call_object(&self, loaded: &Rc<Loaded>, args: &Val) -> Js<Val> {
+        let ctx = self.ctx();
+        let factory =
+            self.shared.factory(loaded.image.code).map_err(|error| check::throw(ctx, &error))?;
+        let nothing = ctx.undefined();
+        let globals = ctx.object_with(&self.shared.realm.mirror)?;
+        let function = factory.call(&nothing, &[&globals])?;
+        let power = self.power(loaded)?;
+        self.running.borrow_mut().push(Rc::clone(loaded));
+        let result = function.call(&nothing, &[args, &power]);
+        self.running.borrow_mut().pop();
+        result.map_err(|Thrown| {
+            let error = ctx.take_exception();
+            let mut origin = self.origin.borrow_mut();
+            if !matches!(&*origin, Some((known, _)) if known.is_same(&error)) {
+                *origin = Some((error.clone(), loaded.image.object));
+            }
+            ctx.rethrow(error)
+        })
+    }
+
+    /// The object's power: made at its first call in the turn, the same at each later one.
+    fn power(&self, loaded: &Loaded) -> Js<Val> {
+        if let Some(power) = &*loaded.power.borrow() {
+            return Ok(power.clone());
+        }
+        let ctx = self.ctx();
+        let image = &loaded.image;
+        let power = if image.power.statics.is_empty() { ctx.object()? } else { self.unpack(&image.power.statics)? };
+        self.shared.realm.deep_freeze_children(&power)?;
+        // A handle is a row's number, far below 2^53.
+        #[expect(clippy::cast_precision_loss, reason = "row numbers are exact as doubles")]
+        let owner = ctx.number(image.object as f64);
+        for (name, native) in &image.power.natives {
+            let (function, length) = match native {
+                Native::MakeObject => (natives::Native::MakeObject, 2),
+                Native::MakeAccount => (natives::Native::MakeAccount, 2),
+                Native::Clock => (natives::Native::Clock, 0),
+                Native::Random => (natives::Native::Random, 1),
+                Native::Log => (natives::Native::Log, 0),
+            };
+            let function = ctx.function(function, native.name(), length, &[&owner])?;
+            function.freeze()?;
+            self.natives.borrow_mut().insert(function.identity(), *native);
+            power.define_named(name, function)?;
+        }
+        if let Some(memory) = &image.memory {
+            power.define_named("memory", self.memory(image.object, memory)?)?;
+        }
+        power.freeze()?;
+        *loaded.power.borrow_mut() = Some(power.clone());
+        Ok(power)
+    }
+
+    fn memory(&self, owner: Handle, memory: &Memory) -> Js<Val> {
+        if let Some(slot) = self.memories.borrow().iter().find(|slot| slot.memory == memory.memory) {
+            return Ok(slot.object.clone());
+        }
+        let entries = memory.entries.iter().map(|(key, text)| (key.as_str(), text.as_str()));
+        let object = self.unpack(&qrt_shared::qjson::join_object(entries))?;
+        let slot = Slot { memory: memory.memory, owner, object: object.clone(), entries: memory.entries.clone() };
+        self.memories.borrow_mut().push(slot);
+        Ok(object)
+    }
+
+    fn load(&self, object: Handle) -> Result<Rc<Loaded>, String> {
+        if let Some(known) = self.objects.borrow().get(&object) {
+            return known.clone();
+        }
+        let answer = self.shared.load(self.number, object);
+        let loaded = answer.map(|image| Rc::new(Loaded { image: *image, power: RefCell::default() }));
+        self.objects.borrow_mut().insert(object, loaded.clone());
+        loaded
+    }
+
+    fn unpack(&self, text: &str) -> Js<Val> {
+        pack::unpack(self.ctx(), text, &mut |handle| self.reference(handle))
+    }
+
+    /// The one Reference that stands for `handle` in this turn.
+    pub(super) fn reference(&self, handle: Handle) -> Js<Val> {
+        if let Some(reference) = self.references.borrow().get(&handle) {
+            return Ok(reference.clone());
+        }
+        let reference = self.shared.realm.reference(self.ctx(), handle)?;
+        self.references.borrow_mut().insert(handle, reference.clone());
+        Ok(reference)
+    }
+
+    /// The handle that `value` stands for, if it is a Reference.
+    pub(super) fn handle(&self, value: &Val) -> Option<Handle> {
+        self.shared.realm.plain.handle(value)
+    }
+
+    /// The native power that `value` is, if it is one.
+    pub(super) fn native(&self, value: &Val) -> Option<Native> {
+        self.natives.borrow().get(&value.identity()).copied()
+    }
+
+    /// Whether `value` is the very Memory of `object`.
+    pub(super) fn is_memory_of(&self, object: Handle, value: &Val) -> bool {
+        let objects = self.objects.borrow();
+        let Some(Ok(loaded)) = objects.get(&object) else { return false };
+        let Some(memory) = &loaded.image.memory else { return false };
+        self.memories.borrow().iter().any(|slot| slot.memory == memory.memory && slot.object.is_same(value))
+    }
+
+    /// Whether the object that runs holds the power to log; in a promise job, the turn's target.
+    pub(super) fn holds_log(&self) -> bool {
+        let holds = |loaded: &Loaded| loaded.image.power.natives.iter().any(|(_, native)| *native == Native::Log);
+        if let Some(loaded) = self.running.borrow().last() {
+            return holds(loaded);
+        }
+        matches!(self.objects.borrow().get(&self.target), Some(Ok(loaded)) if holds(loaded))
+    }
+
+    /// Throws if the turn has hit a limit: nothing it does counts any more.
+    pub(super) fn alive(&self) -> Js<()> {
+        if self.shared.meter.is_killed() { Err(self.ctx().throw_uncatchable("the turn is over")) } else { Ok(()) }
+    }
+
+    /// Ends the turn as killed.
+    pub(super) fn kill(&self, limit: Limit, message: &str) -> Thrown {
+        self.shared.meter.kill(limit, message);
+        self.ctx().throw_uncatchable(message)
+    }
+
+    /// Bytes the turn may still write, send, make, log and return.
+    pub(super) fn left(&self) -> usize {
+        usize::try_from(self.budget.bytes.saturating_sub(self.spent_bytes.get())).unwrap_or(usize::MAX)
+    }
+
+    /// Takes `bytes` from what is left, or ends the turn.
+    pub(super) fn charge(&self, bytes: usize) -> Js<()> {
+        let spent = self.spent_bytes.get().saturating_add(bytes as u64);
+        self.spent_bytes.set(spent);
+        if spent > self.budget.bytes { Err(self.out_of_bytes()) } else { Ok(()) }
+    }
+
+    fn out_of_bytes(&self) -> Thrown {
+        self.kill(Limit::Bytes, &format!("more than {} bytes of values in one turn", self.budget.bytes))
+    }
+
+    /// Turns a refusal into the exception that code sees.
+    pub(super) fn packed<T>(&self, packed: Result<T, Refusal>) -> Js<T> {
+        packed.map_err(|refusal| match refusal {
+            Refusal::NotQjson { kind, message } => self.ctx().throw(kind, &message),
+            Refusal::TooLarge => self.out_of_bytes(),
+            Refusal::Thrown => Thrown,
+        })
+    }
+
+    fn pending_error(&self) -> CodeError {
+        let error = self.ctx().take_exception();
+        self.code_error(&error)
+    }
+
+    /// What was thrown, with its place in the source of the object it came from.
+    fn code_error(&self, thrown: &Val) -> CodeError {
+        let realm = &self.shared.realm;
+        let object = match &*self.origin.borrow() {
+            Some((known, object)) if known.is_same(thrown) => *object,
+            _ => self.target,
+        };
+        let message = realm.describe(thrown).unwrap_or_else(|Thrown| {
+            drop(self.ctx().take_exception());
+            "an error that cannot be described".to_owned()
+        });
+        let stack = if thrown.is_error() { realm.stack(thrown).ok().flatten() } else { None };
+        let (line, column) = stack.and_then(|stack| check::place_in(&stack)).unwrap_or((0, 0));
+        let code = match self.objects.borrow().get(&object) {
+            Some(Ok(loaded)) => self.shared.code_text(loaded.image.code),
+            _ => None,
+        };
+        let excerpt = code.map(|code| check::excerpt(&code, line, column)).unwrap_or_default();
+        CodeError { message, object: Some(object), line, column, excerpt }
+    }
+}
+
+/// What turns the entries `before` into `after`, the order of keys included.
+fn difference(
+    memory: MemoryHandle,
+    before: &[(String, String)],
+    after: Vec<(String, String)>,
+) -> Option<MemoryChange> {
+    let places: HashMap<&str, usize> = before.iter().enumerate().map(|(at, (key, _))| (key.as_str(), at)).collect();
+    let mut deleted = Vec::new();
+    let mut set = Vec::new();
+    let mut kept = vec![false; before.len()];
+    let mut next = 0;
+    let mut moving = false;
+    for (key, text) in after {
+        let place = places.get(key.as_str()).copied();
+        if let Some(place) = place {
+            kept[place] = true;
+        }
+        // JavaScript keeps integer-like keys in numeric order wherever they are stored.
+        if !is_integer_like(&key) {
+            match place {
+                Some(place) if !moving && place >= next => next = place + 1,
+                // From the first key that is new or out of place on, all go to the end in order.
+                Some(_) => {
+                    deleted.push(key.clone());
+                    set.push((key, text));
+                    moving = true;
+                    continue;
+                }
+                None => moving = true,
+            }
+        }
+        if place.is_none_or(|place| before[place].1 != text) {
+            set.push((key, text));
+        }
+    }
+    deleted.extend(kept.iter().zip(before).filter(|(kept, _)| !**kept).map(|(_, (key, _))| key.clone()));
+    (!deleted.is_empty() || !set.is_empty()).then_some(MemoryChange { memory, deleted, set })
+}
+
+/// Whether JavaScript orders the key numerically: an array index.
+fn is_integer_like(key: &str) -> bool {
+    key.len() <= 10 && key.parse::<u32>().is_ok_and(|index| index < u32::MAX && index.to_string() == key)
+}
