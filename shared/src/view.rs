@@ -4,7 +4,8 @@
 //! name. QJSON stands as it is ([`RawValue`], outside form), so no number loses a digit on the way.
 //! Fields are only ever added.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use crate::id::{MessageName, Petname, Qrid, VatId};
@@ -291,7 +292,7 @@ pub struct Fault {
 }
 
 /// What became of a message that was sent from the command line.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize)]
 #[serde(tag = "state", rename_all = "lowercase")]
 pub enum Awaited {
     /// Its first turn has ended.
@@ -300,6 +301,34 @@ pub enum Awaited {
     Queued,
     /// The vat never heard of it, or its outcome was kept its time and is gone.
     Unknown,
+}
+
+/// By hand, because serde reads a tagged enum through a buffer that no [`RawValue`] comes out of.
+impl<'de> Deserialize<'de> for Awaited {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Flat {
+            state: String,
+            turn: Option<u64>,
+            outcome: Option<Outcome>,
+            result: Option<Box<RawValue>>,
+            result_error: Option<String>,
+            error: Option<String>,
+        }
+        let flat = Flat::deserialize(deserializer)?;
+        match flat.state.as_str() {
+            "ended" => Ok(Self::Ended(Ended {
+                turn: flat.turn,
+                outcome: flat.outcome.ok_or_else(|| Error::missing_field("outcome"))?,
+                result: flat.result.unwrap_or_else(|| RawValue::NULL.to_owned()),
+                result_error: flat.result_error,
+                error: flat.error,
+            })),
+            "queued" => Ok(Self::Queued),
+            "unknown" => Ok(Self::Unknown),
+            state => Err(Error::unknown_variant(state, &["ended", "queued", "unknown"])),
+        }
+    }
 }
 
 /// How a message's first turn ended; what `qrt send --wait` prints.
@@ -316,4 +345,33 @@ pub struct Ended {
     pub result_error: Option<String>,
     /// Why it failed, in one line.
     pub error: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_awaited_outcome_reads_back_as_written() {
+        for text in [
+            r#"{"state":"queued"}"#,
+            r#"{"state":"unknown"}"#,
+            r#"{"state":"ended","turn":7,"outcome":"ok","result":{"n":1e+21,"deep":[1.0]},"error":null}"#,
+            r#"{"state":"ended","turn":null,"outcome":"error","result":null,"error":"queue full"}"#,
+        ] {
+            let awaited: Awaited = serde_json::from_str(text).expect("written by the daemon");
+            assert_eq!(serde_json::to_string(&awaited).expect("JSON"), text);
+        }
+    }
+
+    #[test]
+    fn an_object_keeps_its_values_to_the_letter() {
+        let vat = "rnll4pb23zsgr5bw2idvqqmn6zqn3wa6zgiubrtw2r4f4p5tm55q";
+        let qrid = format!("qrt:{vat}/7z2fziy4eazx2seb54ittqs77cr5lfj3");
+        let text = format!(
+            r#"{{"qrid":"{qrid}","name":null,"turns":1,"faults":0,"memory_bytes":9,"cpu_us":3,"created_at":5,"account":"{qrid}","code":{{"sha256":"ab","text":"()=>1"}},"power":{{"statics":{{"rate":1.50}},"natives":{{}}}},"memory":{{"big":1e+21}},"maker":null,"holds":[],"held_by":[]}}"#
+        );
+        let object: Object = serde_json::from_str(&text).expect("written by the daemon");
+        assert_eq!(serde_json::to_string(&object).expect("JSON"), text);
+    }
 }

@@ -60,6 +60,12 @@ pub enum ClientError {
         /// What the connection said.
         source: hyper::Error,
     },
+    /// The daemon is about to end and takes no more requests (status 503).
+    #[error("the daemon on {dir} is stopping: start it again with `qrt start {dir}` when it has ended")]
+    Stopping {
+        /// The base directory.
+        dir: String,
+    },
     /// The socket could not be used.
     #[error("cannot talk to {path}: {source}")]
     Socket {
@@ -165,6 +171,9 @@ impl Client {
         let version = response.headers().get(VERSION_HEADER).and_then(|v| v.to_str().ok()).unwrap_or("unknown");
         if version != VERSION {
             return Err(ClientError::Version { dir: dir.clone(), daemon: version.to_owned() });
+        }
+        if response.status() == hyper::StatusCode::SERVICE_UNAVAILABLE {
+            return Err(ClientError::Stopping { dir: dir.clone() });
         }
         let ok = response.status().is_success();
         let bytes = response.into_body().collect().await.map_err(gone)?.to_bytes();

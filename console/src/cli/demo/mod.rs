@@ -1,0 +1,52 @@
+//! `qrt demo`: two vats in a scratch directory, a scripted tour through them, and checks of what
+//! they themselves say about it.
+//!
+//! Whatever happens, an error, a signal or a panic, the daemons are stopped and the scratch
+//! directory is removed.
+
+mod report;
+mod tour;
+mod vat;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{Call, Done};
+use crate::failure::Failure;
+use report::Report;
+use vat::Vat;
+
+pub(super) async fn run(call: &mut Call) -> Done {
+    let failed = |error: std::io::Error| Failure::new(format!("cannot make a scratch directory: {error}"));
+    let scratch = tempfile::Builder::new().prefix("qrt-demo-").tempdir().map_err(failed)?;
+    // Declared after the directory, so dropped before it is removed.
+    let mut alice = Vat::new("alice", scratch.path())?;
+    let mut bob = Vat::new("bob", scratch.path())?;
+    let mut report = Report::new(&mut call.out);
+    let toured = tokio::select! {
+        biased;
+        toured = tour::run(&mut report, &mut alice, &mut bob) => toured,
+        () = interrupted() => Err(Failure::Interrupted),
+    };
+    let ended = (alice.end().await, bob.end().await);
+    toured?;
+    ended.0?;
+    ended.1?;
+    let path = scratch.path().to_owned();
+    scratch.close().map_err(|error| Failure::new(format!("cannot remove {}: {error}", path.display())))?;
+    report.end(&path)
+}
+
+/// Returns when a signal asks this process to end. Without this it would end at once and leave the
+/// daemons behind.
+async fn interrupted() {
+    let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+        _ = hangup.recv() => {}
+    }
+}

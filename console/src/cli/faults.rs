@@ -1,0 +1,93 @@
+//! `qrt faults`, `qrt fault-retry`, `qrt fault-drop`: messages whose turn failed.
+
+use std::io;
+use std::path::Path;
+
+use qrt_shared::view::Fault;
+
+use super::{Call, Done, list as pages};
+use crate::format;
+use crate::output::{Output, Tone};
+
+pub(super) async fn list(call: &mut Call) -> Done {
+    let empty = "no faults: a message whose turn throws, or goes over a limit, is kept here";
+    let dir = call.dir().to_owned();
+    let mut shown = 0_u64;
+    pages::write(
+        call,
+        async |client, after| client.faults(after).await,
+        |out, faults| {
+            for fault in faults {
+                show(out, fault)?;
+                shown += 1;
+            }
+            Ok(())
+        },
+        empty,
+    )
+    .await?;
+    if shown > 0 {
+        advise(&mut call.out, &dir)?;
+    }
+    Ok(())
+}
+
+fn show(out: &mut Output, fault: &Fault) -> io::Result<()> {
+    let head = format!(
+        "{}  {}  {}  {} UTC",
+        out.paint(Tone::Title, &fault.id.to_string()),
+        format::object(fault.name.as_ref(), &fault.target),
+        out.paint(Tone::Bad, fault.outcome.as_str()),
+        format::time(fault.at)
+    );
+    out.line(head)?;
+    out.line(format!("    {}", format::line(&place(fault))))?;
+    if let Some(excerpt) = &fault.error.excerpt {
+        for line in format::block(excerpt).lines() {
+            out.line(format!("      {line}"))?;
+        }
+    }
+    let turn = fault.turn.map(|turn| format!(", turn {turn}")).unwrap_or_default();
+    let from = format::source(&fault.source);
+    out.line(format!("    {} from {from}{turn}: {}", fault.message, format::clip(fault.args.get(), out.width() - 34)))?;
+    out.line("")
+}
+
+/// The error and where in the code it arose.
+fn place(fault: &Fault) -> String {
+    let error = &fault.error;
+    match (error.line, error.column) {
+        (Some(line), Some(column)) => format!("{} (line {line}, column {column})", error.message),
+        _ => error.message.clone(),
+    }
+}
+
+fn advise(out: &mut Output, dir: &Path) -> io::Result<()> {
+    let dir = dir.display();
+    out.line(format!("Queue one again with `qrt fault-retry {dir} ID`, forget it with `qrt fault-drop {dir} ID`."))
+}
+
+/// `ID`, which the parser has made sure of.
+fn id(call: &Call) -> u64 {
+    call.number("ID").expect("the parser demands it")
+}
+
+pub(super) async fn retry(call: &mut Call) -> Done {
+    let retried = call.client().await?.fault_retry(id(call)).await?;
+    if call.json() {
+        call.out.json(&retried)?;
+    } else {
+        call.out.line(format!("fault {} is queued again as {}", id(call), retried.message))?;
+    }
+    Ok(())
+}
+
+pub(super) async fn drop(call: &mut Call) -> Done {
+    let dropped = call.client().await?.fault_drop(id(call)).await?;
+    if call.json() {
+        call.out.json(&dropped)?;
+    } else {
+        call.out.line(format!("fault {} is forgotten", id(call)))?;
+    }
+    Ok(())
+}

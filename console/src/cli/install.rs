@@ -1,0 +1,263 @@
+//! `qrt install`: install objects from a file, standard input, a bundled sample or a directory.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::Path;
+
+use qrt_shared::control::{BODY_BYTES_MAX, Install, InstallObject, Installed, InstalledObject};
+use qrt_shared::id::Petname;
+use serde_json::value::RawValue;
+
+use super::{Call, Done, object_value};
+use crate::failure::Failure;
+use crate::samples::{self, SAMPLES};
+
+/// The longest code of one object, in bytes.
+const CODE_BYTES_MAX: u64 = 1 << 20;
+
+/// In a directory, the first memory of its objects.
+const MEMORY_FILE: &str = "memory.json";
+
+/// The native power every object gets unless `--no-make-object` is given.
+const MAKE_OBJECT: &str = "make_object";
+
+/// Code on its way to become an object.
+#[derive(Debug, PartialEq, Eq)]
+struct Source {
+    /// What errors call it.
+    path: String,
+    /// What it is called in the list of what was installed: the file's name without `.js`.
+    name: String,
+    code: String,
+}
+
+/// What the argument `FILE` stands for.
+#[derive(Debug, PartialEq, Eq)]
+struct Sources {
+    each: Vec<Source>,
+    /// Whether it is a directory.
+    many: bool,
+    /// The text of `memory.json`, and its path.
+    memory: Option<(String, String)>,
+}
+
+pub(super) async fn run(call: &mut Call) -> Done {
+    if call.flag("no-memory") && call.text("memory").is_some() {
+        return Err(Failure::Usage("--memory and --no-memory contradict each other".to_owned()));
+    }
+    let natives = natives(call.text("grant"), call.flag("no-make-object"))?;
+    let petname: Option<Petname> = call.text("name").map(str::parse).transpose()?;
+    let sources = read(call.path("FILE"))?;
+    if petname.is_some() && sources.each.len() > 1 {
+        return Err(Failure::Usage("--name is for one object, and this directory has several".to_owned()));
+    }
+    let memory = memory(call, &sources)?;
+    let power = object_value(call.text("power").unwrap_or("{}"), "power")?;
+    let mut names = Vec::new();
+    let mut objects = Vec::new();
+    for source in sources.each {
+        names.push(source.name);
+        objects.push(InstallObject { label: source.path, code: source.code, name: petname.clone() });
+    }
+    let install = Install { objects, memory, power, natives };
+    let length = serde_json::to_vec(&install).map_or(0, |body| body.len());
+    if length > BODY_BYTES_MAX {
+        return Err(Failure::new(format!(
+            "code, memory and power come to {length} bytes, where {BODY_BYTES_MAX} can be installed at once: install \
+             them in parts"
+        )));
+    }
+    let installed = call.client().await?.install(&install).await?;
+    let objects = installed.objects.into_iter().zip(names);
+    let objects: Vec<_> = objects.map(|(object, label)| InstalledObject { qrid: object.qrid, label }).collect();
+    if call.json() {
+        call.out.json(&Installed { objects })?;
+        return Ok(());
+    }
+    for object in &objects {
+        if sources.many {
+            call.out.line(format!("{} {}", object.qrid, crate::format::line(&object.label)))?;
+        } else {
+            call.out.line(object.qrid.to_string())?;
+        }
+    }
+    Ok(())
+}
+
+/// The native powers granted: property name to native name.
+fn natives(grant: Option<&str>, no_make_object: bool) -> Result<BTreeMap<String, String>, Failure> {
+    let mut natives = BTreeMap::new();
+    if !no_make_object {
+        natives.insert(MAKE_OBJECT.to_owned(), MAKE_OBJECT.to_owned());
+    }
+    for name in grant.into_iter().flat_map(|names| names.split(',')).map(str::trim) {
+        if name.is_empty() {
+            return Err(Failure::Usage("--grant takes names with a comma between them".to_owned()));
+        }
+        if name == MAKE_OBJECT && no_make_object {
+            return Err(Failure::Usage("--grant make_object and --no-make-object contradict each other".to_owned()));
+        }
+        natives.insert(name.to_owned(), name.to_owned());
+    }
+    Ok(natives)
+}
+
+/// The first memory: a flag wins over `memory.json`, which wins over `{}`.
+fn memory(call: &Call, sources: &Sources) -> Result<Option<Box<RawValue>>, Failure> {
+    if call.flag("no-memory") {
+        return Ok(None);
+    }
+    if let Some(text) = call.text("memory") {
+        return object_value(text, "memory").map(Some);
+    }
+    let Some((path, text)) = &sources.memory else { return object_value("{}", "memory").map(Some) };
+    object_value(text, "memory").map(Some).map_err(|failure| match failure {
+        Failure::Failed(line) => Failure::Failed(format!("{path}: {line}")),
+        other => other,
+    })
+}
+
+/// Reads what `file` stands for.
+fn read(file: &Path) -> Result<Sources, Failure> {
+    let one = |source| Sources { each: vec![source], many: false, memory: None };
+    if file == Path::new("-") {
+        let code = text(io::stdin().lock(), "standard input", CODE_BYTES_MAX)?;
+        return Ok(one(Source { path: "-".to_owned(), name: "-".to_owned(), code }));
+    }
+    match fs::metadata(file) {
+        Ok(metadata) if metadata.is_dir() => read_directory(file),
+        Ok(_) => Ok(one(read_file(file)?)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let sample = file.to_str().and_then(samples::by_name).ok_or_else(|| {
+                let names: Vec<_> = SAMPLES.iter().map(|sample| sample.name).collect();
+                Failure::new(format!(
+                    "{} is neither a file or directory nor a bundled sample: the samples are {}",
+                    file.display(),
+                    names.join(", ")
+                ))
+            })?;
+            let name = sample.name.to_owned();
+            Ok(one(Source { path: format!("{name}.js"), name, code: sample.code.to_owned() }))
+        }
+        Err(error) => Err(cannot_read(&file.display().to_string(), &error)),
+    }
+}
+
+fn read_file(file: &Path) -> Result<Source, Failure> {
+    let path = file.display().to_string();
+    let opened = File::open(file).map_err(|error| cannot_read(&path, &error))?;
+    let code = text(opened, &path, CODE_BYTES_MAX)?;
+    let name = file.file_stem().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
+    Ok(Source { path, name, code })
+}
+
+/// Every `.js` file of `dir` by name, hidden ones left out, and the memory beside them.
+fn read_directory(dir: &Path) -> Result<Sources, Failure> {
+    let shown = dir.display().to_string();
+    let failed = |error: io::Error| cannot_read(&shown, &error);
+    let mut files = Vec::new();
+    for entry in fs::read_dir(dir).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        if !hidden && path.extension().is_some_and(|extension| extension == "js") && path.is_file() {
+            files.push(path);
+        }
+    }
+    if files.is_empty() {
+        return Err(Failure::new(format!("there is no .js file in {shown}: each would become an object")));
+    }
+    files.sort();
+    let each = files.iter().map(|file| read_file(file)).collect::<Result<_, _>>()?;
+    let path = dir.join(MEMORY_FILE);
+    let memory = match File::open(&path) {
+        Ok(file) => {
+            let path = path.display().to_string();
+            let text = text(file, &path, BODY_BYTES_MAX as u64)?;
+            Some((path, text))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(cannot_read(&path.display().to_string(), &error)),
+    };
+    Ok(Sources { each, many: true, memory })
+}
+
+/// The text of `from`, at most `bytes_max` long; `name` says what it is in errors.
+fn text(from: impl Read, name: &str, bytes_max: u64) -> Result<String, Failure> {
+    let mut bytes = Vec::new();
+    from.take(bytes_max + 1).read_to_end(&mut bytes).map_err(|error| cannot_read(name, &error))?;
+    if bytes.len() as u64 > bytes_max {
+        return Err(Failure::new(format!(
+            "{name} is longer than the {} MiB that are taken: make it smaller",
+            bytes_max >> 20
+        )));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        Failure::new(format!("{name} is not UTF-8 text (byte {at}): save it as UTF-8"))
+    })
+}
+
+fn cannot_read(name: &str, error: &io::Error) -> Failure {
+    Failure::new(format!("cannot read {name}: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line<T: std::fmt::Debug>(result: Result<T, Failure>) -> String {
+        result.expect_err("it must be refused").to_string()
+    }
+
+    #[test]
+    fn a_directory_is_one_object_for_each_js_file_by_its_stem() {
+        let dir = tempfile::tempdir().expect("a scratch directory");
+        for (name, text) in [
+            ("b.js", "()=>2"),
+            ("a.x.js", "()=>1"),
+            (".hidden.js", ""),
+            ("notes.txt", ""),
+            ("memory.json", "{\"n\":1}"),
+        ] {
+            fs::write(dir.path().join(name), text).expect("a file");
+        }
+        fs::create_dir(dir.path().join("sub.js")).expect("a directory");
+        let sources = read(dir.path()).expect("sources");
+        let names: Vec<_> = sources.each.iter().map(|s| (s.name.as_str(), s.code.as_str())).collect();
+        assert_eq!(names, [("a.x", "()=>1"), ("b", "()=>2")]);
+        assert!(sources.each[1].path.ends_with("/b.js"), "errors name the file");
+        assert!(sources.many);
+        assert_eq!(sources.memory.expect("a memory").1, "{\"n\":1}");
+    }
+
+    #[test]
+    fn what_cannot_be_installed_is_refused_in_one_clear_line() {
+        let dir = tempfile::tempdir().expect("a scratch directory");
+        let path = |name: &str| dir.path().join(name);
+        assert!(line(read(dir.path())).contains("there is no .js file in "));
+        assert!(line(read(&path("none.js"))).contains("the samples are sample-methods, market-maker, market-taker"));
+        fs::write(path("latin.js"), b"() => '\xe9'").expect("a file");
+        assert!(line(read(&path("latin.js"))).contains("is not UTF-8 text (byte 7)"));
+        fs::write(path("long.js"), vec![b' '; (1 << 20) + 1]).expect("a file");
+        assert!(line(read(&path("long.js"))).contains("longer than the 1 MiB"));
+        assert!(line(read(Path::new("/dev/zero"))).contains("longer than the 1 MiB"));
+    }
+
+    #[test]
+    fn a_sample_is_found_by_its_name() {
+        let sources = read(Path::new("sample-methods")).expect("a sample");
+        assert!(!sources.many);
+        assert_eq!(sources.each[0].name, "sample-methods");
+    }
+
+    #[test]
+    fn grants_add_to_make_object() {
+        let names = |grant, none| natives(grant, none).map(|n| n.into_keys().collect::<Vec<_>>());
+        assert_eq!(names(None, false).expect("good"), ["make_object"]);
+        assert_eq!(names(Some("log, clock"), false).expect("good"), ["clock", "log", "make_object"]);
+        assert_eq!(names(Some("log"), true).expect("good"), ["log"]);
+        assert_eq!(names(Some("log,"), true).expect_err("bad").code(), 2);
+        assert_eq!(names(Some("make_object"), true).expect_err("bad").code(), 2);
+    }
+}

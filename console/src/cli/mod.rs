@@ -1,0 +1,253 @@
+//! The command line: a parser made from the table of actions, and the verbs that carry them out.
+//!
+//! Exit codes: 0 done; 1 failed, with one line on standard error; 2 wrong usage, which is what can
+//! be told from the shape of the command line alone (a missing argument, an unknown flag, a count
+//! that is no number); 3 the daemon is not running and the verb needs it. A value that has the
+//! right place but the wrong content (a malformed QRID, bad JSON) is a failure: 1.
+//!
+//! One file a verb, or a noun where verbs are siblings. Each has `run`, listed in [`VERBS`]; a test
+//! compares that list with the table.
+
+mod create_node;
+mod demo;
+#[cfg(test)]
+mod fake;
+mod faults;
+mod inbox;
+mod info;
+mod install;
+mod list;
+mod memory;
+mod name;
+mod object;
+mod objects;
+mod patience;
+mod send;
+mod start;
+mod stop;
+mod turns;
+
+use std::ffi::{OsStr, OsString};
+use std::future::Future;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{ArgAction, ArgMatches, Command};
+use qrt_shared::action::{ACTIONS, Action, Arg, Kind};
+use qrt_shared::control::Client;
+use qrt_shared::id::Target;
+use qrt_shared::qjson;
+use serde_json::value::RawValue;
+
+use crate::failure::Failure;
+use crate::format;
+use crate::output::Output;
+
+/// Characters in a line of help.
+const HELP_WIDTH: usize = 80;
+
+/// What a verb comes to.
+type Done = Result<(), Failure>;
+
+/// A verb's implementation.
+type Run = for<'a> fn(&'a mut Call) -> Pin<Box<dyn Future<Output = Done> + 'a>>;
+
+/// Every verb's implementation.
+static VERBS: &[(&str, Run)] = &[
+    ("create-node", |call| Box::pin(async { create_node::run(call) })),
+    ("start", |call| Box::pin(async { start::run(call) })),
+    ("stop", |call| Box::pin(stop::run(call))),
+    ("info", |call| Box::pin(info::run(call))),
+    ("install", |call| Box::pin(install::run(call))),
+    ("send", |call| Box::pin(send::run(call))),
+    ("objects", |call| Box::pin(objects::run(call))),
+    ("object", |call| Box::pin(object::run(call))),
+    ("memory", |call| Box::pin(memory::run(call))),
+    ("name", |call| Box::pin(name::run(call))),
+    ("inbox", |call| Box::pin(inbox::run(call))),
+    ("turns", |call| Box::pin(turns::run(call))),
+    ("faults", |call| Box::pin(faults::list(call))),
+    ("fault-retry", |call| Box::pin(faults::retry(call))),
+    ("fault-drop", |call| Box::pin(faults::drop(call))),
+    ("demo", |call| Box::pin(demo::run(call))),
+];
+
+/// Parses the command line `args` (the program's name first), does what it says, and tells the
+/// exit code.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let qrt_dir = std::env::var_os("QRT_DIR").filter(|dir| !dir.is_empty());
+    let mut command = command(qrt_dir.as_deref());
+    let parsed = command.try_get_matches_from_mut(args);
+    let code = match parsed {
+        Ok(matches) => {
+            let (verb, args) = matches.subcommand().expect("the parser demands a verb");
+            perform(&mut command, verb, args.clone())
+        }
+        Err(error) => {
+            // Nobody is left to be told of a closed standard error.
+            error.print().ok();
+            u8::try_from(error.exit_code()).unwrap_or(2)
+        }
+    };
+    ExitCode::from(code)
+}
+
+fn perform(command: &mut Command, verb: &str, args: ArgMatches) -> u8 {
+    let (_, run) = VERBS.iter().find(|(name, _)| *name == verb).expect("every action has an implementation");
+    let mut call = Call { args, out: Output::stdout() };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let done = match runtime {
+        Ok(runtime) => runtime.block_on(run(&mut call)),
+        Err(error) => Err(Failure::new(format!("cannot start: {error}"))),
+    };
+    // What was written before a failure is still owed to the reader.
+    let flushed = call.out.flush().map_err(Failure::from);
+    let Err(failure) = done.and(flushed) else { return 0 };
+    if let Failure::Usage(line) = &failure {
+        let usage = command.find_subcommand_mut(verb).expect("it was parsed").error(ErrorKind::ArgumentConflict, line);
+        usage.print().ok();
+    } else if let Some(told) = failure.told() {
+        writeln!(std::io::stderr(), "{told}").ok();
+    }
+    failure.code()
+}
+
+/// The parser, made from the table. With `qrt_dir` the vat's directory may be left out where it is
+/// the only positional argument, and `-d` of `send` too.
+fn command(qrt_dir: Option<&OsStr>) -> Command {
+    Command::new("qrt")
+        .version(qrt_shared::VERSION)
+        .about("Make, run and look into vats: servers that run strangers' JavaScript objects safely")
+        .after_help(format::wrap(
+            "DIR is a vat's base directory. Where a verb takes DIR alone, it may be left out if QRT_DIR is set. An \
+             object is named by its QRID (qrt:<vat>/<object>) or its petname.\n\nExit codes: 0 done, 1 failed, 2 wrong \
+             usage, 3 the daemon is not running.",
+            HELP_WIDTH,
+        ))
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommands(ACTIONS.iter().map(|action| subcommand(action, qrt_dir)))
+}
+
+fn subcommand(action: &'static Action, qrt_dir: Option<&OsStr>) -> Command {
+    let positionals = action.args.iter().filter(|arg| arg.name.starts_with(|c: char| c.is_ascii_uppercase())).count();
+    let args = action.args.iter().map(|arg| {
+        let is_dir = (arg.name == "DIR" && positionals == 1) || arg.name == "dir";
+        argument(arg, qrt_dir.filter(|_| is_dir))
+    });
+    Command::new(action.verb).about(action.summary).after_help(format::wrap(action.details, HELP_WIDTH)).args(args)
+}
+
+fn argument(arg: &'static Arg, default: Option<&OsStr>) -> clap::Arg {
+    let mut made = clap::Arg::new(arg.name).help(arg.help);
+    made = match arg.kind {
+        Kind::Required => made.required(default.is_none()),
+        Kind::Optional => made,
+        Kind::Many => made.required(true).num_args(1..),
+        Kind::Flag => return made.long(arg.name).action(ArgAction::SetTrue),
+        Kind::Option { value, short } => {
+            let made = made.long(arg.name).value_name(value).required(arg.name == "dir" && default.is_none());
+            if let Some(short) = short { made.short(short) } else { made }
+        }
+    };
+    if let Some(default) = default {
+        // Help already says what stands for it.
+        made = made.default_value(default.to_owned()).hide_default_value(true);
+    }
+    match arg.name {
+        "DIR" | "dir" | "FILE" => made.value_parser(clap::value_parser!(PathBuf)),
+        "ID" | "count" => made.value_parser(clap::value_parser!(u64)),
+        "timeout" => made.value_parser(seconds),
+        // A number is a message too.
+        "ARGSJSON" | "memory" | "power" => made.allow_negative_numbers(true),
+        _ => made,
+    }
+}
+
+/// A time span in seconds, fractions allowed.
+fn seconds(text: &str) -> Result<std::time::Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "a number of seconds, such as 5 or 0.5".to_owned())?;
+    std::time::Duration::try_from_secs_f64(seconds).map_err(|_| "a number of seconds that can be waited for".to_owned())
+}
+
+/// One use of a verb: its arguments, and where its output goes.
+struct Call {
+    args: ArgMatches,
+    out: Output,
+}
+
+impl Call {
+    fn flag(&self, name: &str) -> bool {
+        self.args.get_flag(name)
+    }
+
+    fn json(&self) -> bool {
+        self.flag("json")
+    }
+
+    /// An argument that may be missing.
+    fn text(&self, name: &str) -> Option<&str> {
+        self.args.get_one::<String>(name).map(String::as_str)
+    }
+
+    fn number(&self, name: &str) -> Option<u64> {
+        self.args.get_one::<u64>(name).copied()
+    }
+
+    /// An argument the parser has made sure of.
+    fn path(&self, name: &str) -> &Path {
+        self.args.get_one::<PathBuf>(name).expect("the parser demands it")
+    }
+
+    fn dir(&self) -> &Path {
+        self.path("DIR")
+    }
+
+    /// The object the argument `QRID` names.
+    fn object(&self) -> Result<Target, Failure> {
+        target(self.text("QRID").expect("the parser demands it"))
+    }
+
+    /// A connection to the daemon of `DIR`.
+    async fn client(&self) -> Result<Client, Failure> {
+        Ok(Client::open(self.dir()).await?)
+    }
+}
+
+/// The object that `text` names.
+fn target(text: &str) -> Result<Target, Failure> {
+    text.parse().map_err(|_| {
+        Failure::new(format!(
+            "{text:?} is neither a QRID (qrt:<vat id>/<object id>) nor a petname: `qrt objects` lists both"
+        ))
+    })
+}
+
+/// `text` as a value to send on, checked so that an error has its path, line and column; `root`
+/// names it there.
+fn value(text: &str, root: &str) -> Result<Box<RawValue>, Failure> {
+    let document = qjson::parse(text, root).map_err(|error| Failure::new(error.to_string()))?;
+    if root == "args" && document.size_bytes > qjson::ARGS_BYTES_MAX {
+        return Err(Failure::new(format!(
+            "args: {} bytes, where a message may have {}: send it in parts",
+            document.size_bytes,
+            qjson::ARGS_BYTES_MAX
+        )));
+    }
+    RawValue::from_string(text.to_owned()).map_err(|error| Failure::new(format!("{root}: {error}")))
+}
+
+/// The same for a value that must be an object, and no reference.
+fn object_value(text: &str, root: &str) -> Result<Box<RawValue>, Failure> {
+    let document = qjson::parse(text, root).map_err(|error| Failure::new(error.to_string()))?;
+    if !document.text.starts_with('{') || document.text.starts_with("{\"@qref\":") {
+        return Err(Failure::new(format!("{root}: must be an object, such as {{\"key\": 1}}")));
+    }
+    value(text, root)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,101 @@
+//! `qrt object`: one object whole.
+
+use std::io;
+
+use qrt_shared::view::{Holding, Object, Place};
+
+use super::{Call, Done};
+use crate::format;
+use crate::output::{Output, Tone};
+
+pub(super) async fn run(call: &mut Call) -> Done {
+    let object = call.object()?;
+    let object = call.client().await?.object(&object).await?;
+    if call.json() {
+        call.out.json(&object)?;
+    } else {
+        show(&mut call.out, &object)?;
+    }
+    Ok(())
+}
+
+fn show(out: &mut Output, object: &Object) -> io::Result<()> {
+    let row = &object.row;
+    let name = row.name.as_ref().map_or("(no petname)", |name| name.as_str());
+    let head = out.paint(Tone::Title, name);
+    out.line(format!("{head}\n{}", row.qrid))?;
+    let maker = match &object.maker {
+        Some(maker) => format!("made by {}", format::object(None, maker)),
+        None => "installed".to_owned(),
+    };
+    let account = if row.account == row.qrid {
+        "an account of its own".to_owned()
+    } else {
+        format!("account of {}", format::object(None, &row.account))
+    };
+    out.line(format!("{maker} {} UTC, {account}", format::time(row.created_at)))?;
+    out.line(format!(
+        "{}, {}, {} of memory, {} of CPU time",
+        format::count(row.turns, "turn"),
+        format::count(row.faults, "fault"),
+        format::size(row.memory_bytes),
+        format::duration(row.cpu_us)
+    ))?;
+
+    title(out, "Memory")?;
+    let none = out.paint(Tone::Dim, "none");
+    let memory = object.memory.as_ref().map(|memory| format::qjson(memory.get(), out.width() - 2));
+    indented(out, memory.as_deref().unwrap_or(&none))?;
+
+    title(out, "Power")?;
+    for (property, native) in &object.power.natives {
+        let of = if property == native { String::new() } else { format!(" ({})", format::line(native)) };
+        indented(out, &format!("{}{of}, native", format::line(property)))?;
+    }
+    if object.power.statics.get() != "{}" {
+        indented(out, &format::qjson(object.power.statics.get(), out.width() - 2))?;
+    } else if object.power.natives.is_empty() {
+        indented(out, &none)?;
+    }
+
+    title(out, "Holds references to")?;
+    holdings(out, &object.holds, true)?;
+    title(out, "Held by")?;
+    holdings(out, &object.held_by, false)?;
+
+    title(out, "Code")?;
+    let sum = out.paint(Tone::Dim, &format!("sha256 {}", format::line(&object.code.sha256)));
+    indented(out, &sum)?;
+    indented(out, &format::block(object.code.text.trim_end()))
+}
+
+fn title(out: &mut Output, text: &str) -> io::Result<()> {
+    let text = out.paint(Tone::Title, text);
+    out.line(format!("\n{text}"))
+}
+
+fn indented(out: &mut Output, text: &str) -> io::Result<()> {
+    for line in text.lines() {
+        out.line(if line.is_empty() { String::new() } else { format!("  {line}") })?;
+    }
+    Ok(())
+}
+
+fn holdings(out: &mut Output, holdings: &[Holding], held: bool) -> io::Result<()> {
+    if holdings.is_empty() {
+        let nothing = if held { "nothing" } else { "no object of this vat" };
+        let nothing = out.paint(Tone::Dim, nothing);
+        return indented(out, &nothing);
+    }
+    for holding in holdings {
+        let place = match holding.place {
+            Place::Power => "power",
+            Place::Memory => "memory",
+        };
+        let other = holding.name.as_ref().map_or_else(|| holding.object.to_string(), ToString::to_string);
+        let key = format::clip(&holding.key, 40);
+        let line = if held { format!("{other}  as {place}.{key}") } else { format!("{other}  in its {place}.{key}") };
+        indented(out, &line)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,214 @@
+//! `qrt send`: send a message to an object, and perhaps wait for its turn.
+//!
+//! A message has a durable name from the moment the daemon has answered. The wait is asked for by
+//! that name again and again, so a daemon may be stopped, killed and started meanwhile.
+
+use std::future::Future;
+use std::path::Path;
+use std::time::Duration;
+
+use qrt_shared::control::{Client, ClientError, Queued, Send, WAIT_MS_MAX};
+use qrt_shared::id::MessageName;
+use qrt_shared::view::{Awaited, Ended, Outcome};
+use serde::Serialize;
+use tokio::time::Instant;
+
+use super::patience::Patience;
+use super::{Call, Done, target, value};
+use crate::failure::Failure;
+use crate::format;
+
+pub(super) async fn run(call: &mut Call) -> Done {
+    let timeout = call.args.get_one::<Duration>("timeout").copied();
+    if timeout.is_some() && !call.flag("wait") {
+        return Err(Failure::Usage("--timeout is how long --wait waits: give both".to_owned()));
+    }
+    let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+    let send = Send {
+        target: target(call.text("QRID").expect("the parser demands it"))?,
+        args: value(call.text("ARGSJSON").expect("the parser demands it"), "args")?,
+        key: call.text("key").map(str::to_owned),
+    };
+    let dir = call.path("dir").to_owned();
+    let mut client = Client::open(&dir).await?;
+    if !call.flag("wait") {
+        let queued = client.send(&send).await.map_err(|error| unanswered(error, &send))?;
+        if call.json() {
+            call.out.json(&queued)?;
+        } else {
+            call.out.line(queued.message.to_string())?;
+        }
+        return Ok(());
+    }
+    let mut name = None;
+    let waited = until(deadline, wait(&mut client, &dir, &send, &mut name)).await;
+    let name_text = name.map(|name| name.to_string());
+    match (waited, name_text) {
+        (Ok(done), name) => tell(call, done?, name.as_deref().unwrap_or("the message"), &dir),
+        (Err(why), Some(name)) => Err(Failure::new(format!(
+            "stopped waiting for {name} ({why}), which stays queued: `qrt inbox {0}` shows it until its turn, `qrt \
+             turns {0}` afterwards",
+            dir.display()
+        ))),
+        (Err(why), None) => Err(Failure::new(format!(
+            "stopped before the daemon answered ({why}): the message may be queued; send it again with the same --key \
+             to have it queued once"
+        ))),
+    }
+}
+
+/// What `future` comes to, or why it was not waited for any longer.
+async fn until<T>(deadline: Option<Instant>, future: impl Future<Output = T>) -> Result<T, &'static str> {
+    let timeout = async {
+        match deadline {
+            Some(deadline) => tokio::time::sleep_until(deadline).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        biased;
+        done = future => Ok(done),
+        () = timeout => Err("timed out"),
+        _ = tokio::signal::ctrl_c() => Err("interrupted"),
+    }
+}
+
+/// Sends the message, puts its durable name in `name`, and waits until its turn has ended; `None`
+/// when the vat does not know its outcome any more.
+async fn wait(
+    client: &mut Client,
+    dir: &Path,
+    send: &Send,
+    name: &mut Option<MessageName>,
+) -> Result<Option<Ended>, Failure> {
+    let mut patience = Patience::new();
+    let message = loop {
+        match client.send(send).await {
+            Ok(Queued { message, .. }) => break message,
+            // Under its key the message is queued once, however often it is asked for.
+            Err(error) if send.key.is_some() => patience.pause_after(error, dir).await?,
+            Err(error) => return Err(unanswered(error, send)),
+        }
+    };
+    *name = Some(message);
+    patience.answered();
+    loop {
+        match client.outcome(message, Duration::from_millis(WAIT_MS_MAX)).await {
+            Ok(Awaited::Ended(ended)) => return Ok(Some(ended)),
+            Ok(Awaited::Unknown) => return Ok(None),
+            Ok(Awaited::Queued) => patience.answered(),
+            Err(error) => patience.pause_after(error, dir).await?,
+        }
+    }
+}
+
+/// A daemon that goes away before it answers has queued the message, or not.
+fn unanswered(error: ClientError, send: &Send) -> Failure {
+    if !matches!(error, ClientError::Gone { .. }) {
+        return error.into();
+    }
+    let again =
+        if send.key.is_some() { "send it again with the same --key" } else { "--key makes it safe to send again" };
+    Failure::new(format!("{error}; the message may be queued: {again}"))
+}
+
+/// Prints the outcome.
+///
+/// # Errors
+/// The outcome is not ok.
+fn tell(call: &mut Call, ended: Option<Ended>, message: &str, dir: &Path) -> Done {
+    let dir = dir.display();
+    let Some(ended) = ended else {
+        call.out.json(&Unknown { turn: None, outcome: "unknown", result: (), error: None })?;
+        return Err(Failure::new(format!(
+            "the outcome of {message} is not known any more: outcomes are kept an hour, with --key 24 hours; `qrt turns \
+             {dir}` shows turns for longer"
+        )));
+    };
+    call.out.json(&ended)?;
+    if ended.outcome == Outcome::Ok {
+        return Ok(());
+    }
+    let error = format::clip(ended.error.as_deref().unwrap_or("no reason given"), 500);
+    Err(Failure::new(format!(
+        "the turn of {message} ended as {}: {error}: `qrt faults {dir}` has the message",
+        ended.outcome.as_str()
+    )))
+}
+
+/// What is printed in place of [`Ended`] for a message the vat does not know.
+#[derive(Serialize)]
+struct Unknown {
+    turn: Option<u64>,
+    outcome: &'static str,
+    result: (),
+    error: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::fake::{Answer, Fake};
+
+    const QUEUED: &str = r#"{"message":"in:5","target":"qrt:rnll4pb23zsgr5bw2idvqqmn6zqn3wa6zgiubrtw2r4f4p5tm55q/7z2fziy4eazx2seb54ittqs77cr5lfj3","repeated":false}"#;
+
+    fn message(key: Option<&str>) -> Send {
+        Send {
+            target: target("counter").expect("a petname"),
+            args: value("1", "args").expect("QJSON"),
+            key: key.map(str::to_owned),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_wait_outlives_the_daemon_and_asks_by_the_durable_name() {
+        let ended = r#"{"state":"ended","turn":7,"outcome":"ok","result":{"n":1e+21},"error":null}"#;
+        let fake = Fake::new(vec![
+            Answer::Json(QUEUED.into()),
+            Answer::HangUp,
+            Answer::Stopping,
+            Answer::Json(r#"{"state":"queued"}"#.into()),
+            Answer::Away(Duration::from_millis(60)),
+            Answer::Json(ended.into()),
+        ]);
+        let mut client = Client::open(fake.dir()).await.expect("it serves");
+        let mut name = None;
+        let done = wait(&mut client, fake.dir(), &message(None), &mut name).await.expect("an outcome");
+        assert_eq!(done.expect("known").result.get(), r#"{"n":1e+21}"#);
+        assert_eq!(name, Some(MessageName(5)));
+        let asked = fake.requests();
+        assert!(asked[0].starts_with("POST /v1/messages "), "{asked:?}");
+        assert!(asked[1..].iter().all(|line| line.starts_with("GET /v1/messages/in%3A5/outcome?")), "{asked:?}");
+    }
+
+    #[tokio::test]
+    async fn only_a_keyed_message_is_sent_again_unasked() {
+        let fake = Fake::new(vec![Answer::HangUp]);
+        let mut client = Client::open(fake.dir()).await.expect("it serves");
+        let failure = wait(&mut client, fake.dir(), &message(None), &mut None).await.expect_err("it went away");
+        assert!(failure.to_string().contains("the message may be queued"), "{failure}");
+        assert_eq!(fake.requests().len(), 1);
+
+        let gone = r#"{"state":"unknown"}"#;
+        let fake = Fake::new(vec![Answer::HangUp, Answer::Json(QUEUED.into()), Answer::Json(gone.into())]);
+        let mut client = Client::open(fake.dir()).await.expect("it serves");
+        let done = wait(&mut client, fake.dir(), &message(Some("k")), &mut None).await.expect("an answer");
+        assert!(done.is_none());
+        assert_eq!(fake.requests().len(), 3);
+    }
+
+    #[tokio::test]
+    async fn a_wait_ends_with_its_deadline_or_what_it_waits_for() {
+        let soon = Some(Instant::now() + Duration::from_millis(5));
+        assert_eq!(until(soon, std::future::pending::<()>()).await, Err("timed out"));
+        assert_eq!(until(soon, async { 5 }).await, Ok(5), "an answer that is there wins over a late deadline");
+        assert_eq!(until(None, async { 5 }).await, Ok(5));
+    }
+
+    #[test]
+    fn an_unknown_outcome_has_the_fields_of_any_other() {
+        let unknown = Unknown { turn: None, outcome: "unknown", result: (), error: None };
+        let text = serde_json::to_string(&unknown).expect("JSON");
+        assert_eq!(text, r#"{"turn":null,"outcome":"unknown","result":null,"error":null}"#);
+    }
+}

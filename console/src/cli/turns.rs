@@ -1,0 +1,140 @@
+//! `qrt turns`: the turn journal, newest last.
+
+use std::collections::VecDeque;
+use std::io;
+use std::time::Duration;
+
+use qrt_shared::control::{Client, ClientError, WAIT_MS_MAX};
+use qrt_shared::id::Target;
+use qrt_shared::view::{Outcome, Turn};
+
+use super::patience::Patience;
+use super::{Call, Done, target};
+use crate::format;
+use crate::output::{Cell, Output, Table, Tone};
+
+/// How many turns are shown unless `-n` says otherwise.
+const COUNT: u64 = 20;
+
+pub(super) async fn run(call: &mut Call) -> Done {
+    let object = call.text("object").map(target).transpose()?;
+    let count = call.number("count").unwrap_or(COUNT);
+    let mut client = call.client().await?;
+    let mut table = Table::new(&[">TURN", "WHEN (UTC)", "OUTCOME", "OBJECT", "ARGS -> RESULT"]);
+    let (json, follow) = (call.json(), call.flag("follow"));
+    let mut page = client.newest_turns(object.as_ref(), count).await?;
+    if (page.items.len() as u64) < count && page.next.is_some() {
+        // More than the daemon puts into one page: then from the oldest of them on.
+        let after = before_newest(&mut client, object.as_ref(), count).await?;
+        page = client.turns(object.as_ref(), after, Duration::ZERO).await?;
+    }
+    let mut left = count;
+    let mut last = 0;
+    let mut started = false;
+    loop {
+        page.items.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+        left -= page.items.len() as u64;
+        last = page.items.last().map_or(last, |turn| turn.turn);
+        if json && !follow {
+            call.out.json_rows(&page.items, started)?;
+        } else {
+            show(&mut call.out, &page.items, json, &mut table)?;
+        }
+        started |= !page.items.is_empty();
+        if left == 0 || page.items.is_empty() || page.next.is_none() {
+            break;
+        }
+        page = client.turns(object.as_ref(), last, Duration::ZERO).await?;
+    }
+    if count == 0 {
+        // Only what is still to come.
+        last = client.newest_turns(object.as_ref(), 1).await?.items.last().map_or(0, |turn| turn.turn);
+    }
+    if follow {
+        return self::follow(call, client, object.as_ref(), last, &mut table).await;
+    }
+    if json {
+        call.out.json_rows_end(started)?;
+    } else if !started {
+        call.out.line("no turns yet: a turn runs when a message is sent, with `qrt send` or by an object")?;
+    }
+    Ok(())
+}
+
+/// The turn before the newest `count`.
+async fn before_newest(client: &mut Client, object: Option<&Target>, count: u64) -> Result<u64, ClientError> {
+    let newest = client.newest_turns(object, 1).await?.items.last().map_or(0, |turn| turn.turn);
+    if object.is_none() {
+        // Turns are numbered without a gap.
+        return Ok(newest.saturating_sub(count));
+    }
+    // An object's are not: count them, and remember the numbers of as many as are wanted.
+    let mut numbers = VecDeque::new();
+    let mut after = 0;
+    loop {
+        let page = client.turns(object, after, Duration::ZERO).await?;
+        for turn in &page.items {
+            after = turn.turn;
+            numbers.push_back(after);
+            if numbers.len() as u64 > count {
+                numbers.pop_front();
+            }
+        }
+        if page.items.is_empty() || page.next.is_none() {
+            return Ok(numbers.front().map_or(0, |first| first - 1));
+        }
+    }
+}
+
+/// Goes on with each turn after `last`, through restarts of the daemon, until interrupted.
+async fn follow(
+    call: &mut Call,
+    mut client: Client,
+    object: Option<&Target>,
+    mut last: u64,
+    table: &mut Table,
+) -> Done {
+    let dir = call.dir().to_owned();
+    let json = call.json();
+    let mut patience = Patience::new();
+    loop {
+        call.out.flush()?;
+        match client.turns(object, last, Duration::from_millis(WAIT_MS_MAX)).await {
+            Ok(page) => {
+                patience.answered();
+                last = page.items.last().map_or(last, |turn| turn.turn);
+                show(&mut call.out, &page.items, json, table)?;
+            }
+            Err(error) => patience.pause_after(error, &dir).await?,
+        }
+    }
+}
+
+fn show(out: &mut Output, turns: &[Turn], json: bool, table: &mut Table) -> io::Result<()> {
+    if json {
+        return turns.iter().try_for_each(|turn| out.json(turn));
+    }
+    let rows = turns.iter().map(cells).collect();
+    table.rows_to_the_edge(out, rows, |row, width| what(&turns[row], width))
+}
+
+fn cells(turn: &Turn) -> Vec<Cell> {
+    let tone = if turn.outcome == Outcome::Ok { Tone::Good } else { Tone::Bad };
+    vec![
+        turn.turn.to_string().into(),
+        format::time(turn.at).into(),
+        Cell::toned(tone, turn.outcome.as_str()),
+        format::clip(&format::object(turn.name.as_ref(), &turn.object), 20).into(),
+    ]
+}
+
+/// The arguments, and what came of them.
+fn what(turn: &Turn, width: usize) -> String {
+    let came = match &turn.error {
+        Some(error) => &error.message,
+        None => turn.result.get(),
+    };
+    let came = format::clip(came, width / 2);
+    let args = format::clip(turn.args.get(), width.saturating_sub(came.chars().count() + 4).max(4));
+    format!("{args} -> {came}")
+}
