@@ -149,6 +149,11 @@ impl Turn {
         self.shared.ctx
     }
 
+    /// The object whose code runs: in a promise job, the turn's own.
+    pub(super) fn innermost(&self) -> Handle {
+        self.running.borrow().last().map_or(self.target, |loaded| loaded.image.object)
+    }
+
     /// Runs the whole turn.
     pub(super) fn run(self: Rc<Self>, target: Image, args: &str) -> Report {
         CURRENT.set(Some(Rc::clone(&self)));
