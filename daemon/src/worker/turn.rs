@@ -223,7 +223,7 @@ impl Turn {
         }
         let plain = &self.shared.realm.plain;
         let (result, result_error) = match pack::pack(plain, Mode::Copy, "result", result, self.left()) {
-            Err(Refusal::NotQjson { message, .. }) => ("null".to_owned(), Some(message)),
+            Err(Refusal::NotQjson { message, .. }) => ("null".to_owned(), Some(cut(message))),
             packed => match self.packed(packed).and_then(|packed| self.charge(packed.size_bytes).map(|()| packed.text))
             {
                 Ok(text) => (text, None),
@@ -239,7 +239,7 @@ impl Turn {
         let plain = &self.shared.realm.plain;
         let after = match Packer::entries_of(plain, Mode::Memory, "memory", &slot.object, limit) {
             Err(Refusal::NotQjson { message, .. }) => {
-                let message = format!("TypeError: {message}");
+                let message = cut(format!("TypeError: {message}"));
                 let object = Some(slot.owner);
                 return Err(CodeError { message, object, line: 0, column: 0, excerpt: String::new() });
             }
@@ -257,12 +257,10 @@ impl Turn {
     fn call_object(&self, loaded: &Rc<Loaded>, args: &Val) -> Js<Val> {
         let ctx = self.ctx();
         let factory = self.shared.factory(loaded.image.code).map_err(|error| check::throw(ctx, &error))?;
-        let nothing = ctx.undefined();
-        let globals = ctx.object_with(&self.shared.realm.mirror)?;
-        let function = factory.call(&nothing, &[&globals])?;
+        let function = self.shared.fresh_function(&factory)?;
         let power = self.power(loaded)?;
         self.running.borrow_mut().push(Rc::clone(loaded));
-        let result = function.call(&nothing, &[args, &power]);
+        let result = function.call(&ctx.undefined(), &[args, &power]);
         self.running.borrow_mut().pop();
         result.map_err(|Thrown| {
             let error = ctx.take_exception();
@@ -428,8 +426,19 @@ impl Turn {
             _ => None,
         };
         let excerpt = code.map(|code| check::excerpt(&code, line, column)).unwrap_or_default();
-        CodeError { message, object: Some(object), line, column, excerpt }
+        CodeError { message: cut(message), object: Some(object), line, column, excerpt }
     }
+}
+
+/// The most bytes of an error's message that leave the turn: code chooses them, people read them.
+const MESSAGE_BYTES_MAX: usize = 2000;
+
+fn cut(mut message: String) -> String {
+    if message.len() > MESSAGE_BYTES_MAX {
+        message.truncate(message.floor_char_boundary(MESSAGE_BYTES_MAX));
+        message.push_str("...");
+    }
+    message
 }
 
 /// What turns the entries `before` into `after`, the order of keys included.
