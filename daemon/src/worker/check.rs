@@ -33,11 +33,11 @@ type Place = (u32, u32);
 
 /// Checks `code` and compiles it in `ctx`, without running any of it. `stack_of` reads the
 /// engine's text of an error's stack.
-pub(super) fn compile<'a>(
+pub(super) fn compile(
     ctx: Ctx,
-    code: &'a str,
+    code: &str,
     stack_of: impl Fn(&Val) -> Option<String>,
-) -> Result<Compiled<'a>, CodeError> {
+) -> Result<Compiled<'_>, CodeError> {
     scan(code)?;
     let wrapped = format!("{OPEN}{code}{CLOSE}");
     let file = std::ffi::CString::new(FILE).unwrap_or_default();

@@ -11,8 +11,9 @@ use std::rc::Rc;
 use super::check;
 use super::engine::Shared;
 use super::js::{Call, Ctx, ErrorKind, Identity, Js, Kind, Thrown, Val};
-use super::natives;
 use super::pack::{self, Mode, Packer, Refusal};
+use super::unpack::unpack;
+use super::{change, natives};
 use crate::protocol::{
     Budget, CodeError, Delivery, Handle, Image, Limit, Made, Memory, MemoryChange, MemoryHandle, Native, Report, Sent,
     Verdict,
@@ -245,7 +246,7 @@ impl Turn {
             }
             packed => self.packed(packed).map_err(|Thrown| self.pending_error())?,
         };
-        let change = difference(slot.memory, &slot.entries, after);
+        let change = change::difference(slot.memory, &slot.entries, after);
         if let Some(change) = &change {
             let bytes = change.set.iter().map(|(key, text)| key.len() + text.len()).sum();
             self.charge(bytes).map_err(|Thrown| self.pending_error())?;
@@ -327,7 +328,7 @@ impl Turn {
     }
 
     fn unpack(&self, text: &str) -> Js<Val> {
-        pack::unpack(self.ctx(), text, &mut |handle| self.reference(handle))
+        unpack(self.ctx(), text, &mut |handle| self.reference(handle))
     }
 
     /// The one Reference that stands for `handle` in this turn.
@@ -439,44 +440,4 @@ fn cut(mut message: String) -> String {
         message.push_str("...");
     }
     message
-}
-
-/// What turns the entries `before` into `after`, the order of keys included.
-fn difference(memory: MemoryHandle, before: &[(String, String)], after: Vec<(String, String)>) -> Option<MemoryChange> {
-    let places: HashMap<&str, usize> = before.iter().enumerate().map(|(at, (key, _))| (key.as_str(), at)).collect();
-    let mut deleted = Vec::new();
-    let mut set = Vec::new();
-    let mut kept = vec![false; before.len()];
-    let mut next = 0;
-    let mut moving = false;
-    for (key, text) in after {
-        let place = places.get(key.as_str()).copied();
-        if let Some(place) = place {
-            kept[place] = true;
-        }
-        // JavaScript keeps integer-like keys in numeric order wherever they are stored.
-        if !is_integer_like(&key) {
-            match place {
-                Some(place) if !moving && place >= next => next = place + 1,
-                // From the first key that is new or out of place on, all go to the end in order.
-                Some(_) => {
-                    deleted.push(key.clone());
-                    set.push((key, text));
-                    moving = true;
-                    continue;
-                }
-                None => moving = true,
-            }
-        }
-        if place.is_none_or(|place| before[place].1 != text) {
-            set.push((key, text));
-        }
-    }
-    deleted.extend(kept.iter().zip(before).filter(|(kept, _)| !**kept).map(|(_, (key, _))| key.clone()));
-    (!deleted.is_empty() || !set.is_empty()).then_some(MemoryChange { memory, deleted, set })
-}
-
-/// Whether JavaScript orders the key numerically: an array index.
-fn is_integer_like(key: &str) -> bool {
-    key.len() <= 10 && key.parse::<u32>().is_ok_and(|index| index < u32::MAX && index.to_string() == key)
 }

@@ -1,3 +1,5 @@
+//! What code may be, and where its errors are.
+
 use super::{error, in_world};
 
 /// What `check` says of each of `codes`.
