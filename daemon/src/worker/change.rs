@@ -79,9 +79,10 @@ mod tests {
     proptest! {
         #[test]
         fn a_change_makes_the_one_memory_into_the_other(before in entries(), after in entries()) {
-            match difference(1, &before, after.clone()) {
-                Some(change) => prop_assert_eq!(apply(before, &change), after),
-                None => prop_assert_eq!(before, after),
+            if let Some(change) = difference(1, &before, after.clone()) {
+                prop_assert_eq!(apply(before, &change), after);
+            } else {
+                prop_assert_eq!(before, after);
             }
         }
     }
