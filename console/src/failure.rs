@@ -52,6 +52,11 @@ impl Failure {
                 }
                 if problem.hint.is_empty() { error } else { format!("{error}: {}", format::line(&problem.hint)) }
             }
+            Self::Client(error @ ClientError::Socket { source, .. })
+                if source.kind() == io::ErrorKind::PermissionDenied =>
+            {
+                format::line(&format!("{error}: run qrt as the vat's own user, or as root"))
+            }
             Self::Client(error) => format::line(&error.to_string()),
             Self::Failed(line) | Self::Usage(line) => format::line(line),
             Self::Interrupted => "interrupted".to_owned(),

@@ -198,7 +198,10 @@ pub static ACTIONS: &[Action] = &[
             option("timeout", "S", "how many seconds --wait waits [default: for ever]"),
             option("key", "TEXT", "queue this once, however often it is sent with this key"),
             OBJECT,
-            required("ARGSJSON", "the arguments: QJSON, a reference being {\"@qref\": \"qrt:...\"}"),
+            required(
+                "ARGSJSON",
+                "the arguments: QJSON, a reference being {\"@qref\": \"qrt:...\"}; - reads standard input",
+            ),
             JSON,
         ],
     },

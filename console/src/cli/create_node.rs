@@ -28,9 +28,11 @@ pub(super) fn run(call: &mut Call) -> Done {
         call.out.json(&made)?;
         return Ok(());
     }
-    let url = made.url.as_deref().unwrap_or("chosen at the first start");
     let vat = call.out.paint(Tone::Title, &made.vat);
-    call.out.line(format!("vat  {vat}\ndir  {}\nurl  {url}", made.dir))?;
+    call.out.line(format!("vat  {vat}\ndir  {}", made.dir))?;
+    if let Some(url) = &made.url {
+        call.out.line(format!("url  {url}"))?;
+    }
     call.out.line(format!("\nStart it with `qrt start {}`.", call.dir().display()))?;
     Ok(())
 }

@@ -41,7 +41,9 @@ fn show(out: &mut Output, fault: &Fault) -> io::Result<()> {
         format::time(fault.at)
     );
     out.line(head)?;
-    out.line(format!("    {}", format::line(&place(fault))))?;
+    for line in format::wrap(&format::line(&place(fault)), out.width() - 4).lines() {
+        out.line(format!("    {line}"))?;
+    }
     if let Some(excerpt) = &fault.error.excerpt {
         for line in format::block(excerpt).lines() {
             out.line(format!("      {line}"))?;

@@ -51,7 +51,9 @@ fn show(out: &mut Output, info: &Info, dir: &Path) -> std::io::Result<()> {
     let mut field = |name: &str, value: &str| out.line(format!("{name:<9}{value}"));
     field("vat", &info.vat.to_string())?;
     field("state", &state)?;
-    field("url", info.url.as_deref().map(format::line).as_deref().unwrap_or("chosen at the first start"))?;
+    if let Some(url) = &info.url {
+        field("url", &format::line(url))?;
+    }
     field("version", &format::line(&info.version))?;
     field("objects", &info.objects.to_string())?;
     field("inbox", &format!("{} queued", info.inbox))?;

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 
 use qrt_shared::control::{BODY_BYTES_MAX, Install, InstallObject, Installed, InstalledObject};
 use qrt_shared::id::Petname;
 use serde_json::value::RawValue;
 
+use super::input::{cannot_read, text};
 use super::{Call, Done, object_value};
 use crate::failure::Failure;
 use crate::samples::{self, SAMPLES};
@@ -180,26 +181,6 @@ fn read_directory(dir: &Path) -> Result<Sources, Failure> {
         Err(error) => return Err(cannot_read(&path.display().to_string(), &error)),
     };
     Ok(Sources { each, many: true, memory })
-}
-
-/// The text of `from`, at most `bytes_max` long; `name` says what it is in errors.
-fn text(from: impl Read, name: &str, bytes_max: u64) -> Result<String, Failure> {
-    let mut bytes = Vec::new();
-    from.take(bytes_max + 1).read_to_end(&mut bytes).map_err(|error| cannot_read(name, &error))?;
-    if bytes.len() as u64 > bytes_max {
-        return Err(Failure::new(format!(
-            "{name} is longer than the {} MiB that are taken: make it smaller",
-            bytes_max >> 20
-        )));
-    }
-    String::from_utf8(bytes).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        Failure::new(format!("{name} is not UTF-8 text (byte {at}): save it as UTF-8"))
-    })
-}
-
-fn cannot_read(name: &str, error: &io::Error) -> Failure {
-    Failure::new(format!("cannot read {name}: {error}"))
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ mod fake;
 mod faults;
 mod inbox;
 mod info;
+mod input;
 mod install;
 mod list;
 mod memory;

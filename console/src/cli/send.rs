@@ -7,14 +7,14 @@ use std::future::Future;
 use std::path::Path;
 use std::time::Duration;
 
-use qrt_shared::control::{Client, ClientError, Queued, Send, WAIT_MS_MAX};
+use qrt_shared::control::{BODY_BYTES_MAX, Client, ClientError, Queued, Send, WAIT_MS_MAX};
 use qrt_shared::id::MessageName;
 use qrt_shared::view::{Awaited, Ended, Outcome};
 use serde::Serialize;
 use tokio::time::Instant;
 
 use super::patience::Patience;
-use super::{Call, Done, target, value};
+use super::{Call, Done, input, value};
 use crate::failure::Failure;
 use crate::format;
 
@@ -24,11 +24,13 @@ pub(super) async fn run(call: &mut Call) -> Done {
         return Err(Failure::Usage("--timeout is how long --wait waits: give both".to_owned()));
     }
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-    let send = Send {
-        target: target(call.text("QRID").expect("the parser demands it"))?,
-        args: value(call.text("ARGSJSON").expect("the parser demands it"), "args")?,
-        key: call.text("key").map(str::to_owned),
-    };
+    let target = call.object()?;
+    let mut args = call.text("ARGSJSON").expect("the parser demands it").to_owned();
+    if args == "-" {
+        // The system takes 128 KiB in one argument, where a message may have 1 MiB.
+        args = input::text(std::io::stdin().lock(), "standard input", BODY_BYTES_MAX as u64)?;
+    }
+    let send = Send { target, args: value(&args, "args")?, key: call.text("key").map(str::to_owned) };
     let dir = call.path("dir").to_owned();
     let mut client = Client::open(&dir).await?;
     if !call.flag("wait") {
@@ -154,7 +156,7 @@ mod tests {
 
     fn message(key: Option<&str>) -> Send {
         Send {
-            target: target("counter").expect("a petname"),
+            target: "counter".parse().expect("a petname"),
             args: value("1", "args").expect("QJSON"),
             key: key.map(str::to_owned),
         }

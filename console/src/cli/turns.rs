@@ -13,6 +13,9 @@ use super::{Call, Done, target};
 use crate::format;
 use crate::output::{Cell, Output, Table, Tone};
 
+/// What stands between the arguments of a turn and what came of them.
+const ARROW: &str = " -> ";
+
 /// How many turns are shown unless `-n` says otherwise.
 const COUNT: u64 = 20;
 
@@ -55,8 +58,10 @@ pub(super) async fn run(call: &mut Call) -> Done {
     }
     if json {
         call.out.json_rows_end(started)?;
-    } else if !started {
-        call.out.line("no turns yet: a turn runs when a message is sent, with `qrt send` or by an object")?;
+    } else if !started && count > 0 {
+        let of = if object.is_some() { " of this object" } else { "" };
+        let line = format!("no turns{of} yet: one runs when a message is sent, with `qrt send` or by an object");
+        call.out.line(line)?;
     }
     Ok(())
 }
@@ -134,7 +139,10 @@ fn what(turn: &Turn, width: usize) -> String {
         Some(error) => &error.message,
         None => turn.result.get(),
     };
-    let came = format::clip(came, width / 2);
-    let args = format::clip(turn.args.get(), width.saturating_sub(came.chars().count() + 4).max(4));
-    format!("{args} -> {came}")
+    // The shorter of the two is shown whole if it takes no more than half of the room.
+    let room = width.saturating_sub(ARROW.len());
+    let args = format::clip(turn.args.get(), room);
+    let came = format::clip(came, room - args.chars().count().min(room / 2));
+    let args = format::clip(turn.args.get(), room - came.chars().count());
+    format!("{args}{ARROW}{came}")
 }

@@ -118,13 +118,13 @@ impl Client {
         let stream = match UnixStream::connect(&path).await {
             Ok(stream) => stream,
             Err(error) => {
-                use std::io::ErrorKind::{ConnectionRefused, NotFound};
+                use std::io::ErrorKind::{ConnectionRefused, NotADirectory, NotFound};
                 return Err(match error.kind() {
                     // The database's name is the one sign of a vat that needs no permission to read.
                     NotFound | ConnectionRefused if self.dir.join("vat.db").exists() => {
                         ClientError::NotRunning { dir: self.dir() }
                     }
-                    NotFound => ClientError::NotAVat { dir: self.dir() },
+                    NotFound | NotADirectory => ClientError::NotAVat { dir: self.dir() },
                     _ => ClientError::Socket { path: shown, source: error },
                 });
             }

@@ -7,6 +7,9 @@ use std::path::Path;
 use crate::failure::Failure;
 use crate::output::{Output, Tone};
 
+/// Characters of what was found and what was expected.
+const WHY_MAX: usize = 400;
+
 /// The tour as it is told, and how its checks went.
 pub(super) struct Report<'a> {
     out: &'a mut Output,
@@ -42,7 +45,7 @@ impl<'a> Report<'a> {
         self.failed += u32::from(!so);
         let verdict = if so { self.out.paint(Tone::Good, "ok    ") } else { self.out.paint(Tone::Bad, "FAILED") };
         let why = if so { String::new() } else { format!(" (found {found:?}, expected {expected:?})") };
-        self.out.line(format!("    {verdict}  {claim}{}", crate::format::line(&why)))?;
+        self.out.line(format!("    {verdict}  {claim}{}", crate::format::clip(&why, WHY_MAX)))?;
         self.out.flush()
     }
 
