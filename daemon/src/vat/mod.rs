@@ -37,6 +37,8 @@ mod install;
 mod name;
 mod schedule;
 mod send;
+#[cfg(test)]
+mod tests;
 
 use qrt_shared::id::VatId;
 

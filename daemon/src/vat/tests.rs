@@ -1,0 +1,394 @@
+//! The kernel against a scripted worker: what it gives out, what it believes, what it does when the
+//! worker dies. The database is a real one in a scratch directory.
+
+use std::collections::BTreeMap;
+
+use qrt_shared::control::Problem;
+use qrt_shared::id::{MessageName, Target, VatId};
+use qrt_shared::qjson;
+use qrt_shared::view::Awaited;
+use tempfile::TempDir;
+
+use super::checkpoint::{Answer, Effect};
+use super::entropy::Entropy;
+use super::request::{Action, Install, Request, Send, Ticket, Who};
+use super::{Checkpoint, Death, Input, Limits, Order, Vat};
+use crate::protocol::{
+    Budget, CodeError, Delivery, FIRST_MADE, Limit, Made, MadeMemory, MemoryChange, Native, Power, Report, Sent,
+    Verdict,
+};
+use crate::store::Store;
+use crate::store::read::Reader;
+
+/// Counts up: as random as tests need.
+struct Counting(u64);
+
+impl Entropy for Counting {
+    fn fill(&mut self, bytes: &mut [u8]) {
+        for byte in bytes {
+            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            *byte = self.0.to_be_bytes()[0];
+        }
+    }
+}
+
+/// A kernel on a database, with a test in place of driver, worker and operator.
+struct World {
+    dir: TempDir,
+    store: Store,
+    vat: Vat,
+    entropy: Counting,
+    id: VatId,
+    now_ms: u64,
+}
+
+const LIMITS: Limits = Limits {
+    turn: Budget { ticks: 100, memory_bytes: 1 << 20, messages: 3, objects: 2, bytes: 1 << 20, log_lines: 2, jobs: 10 },
+    journal_turns: 1000,
+    journal_bytes: 1 << 20,
+};
+
+impl World {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().expect("a scratch directory");
+        let mut key = [9; 32];
+        key[31] = 1;
+        let id = VatId::from_bytes(key).expect("a canonical key");
+        Store::create(dir.path(), id, 1).expect("a database");
+        let store = Store::open(dir.path(), id).expect("a database");
+        let vat = Vat::new(id, LIMITS, store.counters().clone());
+        Self { dir, store, vat, entropy: Counting(1), id, now_ms: 1000 }
+    }
+
+    /// One step and its commit; what may then be seen, and what the worker is told.
+    fn step(&mut self, input: Input) -> (Vec<Effect>, Option<Order>) {
+        let mut checkpoint = Checkpoint::default();
+        let order =
+            self.vat.handle(input, &mut checkpoint, &self.store, self.now_ms, &mut self.entropy).expect("a step");
+        self.store.apply(&mut checkpoint).expect("rows");
+        let receipt = self.store.commit().expect("a commit");
+        (checkpoint.effects.release(&receipt), order)
+    }
+
+    fn ask(&mut self, action: Action) -> Result<Answer, Problem> {
+        let request = Request { ticket: Ticket(0), who: Who { uid: 0, pid: 0 }, action };
+        let (effects, _) = self.step(Input::Request(request));
+        let Ok([Effect::Answer(Ticket(0), answer)]) = <[Effect; 1]>::try_from(effects) else {
+            panic!("a request has one answer and no other effect")
+        };
+        answer
+    }
+
+    fn install(&mut self, name: &str, natives: &[Native]) -> Result<Answer, Problem> {
+        let object = qjson::parse("{\"n\":1}", "memory").expect("JSON");
+        self.ask(Action::Install(Install {
+            objects: vec![(name.to_owned(), format!("() => '{name}'"), Some(name.parse().expect("a petname")))],
+            memory: Some(object),
+            statics: qjson::parse("{}", "power").expect("JSON"),
+            natives: natives.iter().map(|native| (native.name().to_owned(), *native)).collect::<BTreeMap<_, _>>(),
+        }))
+    }
+
+    fn send(&mut self, name: &str, args: &str) -> u64 {
+        let target = Target::Petname(name.parse().expect("a petname"));
+        let args = qjson::parse(args, "args").expect("JSON");
+        match self.ask(Action::Send(Send { target, args, key: None })) {
+            Ok(Answer::Queued(queued)) => queued.message.0,
+            other => panic!("not queued: {other:?}"),
+        }
+    }
+
+    /// Everything the worker may be given now.
+    fn poll(&mut self) -> Vec<Delivery> {
+        let mut started = Vec::new();
+        while let Some(start) = self.vat.poll(&self.store, self.now_ms, &mut self.entropy).expect("a poll") {
+            started.push(*start.delivery);
+        }
+        started
+    }
+
+    fn done(&mut self, delivery: &Delivery, report: Report) -> Option<Order> {
+        self.step(Input::Done { delivery: delivery.delivery, report: Box::new(report) }).1
+    }
+
+    fn read<T>(
+        &self,
+        question: impl FnOnce(&crate::store::read::Asked<'_>) -> Result<T, crate::store::read::ReadError>,
+    ) -> T {
+        Reader::open(self.dir.path()).expect("a reader").ask(question).expect("an answer")
+    }
+
+    fn memory(&self, name: &str) -> String {
+        let target = Target::Petname(name.parse().expect("a petname"));
+        self.read(|db| db.memory(db.resolve(&target)?)).get().to_owned()
+    }
+
+    fn outcome(&self, message: u64) -> String {
+        match self.read(|db| db.awaited(message)) {
+            Awaited::Ended(ended) => format!("{} {}", ended.outcome.as_str(), ended.error.unwrap_or_default()),
+            other => format!("{other:?}"),
+        }
+    }
+}
+
+fn ok() -> Report {
+    Report::empty(Verdict::Ok { result: "null".to_owned(), result_error: None })
+}
+
+/// A report that sets `n` in the memory of the delivery's target.
+fn sets(delivery: &Delivery, value: &str) -> Report {
+    let memory = delivery.target.memory.as_ref().expect("a memory").memory;
+    let set = vec![("n".to_owned(), value.to_owned())];
+    Report { memories: vec![MemoryChange { memory, deleted: Vec::new(), set }], ..ok() }
+}
+
+#[test]
+fn turns_on_different_memories_are_streamed_ahead_and_turns_on_one_memory_are_not() {
+    let mut world = World::new();
+    for name in ["a", "b"] {
+        world.install(name, &[]).expect("installed");
+    }
+    for name in ["a", "b", "a", "b"] {
+        world.send(name, "null");
+    }
+    let first = world.poll();
+    assert_eq!(first.len(), 2, "the third would read what the first may write");
+    assert!(world.done(&first[0], sets(&first[0], "10")).is_none());
+    let third = world.poll();
+    assert_eq!(third.len(), 1);
+    assert_eq!(third[0].target.memory.as_ref().expect("a memory").entries, [("n".to_owned(), "10".to_owned())]);
+}
+
+#[test]
+fn a_turn_that_was_given_what_a_call_then_changed_runs_again_on_the_new_memory() {
+    let mut world = World::new();
+    for name in ["a", "b"] {
+        world.install(name, &[]).expect("installed");
+    }
+    // "a" is sent a reference to "b", so that it may call it.
+    let b = world.read(|db| Ok(db.objects(Some("b"), 0)?.items.pop().expect("b"))).qrid;
+    world.send("a", &format!("{{\"@qref\":\"{b}\"}}"));
+    let second = world.send("b", "null");
+    let [a, stale] = <[Delivery; 2]>::try_from(world.poll()).expect("both are with the worker");
+    let handle = stale.target.object;
+    let (_, order) = world.step(Input::Load { delivery: a.delivery, object: handle });
+    let Some(Order::Loaded(Ok(image))) = order else { panic!("it may load what it holds: {order:?}") };
+    let memory = image.memory.expect("a memory").memory;
+    let set = vec![("n".to_owned(), "2".to_owned())];
+    let report = Report { memories: vec![MemoryChange { memory, deleted: Vec::new(), set }], ..ok() };
+    assert!(world.done(&a, report).is_none());
+    assert_eq!(world.memory("b"), "{\"n\":2}");
+    assert!(world.done(&stale, sets(&stale, "99")).is_none(), "no lie: it could not know");
+    assert_eq!(world.memory("b"), "{\"n\":2}", "computed from an old memory, it counts for nothing");
+    let [again] = <[Delivery; 1]>::try_from(world.poll()).expect("its message is delivered again");
+    assert_eq!(again.target.memory.as_ref().expect("a memory").entries, [("n".to_owned(), "2".to_owned())]);
+    assert!(world.done(&again, sets(&again, "3")).is_none());
+    assert_eq!((world.memory("b"), world.outcome(second)), ("{\"n\":3}".to_owned(), "ok ".to_owned()));
+}
+
+#[test]
+fn a_worker_that_lies_is_killed_and_nothing_it_said_is_kept() {
+    let sent = |sender, target| Sent { sender, target, args: "null".to_owned() };
+    let made = |maker| Made {
+        maker,
+        account: false,
+        code: "() => 1".to_owned(),
+        power: Power { statics: "{}".to_owned(), natives: Vec::new() },
+        memory: MadeMemory::None,
+    };
+    type Lie = Box<dyn Fn(&Delivery, u64) -> Report>;
+    let change = |set: &[(&str, &str)], deleted: &[&str]| {
+        let set = set.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect::<Vec<_>>();
+        let deleted = deleted.iter().map(|k| (*k).to_owned()).collect::<Vec<_>>();
+        move |d: &Delivery, _: u64| {
+            let memory = d.target.memory.as_ref().expect("a memory").memory;
+            Report { memories: vec![MemoryChange { memory, deleted: deleted.clone(), set: set.clone() }], ..ok() }
+        }
+    };
+    let result = |text: &'static str| {
+        move |_: &Delivery, _: u64| Report::empty(Verdict::Ok { result: text.to_owned(), result_error: None })
+    };
+    let lies: Vec<(&str, Lie)> = vec![
+        (
+            "a message to an object it was not given",
+            Box::new(move |d, other| Report { sent: vec![sent(d.target.object, other)], ..ok() }),
+        ),
+        (
+            "a message from an object that did not run",
+            Box::new(move |d, other| Report { sent: vec![sent(other, d.target.object)], ..ok() }),
+        ),
+        (
+            "another's memory",
+            Box::new(|d, _| {
+                let memory = d.target.memory.as_ref().expect("a memory").memory + 1;
+                Report { memories: vec![MemoryChange { memory, deleted: Vec::new(), set: Vec::new() }], ..ok() }
+            }),
+        ),
+        ("a memory that is not QJSON", Box::new(change(&[("n", "{")], &[]))),
+        ("a number spelled otherwise", Box::new(change(&[("n", "1.0")], &[]))),
+        ("a reference in memory that it was not given", Box::new(change(&[("n", "{\"@qref\":2}")], &[]))),
+        ("a reference it did not make", Box::new(change(&[("n", "{\"@qref\":4503599627370496}")], &[]))),
+        ("a key twice", Box::new(change(&[("n", "1"), ("n", "2")], &[]))),
+        ("the deletion of a key that is not there", Box::new(change(&[], &["m"]))),
+        ("a result that is not QJSON", Box::new(result("nul"))),
+        (
+            "a result nested without end",
+            Box::new(move |_, _| Report::empty(Verdict::Ok { result: "[".repeat(1 << 20), result_error: None })),
+        ),
+        (
+            "more messages than its budget",
+            Box::new(move |d, _| Report { sent: vec![sent(d.target.object, FIRST_MADE); 4], ..ok() }),
+        ),
+        ("more log lines than its budget", Box::new(|_, _| Report { log: vec![String::new(); 3], ..ok() })),
+        (
+            "an object made without the power to",
+            Box::new(move |d, _| Report { made: vec![made(d.target.object)], ..ok() }),
+        ),
+        (
+            "an object made by one that did not run",
+            Box::new(move |_, other| Report { made: vec![made(other)], ..ok() }),
+        ),
+        (
+            "effects of a failed turn",
+            Box::new(move |d, _| {
+                let verdict = Verdict::Killed { limit: Limit::Ticks, message: String::new() };
+                Report { verdict, sent: vec![sent(d.target.object, d.target.object)], ..ok() }
+            }),
+        ),
+        (
+            "an error in an object that did not run",
+            Box::new(|_, other| {
+                let (message, excerpt) = (String::new(), String::new());
+                Report::empty(Verdict::Error(CodeError { message, object: Some(other), line: 1, column: 1, excerpt }))
+            }),
+        ),
+    ];
+    for (what, lie) in lies {
+        let mut world = World::new();
+        for name in ["a", "b"] {
+            world.install(name, &[]).expect("installed");
+        }
+        let message = world.send("a", "null");
+        let [delivery] = <[Delivery; 1]>::try_from(world.poll()).expect("a delivery");
+        let other = delivery.target.object + 1;
+        let order = world.done(&delivery, lie(&delivery, other));
+        assert!(matches!(order, Some(Order::Kill(_))), "{what}: {order:?}");
+        assert!(world.done(&delivery, ok()).is_none(), "{what}: what it says until it is gone counts for nothing");
+        assert_eq!(world.memory("a"), "{\"n\":1}", "{what}");
+        assert!(matches!(world.read(|db| db.awaited(message)), Awaited::Queued), "{what}: its message is kept");
+        assert!(world.poll().is_empty(), "{what}: it gets nothing more");
+        world.step(Input::Died(Death::Crashed(what.to_owned())));
+        let [again] = <[Delivery; 1]>::try_from(world.poll()).expect("once more, with another worker");
+        assert!(world.done(&again, ok()).is_none());
+        assert_eq!(world.outcome(message), "ok ", "{what}");
+    }
+}
+
+#[test]
+fn a_message_on_which_two_workers_die_is_a_fault_and_its_neighbours_run_in_order() {
+    let mut world = World::new();
+    for name in ["a", "b", "c"] {
+        world.install(name, &[]).expect("installed");
+    }
+    let messages = ["a", "b", "c"].map(|name| world.send(name, "null"));
+    let first = world.poll();
+    assert_eq!(first.len(), 3);
+    assert!(world.done(&first[0], ok()).is_none());
+    // The worker runs its deliveries in order, so it died on the second.
+    world.step(Input::Died(Death::Crashed("boom".to_owned())));
+    assert!(world.done(&first[2], ok()).is_none(), "what was called back counts for nothing");
+    let alone = world.poll();
+    assert_eq!(alone.iter().map(|d| d.target.object).collect::<Vec<_>>(), [first[1].target.object], "it runs alone");
+    world.step(Input::Died(Death::Crashed("boom".to_owned())));
+    assert_eq!(world.outcome(messages[1]), "killed the interpreter died on it 2 times: boom");
+    let last = world.poll();
+    assert_eq!(last.len(), 1);
+    assert!(world.done(&last[0], ok()).is_none());
+    assert_eq!([world.outcome(messages[0]), world.outcome(messages[2])], ["ok ", "ok "]);
+    assert_eq!(world.read(|db| db.faults(0)).items[0].message, MessageName(messages[1]));
+}
+
+#[test]
+fn a_deadline_is_final_at_once_and_a_replaced_worker_is_nobodys_fault() {
+    let mut world = World::new();
+    world.install("a", &[]).expect("installed");
+    let message = world.send("a", "null");
+    for _ in 0..5 {
+        assert_eq!(world.poll().len(), 1);
+        world.step(Input::Died(Death::Replaced));
+    }
+    assert_eq!(world.poll().len(), 1);
+    world.step(Input::Died(Death::Deadline { clock: "CPU", limit_ms: 2000 }));
+    assert_eq!(world.outcome(message), "killed more than 2000 ms of CPU time in one turn");
+    assert!(world.poll().is_empty());
+}
+
+#[test]
+fn the_count_of_deaths_outlives_the_daemon() {
+    let mut world = World::new();
+    world.install("a", &[]).expect("installed");
+    let message = world.send("a", "null");
+    world.poll();
+    world.step(Input::Died(Death::Crashed("boom".to_owned())));
+    world.vat = Vat::new(world.id, LIMITS, world.store.counters().clone());
+    world.poll();
+    world.step(Input::Died(Death::Crashed("boom".to_owned())));
+    assert!(world.outcome(message).starts_with("killed"));
+}
+
+#[test]
+fn what_is_refused_leaves_no_row_and_no_number_is_lost() {
+    let mut world = World::new();
+    world.install("a", &[]).expect("installed");
+    let before = world.store.counters().clone();
+    let problem = world.install("a", &[]).expect_err("the name is taken");
+    assert!(problem.error.contains("another object is named a"), "{problem:?}");
+    let after = world.store.counters().clone();
+    assert_eq!(super::Counters { commits: before.commits, ..after }, before);
+    assert_eq!(world.read(|db| db.objects(None, 0)).items.len(), 1);
+}
+
+#[test]
+fn made_objects_get_lasting_handles_everywhere() {
+    let mut world = World::new();
+    world.install("maker", &[Native::MakeObject]).expect("installed");
+    world.send("maker", "null");
+    let [delivery] = <[Delivery; 1]>::try_from(world.poll()).expect("a delivery");
+    let own = format!("{{\"@qref\":{FIRST_MADE}}}");
+    let mut report = sets(&delivery, &own);
+    report.made.push(Made {
+        maker: delivery.target.object,
+        account: false,
+        code: "() => 1".to_owned(),
+        power: Power { statics: format!("{{\"me\":{own}}}"), natives: Vec::new() },
+        memory: MadeMemory::New(vec![("me".to_owned(), own.clone())]),
+    });
+    report.sent.push(Sent { sender: delivery.target.object, target: FIRST_MADE, args: own.clone() });
+    assert!(world.done(&delivery, report).is_none());
+    let [next] = <[Delivery; 1]>::try_from(world.poll()).expect("the message to the new object");
+    let handle = next.target.object;
+    assert_eq!(handle, delivery.target.object + 1);
+    let lasting = format!("{{\"@qref\":{handle}}}");
+    assert_eq!(next.args, lasting);
+    assert_eq!(next.target.power.statics, format!("{{\"me\":{lasting}}}"));
+    assert_eq!(next.target.memory.expect("a memory").entries, [("me".to_owned(), lasting)]);
+}
+
+#[test]
+fn the_journal_is_cut_at_its_old_end_and_its_bytes_stay_counted() {
+    let mut world = World::new();
+    world.vat = Vat::new(world.id, Limits { journal_turns: 10, ..LIMITS }, world.store.counters().clone());
+    world.install("a", &[]).expect("installed");
+    for n in 0..40 {
+        world.send("a", "null");
+        let [delivery] = <[Delivery; 1]>::try_from(world.poll()).expect("a delivery");
+        let report = sets(&delivery, &n.to_string());
+        assert!(world.done(&delivery, report).is_none());
+    }
+    let turns = world.read(|db| db.turns(crate::store::read::Turns::After(0), None)).items;
+    assert_eq!(turns.iter().map(|turn| turn.turn).collect::<Vec<_>>(), (31..=40).collect::<Vec<_>>());
+    let database = rusqlite::Connection::open(world.dir.path().join(crate::store::FILE)).expect("the database");
+    let number = |sql: &str| database.query_row(sql, [], |row| row.get::<_, u64>(0)).expect("a number");
+    assert_eq!(number("SELECT journal_bytes FROM vat"), number("SELECT sum(bytes) FROM turn"));
+    assert_eq!(number("SELECT min(turn) FROM turn_change"), 31);
+}
