@@ -121,6 +121,7 @@ impl Driver {
             match self.next(&group) {
                 Some(Event::Stop { stopped }) => {
                     self.commit(&mut group)?;
+                    self.store.close()?;
                     // Nobody may be left to hear it.
                     stopped.send(()).ok();
                     return Ok(());

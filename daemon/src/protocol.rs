@@ -342,6 +342,8 @@ pub enum MadeMemory {
 /// A message sent in the turn.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sent {
+    /// The object that sent it: the innermost one running then, whose account is the source.
+    pub sender: Handle,
     /// The object it goes to.
     pub target: Handle,
     /// Its arguments.

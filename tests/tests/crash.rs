@@ -2,53 +2,53 @@
 
 use std::collections::BTreeMap;
 
-use qrt_shared::control::Send;
 use qrt_shared::view::Outcome;
 use qrt_tests::Scratch;
 
 /// Counts, and takes a few milliseconds over it, so that a queue builds up.
 const SLOW_COUNTER: &str = "function (args, power) {
-    for (let i = 0; i < 30000; i++) {}
+    for (let i = 0; i < 300000; i++) {}
     power.memory.count = (power.memory.count || 0) + 1;
     power.memory.last = args.n;
     return power.memory.count;
 }";
 
+/// Queues a thousand messages in the commit of one turn.
+const STARTER: &str = "function (args, power) {
+    for (let n = 0; n < 1000; n++) power.counter.sendOnly({ n });
+}";
+
 #[test]
-fn a_vat_killed_in_the_middle_of_a_thousand_turns_runs_each_exactly_once() {
+fn a_vat_killed_in_the_middle_of_a_thousand_queued_turns_runs_each_exactly_once() {
     const MESSAGES: u64 = 1000;
     let vat = Scratch::default().vat();
-    vat.install("counter", SLOW_COUNTER, &[]);
-    let queued = vat.ask(async |client| {
-        let mut queued = BTreeMap::new();
-        for n in 0..MESSAGES {
-            let args = serde_json::value::to_raw_value(&serde_json::json!({ "n": n })).expect("JSON");
-            let send = Send { target: "counter".parse().expect("a petname"), args, key: None };
-            queued.insert(client.send(&send).await?.message, n);
-        }
-        Ok(queued)
-    });
-    // Each kill comes while there is still work queued; the last proves that the queue was not empty.
-    for turns in [1, 150, 151, 300, 450] {
+    let counter = vat.install("counter", SLOW_COUNTER, &[]);
+    vat.install("starter", STARTER, &["--power", &format!(r#"{{"counter": {{"@qref": "{counter}"}}}}"#)]);
+    vat.result("starter", "null");
+    // Each kill comes while there is work queued and turns are in flight.
+    for turns in [2, 100, 101, 300, 500, 800] {
         vat.wait_for_turn(turns);
         vat.kill();
         vat.start();
+        let left = vat.ask(async |client| Ok(client.info().await?.inbox));
+        assert!(left > 0, "the kill after turn {turns} came after all the work: make the counter slower");
     }
-    let left = vat.ask(async |client| Ok(client.info().await?.inbox));
-    assert!(left > 0, "the kills came after all the work was done: make the counter slower");
-    vat.wait_for_turn(MESSAGES);
+    vat.wait_for_turn(1 + MESSAGES);
     let journal = vat.journal();
-    assert_eq!(journal.len() as u64, MESSAGES);
-    for (turn, number) in journal.iter().zip(1..) {
-        assert_eq!(turn.turn, number);
-        assert_eq!(turn.outcome, Outcome::Ok);
-        assert_eq!(turn.result.get(), number.to_string(), "the counter counts every turn once");
-        let n = queued.get(&turn.message).expect("only what was queued runs");
-        assert_eq!(*n, number - 1, "one sender's messages run in their order");
+    assert_eq!(journal.len() as u64, 1 + MESSAGES);
+    assert_eq!(journal[0].sent.len() as u64, MESSAGES);
+    let mut runs = BTreeMap::new();
+    for (turn, count) in journal[1..].iter().zip(1..) {
+        assert_eq!((turn.turn, turn.outcome), (count + 1, Outcome::Ok));
+        assert_eq!(turn.result.get(), count.to_string(), "the counter counts every turn once");
+        assert_eq!(turn.args.get(), format!(r#"{{"n":{}}}"#, count - 1), "in the order they were sent");
+        *runs.entry(turn.message).or_insert(0) += 1;
     }
+    assert_eq!(runs.keys().copied().collect::<Vec<_>>(), journal[0].sent, "each that was sent ran");
+    assert!(runs.values().all(|times| *times == 1), "and none twice");
     assert_eq!(vat.qrt("memory", &["counter", "--json"]).json(), serde_json::json!({ "count": 1000, "last": 999 }));
     let info = vat.qrt("info", &["--json"]).json();
-    assert_eq!((&info["inbox"], &info["faults"], &info["turns"]), (&0.into(), &0.into(), &1000.into()));
+    assert_eq!((&info["inbox"], &info["faults"], &info["turns"]), (&0.into(), &0.into(), &1001.into()));
 }
 
 #[test]

@@ -18,7 +18,11 @@ fn a_counter_counts_and_its_memory_lasts_over_a_restart() {
     vat.start();
     assert_eq!(vat.qrt("memory", &[&qrid, "--json"]).json(), json!({ "count": 42 }));
     let turns = vat.qrt("turns", &["--json"]).json();
-    assert_eq!(turns[1]["changes"], json!([{ "object": qrid, "key": "count", "old": 41 }]), "the journal keeps the old value");
+    assert_eq!(
+        turns[1]["changes"],
+        json!([{ "object": qrid, "key": "count", "old": 41 }]),
+        "the journal keeps the old value"
+    );
 }
 
 #[test]
@@ -31,12 +35,12 @@ fn a_turn_that_throws_changes_nothing_and_becomes_a_fault_that_can_be_retried() 
     vat.install("fussy", code, &["--memory", r#"{"tries": 7}"#]);
     let answer = vat.send("fussy", &format!(r#"{{"target": {{"@qref": "{counter}"}}}}"#));
     assert_eq!(answer["outcome"], "error");
-    assert_eq!(answer["error"], "Error: not today (line 4, column 34)");
+    assert_eq!(answer["error"], "Error: not today (line 4, column 36)");
     assert_eq!(vat.qrt("memory", &["fussy", "--json"]).json(), json!({ "tries": 7 }), "the write was rolled back");
     assert_eq!(vat.qrt("memory", &["counter", "--json"]).json(), json!({}), "the message was never sent");
     let faults = vat.qrt("faults", &["--json"]).json();
     assert_eq!(faults.as_array().map(Vec::len), Some(1));
-    assert_eq!((&faults[0]["error"]["line"], &faults[0]["error"]["column"]), (&json!(4), &json!(34)));
+    assert_eq!((&faults[0]["error"]["line"], &faults[0]["error"]["column"]), (&json!(4), &json!(36)));
     assert_eq!(faults[0]["args"], json!({ "target": { "@qref": counter } }), "the message is kept whole");
     let id = faults[0]["id"].to_string();
     vat.qrt("fault-retry", &[&id]).ok();
@@ -53,7 +57,8 @@ fn a_turn_that_throws_changes_nothing_and_becomes_a_fault_that_can_be_retried() 
 fn references_travel_in_messages_and_edges_say_who_holds_whom() {
     let vat = Scratch::default().vat();
     let counter = vat.install("counter", COUNTER, &[]);
-    let keep = "function (args, power) { power.memory.kept = args.it; power.friend.sendOnly({ by: 5 }); return args.it; }";
+    let keep =
+        "function (args, power) { power.memory.kept = args.it; power.friend.sendOnly({ by: 5 }); return args.it; }";
     let power = format!(r#"{{"friend": {{"@qref": "{counter}"}}}}"#);
     let keeper = vat.install("keeper", keep, &["--power", &power]);
     let result = vat.result("keeper", &format!(r#"{{"it": {{"@qref": "{keeper}"}}}}"#));
@@ -93,7 +98,10 @@ fn make_object_makes_lasting_objects_of_the_makers_account() {
     for object in vat.qrt("objects", &["--json"]).json().as_array().expect("a list") {
         assert_eq!(object["account"], account);
     }
-    assert_eq!(vat.qrt("turns", &["-n", "1", "--object", "maker", "--json"]).json()[0]["made"].as_array().map(Vec::len), Some(3));
+    assert_eq!(
+        vat.qrt("turns", &["-n", "1", "--object", "maker", "--json"]).json()[0]["made"].as_array().map(Vec::len),
+        Some(3)
+    );
 }
 
 #[test]
@@ -116,7 +124,7 @@ fn a_loop_is_ended_by_its_ticks_and_a_call_of_the_engine_that_never_polls_by_the
     let vat = Scratch::default().vat();
     vat.install("counter", COUNTER, &[]);
     vat.install("loop", "function () { for (;;) { try { for (;;) {} } catch {} } }", &[]);
-    vat.install("deaf", "function () { return [].indexOf.call({ length: 2 ** 53 - 1 }, 1); }", &[]);
+    vat.install("deaf", "function () { return [].reverse.call({ length: 2 ** 53 - 1 }); }", &[]);
     vat.install("hog", "function () { const a = []; for (;;) { try { a.push('x'.repeat(1e6)); } catch {} } }", &[]);
     for (name, why) in [("loop", "ticks"), ("deaf", "CPU time"), ("hog", "memory")] {
         let answer = vat.send(name, "null");

@@ -161,6 +161,13 @@ impl Store {
         Ok(Receipt { commit: self.counters.commits })
     }
 
+    /// Moves everything from the write-ahead log into the database, at the end of an orderly stop.
+    pub fn close(self) -> Result<(), Error> {
+        let path = self.path;
+        self.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").map_err(at(&path))?;
+        self.connection.close().map_err(|(_, source)| Error::Sqlite { path, source })
+    }
+
     /// The text of a code.
     pub fn code_text(&self, code: u32) -> Result<String, Error> {
         let mut statement =

@@ -240,9 +240,10 @@ fn commit<V: View, E: Entropy>(
             step.vat.schedule.changed(*memory);
         }
     }
-    let source = turn.objects.first().map_or(0, |target| target.account);
     let mut sent = Vec::new();
     for (message, bytes) in mem::take(&mut report.sent).into_iter().zip(sizes) {
+        let sender = turn.objects.iter().find(|given| given.object == message.sender);
+        let source = sender.ok_or_else(|| Halt::Damaged("a sender that was verified is gone".to_owned()))?.account;
         sent.push(send::queue(step, source, message.target, message.args, *bytes, Some(number)));
     }
     let (result, result_error) = match &mut report.verdict {

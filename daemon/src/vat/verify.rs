@@ -49,7 +49,7 @@ pub(super) fn report(turn: &InFlight, report: &Report, budget: &Budget) -> Resul
         ensure(seen.insert(change.memory), "one memory twice")?;
         memory(turn, change, may_hold)?;
     }
-    let sizes = sent.iter().map(|message| self::sent(message, may_hold)).collect::<Result<_, _>>()?;
+    let sizes = sent.iter().map(|message| self::sent(turn, message, may_hold)).collect::<Result<_, _>>()?;
     match verdict {
         Verdict::Ok { result, result_error } => {
             text(result, may_hold)?;
@@ -57,8 +57,7 @@ pub(super) fn report(turn: &InFlight, report: &Report, budget: &Budget) -> Resul
         }
         Verdict::Error(error) => {
             ensure(error.message.len().max(error.excerpt.len()) <= LINE_BYTES_MAX, "a long error")?;
-            let ran = |object| turn.objects.iter().any(|given| given.object == object);
-            ensure(error.object.is_none_or(ran), "an error in an object that did not run")?;
+            ensure(error.object.is_none_or(|object| ran(turn, object)), "an error in an object that did not run")?;
         }
         Verdict::Killed { message, .. } => ensure(message.len() <= LINE_BYTES_MAX, "a long message")?,
     }
@@ -96,7 +95,12 @@ fn memory(turn: &InFlight, change: &MemoryChange, may_hold: impl Fn(Handle) -> b
     change.set.iter().try_for_each(|(_, value)| text(value, may_hold))
 }
 
-fn sent(message: &Sent, may_hold: impl Fn(Handle) -> bool) -> Result<u64, String> {
+fn ran(turn: &InFlight, object: Handle) -> bool {
+    turn.objects.iter().any(|given| given.object == object)
+}
+
+fn sent(turn: &InFlight, message: &Sent, may_hold: impl Fn(Handle) -> bool) -> Result<u64, String> {
+    ensure(ran(turn, message.sender), "a message from an object that did not run")?;
     ensure(may_hold(message.target), "a message to an object it has no reference to")?;
     let found = qjson::check(&message.args, "args", may_hold).map_err(|error| error.to_string())?;
     ensure(found.size_bytes <= ARGS_BYTES_MAX, "arguments that are too large")?;

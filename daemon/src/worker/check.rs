@@ -8,7 +8,7 @@
 use oxc_allocator::Allocator;
 use oxc_ast::ast::{Expression, Statement};
 use oxc_parser::{ParseOptions, Parser};
-use oxc_span::SourceType;
+use oxc_span::{GetSpan, SourceType};
 
 use super::js::{Ctx, ErrorKind, Kind, Val};
 use crate::protocol::CodeError;
@@ -33,7 +33,11 @@ type Place = (u32, u32);
 
 /// Checks `code` and compiles it in `ctx`, without running any of it. `stack_of` reads the
 /// engine's text of an error's stack.
-pub(super) fn compile(ctx: Ctx, code: &str, stack_of: impl Fn(&Val) -> Option<String>) -> Result<Val, CodeError> {
+pub(super) fn compile(
+    ctx: Ctx,
+    code: &str,
+    stack_of: impl Fn(&Val) -> Option<String>,
+) -> Result<Compiled<'_>, CodeError> {
     scan(code)?;
     let wrapped = format!("{OPEN}{code}{CLOSE}");
     let file = std::ffi::CString::new(FILE).unwrap_or_default();
@@ -45,12 +49,25 @@ pub(super) fn compile(ctx: Ctx, code: &str, stack_of: impl Fn(&Val) -> Option<St
             _ => None,
         };
         let message = message.unwrap_or_else(|| "the code cannot be read".to_owned());
+        let Some((line, bytes)) = place else { return refusal(code, 0, 0, &message) };
+        if line == 0 || line as usize > code.split('\n').count() {
+            // The engine stumbled over the wrapper.
+            let (line, column) = place_at(code, code.len());
+            return refusal(code, line, column, "the code ends where something is still open");
+        }
         // The engine counts a syntax error's column in bytes.
-        let (line, column) = place.map_or((0, 0), |(line, bytes)| in_characters(code, line, bytes));
-        refusal(code, line, column, &message)
+        refusal(code, line, column_in_characters(code, line, bytes), &message)
     })?;
-    shape(code)?;
-    Ok(module)
+    Ok(Compiled { module, function: shape(code)? })
+}
+
+/// Code that both parsers accept.
+pub(super) struct Compiled<'a> {
+    /// The wrapped code.
+    pub(super) module: Val,
+    /// The text of the function itself, as the second parser delimits it. The engine must delimit
+    /// the same, which shows once the function exists.
+    pub(super) function: &'a str,
 }
 
 /// Refuses a text that is too long or nested too deeply.
@@ -103,7 +120,7 @@ fn find(bytes: &[u8], from: usize, what: &[u8]) -> usize {
 }
 
 /// Proves by the second parser that the text is one function and nothing else.
-fn shape(code: &str) -> Result<(), CodeError> {
+fn shape(code: &str) -> Result<&str, CodeError> {
     // The code stands in parentheses of its own, so that a declaration reads as an expression; the
     // prefix is this module's, so spans map by its length.
     let prefix = OPEN.len();
@@ -161,12 +178,21 @@ fn shape(code: &str) -> Result<(), CodeError> {
         Expression::ArrowFunctionExpression(arrow) if arrow.r#async => {
             Err(refuse(arrow.span.start as usize, "the function must not be async"))
         }
-        Expression::FunctionExpression(_) | Expression::ArrowFunctionExpression(_) => Ok(()),
+        Expression::FunctionExpression(_) | Expression::ArrowFunctionExpression(_) => {
+            let span = function.span();
+            let text = wrapped_part(code, span.start as usize, span.end as usize);
+            text.ok_or_else(|| refuse(prefix, not_one))
+        }
         Expression::ParenthesizedExpression(inner) => {
             Err(refuse(inner.span.start as usize, "no parentheses around the function"))
         }
         _ => Err(refuse(prefix, not_one)),
     }
+}
+
+/// The part of `code` that stands at these offsets of the wrapped text.
+fn wrapped_part(code: &str, start: usize, end: usize) -> Option<&str> {
+    code.get(start.checked_sub(OPEN.len())?..end.checked_sub(OPEN.len())?)
 }
 
 /// The topmost place in object code that a stack's text names.
@@ -217,16 +243,11 @@ fn place_at(code: &str, offset: usize) -> Place {
     (u32::try_from(line).unwrap_or(0), u32::try_from(column).unwrap_or(0))
 }
 
-/// A place whose column counts bytes, in characters, and within the code: an unexpected end is
-/// noticed in the wrapper.
-fn in_characters(code: &str, line: u32, bytes: u32) -> Place {
-    let lines = code.split('\n').count();
-    if line as usize > lines || line == 0 {
-        return place_at(code, if line == 0 { 0 } else { code.len() });
-    }
-    let text = code.split('\n').nth(line as usize - 1).unwrap_or_default();
+/// A column that counts bytes, in characters.
+fn column_in_characters(code: &str, line: u32, bytes: u32) -> u32 {
+    let text = (line as usize).checked_sub(1).and_then(|index| code.split('\n').nth(index)).unwrap_or_default();
     let before = &text[..text.floor_char_boundary((bytes as usize).saturating_sub(1))];
-    (line, u32::try_from(before.chars().count()).unwrap_or(0) + 1)
+    u32::try_from(before.chars().count()).unwrap_or(0) + 1
 }
 
 /// Throws the refusal as the `SyntaxError` that code can catch.

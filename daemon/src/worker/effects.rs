@@ -34,7 +34,7 @@ pub(super) fn send_only(call: &Call, target: &Val, args: &Val, what: &str) -> Js
         return Err(turn.kill(Limit::Messages, &format!("more than {} messages in one turn", turn.budget.messages)));
     }
     turn.charge(packed.size_bytes)?;
-    turn.sent.borrow_mut().push(Sent { target, args: packed.text });
+    turn.sent.borrow_mut().push(Sent { sender: turn.innermost(), target, args: packed.text });
     Ok(call.ctx.undefined())
 }
 

@@ -12,7 +12,7 @@ use rquickjs::qjs;
 
 use super::budget::{Meter, metered_runtime};
 use super::check;
-use super::js::{Ctx, Val, stack_pointer};
+use super::js::{Ctx, Js, Val, stack_pointer};
 use super::realm::Realm;
 use super::turn::Turn;
 use crate::protocol::{CodeError, CodeNumber, Delivery, Handle, Image, Report, Verdict};
@@ -31,6 +31,9 @@ const WORN_BYTES: usize = 192 << 20;
 
 /// Texts found good that are remembered, in bytes.
 const CHECKED_BYTES_MAX: usize = 4 << 20;
+
+/// What remembering a text takes besides its bytes.
+const CHECKED_ENTRY_BYTES: usize = 64;
 
 /// Where images come from that a turn calls.
 pub trait Loader {
@@ -62,7 +65,8 @@ pub(super) struct Shared {
     pub(super) meter: Box<Meter>,
     codes: Codes,
     loader: RefCell<Box<dyn Loader>>,
-    checked: RefCell<HashSet<String>>,
+    /// Texts found good, and their bytes.
+    checked: RefCell<(HashSet<String>, usize)>,
     stack_top: Cell<usize>,
 }
 
@@ -198,7 +202,7 @@ impl Shared {
 
     /// Checks a text without keeping anything of it but that it is good.
     pub(super) fn check(&self, code: &str) -> Result<(), CodeError> {
-        if self.checked.borrow().contains(code) {
+        if self.checked.borrow().0.contains(code) {
             return Ok(());
         }
         let no_room = || check::refusal("", 0, 0, "no memory is left to read the code");
@@ -207,9 +211,11 @@ impl Shared {
         let checked = module.map(drop);
         compiler.drop_compiler();
         checked?;
-        let mut known = self.checked.borrow_mut();
-        if known.iter().map(String::len).sum::<usize>() + code.len() > CHECKED_BYTES_MAX {
+        let (known, bytes) = &mut *self.checked.borrow_mut();
+        *bytes += code.len() + CHECKED_ENTRY_BYTES;
+        if *bytes > CHECKED_BYTES_MAX {
             known.clear();
+            *bytes = code.len() + CHECKED_ENTRY_BYTES;
         }
         known.insert(code.to_owned());
         Ok(())
@@ -226,15 +232,26 @@ impl Shared {
             Some(code) => Rc::clone(&code.text),
             None => return Err(check::refusal("", 0, 0, "the code was never sent to the worker")),
         };
-        let module = self.with_parser_stack(|| check::compile(self.ctx, &text, |error| self.stack_text(error)))?;
-        let factory = self.ctx.run_module(module).map_err(|_| {
+        let compiled = self.with_parser_stack(|| check::compile(self.ctx, &text, |error| self.stack_text(error)))?;
+        let failed = |what| {
             drop(self.ctx.take_exception());
-            check::refusal("", 0, 0, "the code could not be prepared")
-        })?;
+            check::refusal("", 0, 0, what)
+        };
+        let factory = self.ctx.run_module(compiled.module).map_err(|_| failed("the code could not be prepared"))?;
+        let function = self.fresh_function(&factory).and_then(|function| self.realm.source_of(&function));
+        if function.map_err(|_| failed("the code could not be prepared"))? != compiled.function {
+            return Err(check::refusal("", 0, 0, "two parsers disagree on where the function begins and ends"));
+        }
         if let Some(code) = self.codes.0.borrow_mut().get_mut(&number) {
             code.factory = Some(factory.clone());
         }
         Ok(factory)
+    }
+
+    /// A function of that factory, with a `globalThis` of its own.
+    pub(super) fn fresh_function(&self, factory: &Val) -> Js<Val> {
+        let globals = self.ctx.object_with(&self.realm.mirror)?;
+        factory.call(&self.ctx.undefined(), &[&globals])
     }
 
     pub(super) fn code_text(&self, number: CodeNumber) -> Option<Rc<str>> {

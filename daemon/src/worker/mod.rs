@@ -6,10 +6,12 @@
 //!
 //! - `engine`: the engine and what outlives a turn; `turn`: one turn; `effects`: what it does
 //! - `realm`: what code can reach; `check`: what code may be; `budget`: what a turn may use
-//! - `pack`: values to texts and back; `js`: the engine's C interface
+//! - `pack`, `unpack`: values to texts and back; `change`: what a Memory became
+//! - `js`: the engine's C interface; `natives`: the functions code calls
 //! - `sandbox`: the cage; `pipes`: the loop
 
 mod budget;
+mod change;
 mod check;
 mod effects;
 mod engine;
@@ -20,6 +22,7 @@ mod pipes;
 mod realm;
 pub mod sandbox;
 mod turn;
+mod unpack;
 
 #[cfg(test)]
 mod tests;

@@ -9,6 +9,7 @@
   const { getOwnPropertyDescriptor, getPrototypeOf, setPrototypeOf, defineProperty, create, freeze } = Object;
   const { ownKeys, construct } = Reflect;
   const global = globalThis;
+  const functionText = global.Function.prototype.toString;
   const hide = (object, key, value) =>
     defineProperty(object, key, { value, writable: true, enumerable: false, configurable: true });
 
@@ -215,5 +216,5 @@
   for (const proto of prototypes) queue.push(proto);
   walk();
   for (const object of reached) freeze(object);
-  return [mirror, engineStack, errors];
+  return [mirror, engineStack, errors, functionText];
 });

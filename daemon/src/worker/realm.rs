@@ -51,6 +51,7 @@ pub(super) struct Realm {
     /// What each call's `globalThis` inherits from.
     pub(super) mirror: Val,
     engine_stack: Val,
+    function_text: Val,
     errors: Vec<(Val, String)>,
 }
 
@@ -99,7 +100,13 @@ impl Realm {
                 Ok((item(&pair, 0)?, item(&pair, 1)?.text()?.unwrap_or_default()))
             })
             .collect::<Js<_>>()?;
-        Ok(Self { plain, mirror: item(&made, 0)?, engine_stack: item(&made, 1)?, errors })
+        Ok(Self {
+            plain,
+            mirror: item(&made, 0)?,
+            engine_stack: item(&made, 1)?,
+            function_text: item(&made, 3)?,
+            errors,
+        })
     }
 
     /// A Reference.
@@ -113,6 +120,11 @@ impl Realm {
     pub(super) fn stack(&self, error: &Val) -> Js<Option<String>> {
         let stack = self.engine_stack.call(error, &[])?;
         Ok(if stack.kind() == Kind::String { stack.text()?.ok() } else { None })
+    }
+
+    /// A function's source text, from its first to its last character. Runs no object code.
+    pub(super) fn source_of(&self, function: &Val) -> Js<String> {
+        lossy(&self.function_text.call(function, &[])?)
     }
 
     /// `TypeError: x is not a function`, for whatever was thrown. Runs no object code.

@@ -11,8 +11,9 @@ use std::rc::Rc;
 use super::check;
 use super::engine::Shared;
 use super::js::{Call, Ctx, ErrorKind, Identity, Js, Kind, Thrown, Val};
-use super::natives;
 use super::pack::{self, Mode, Packer, Refusal};
+use super::unpack::unpack;
+use super::{change, natives};
 use crate::protocol::{
     Budget, CodeError, Delivery, Handle, Image, Limit, Made, Memory, MemoryChange, MemoryHandle, Native, Report, Sent,
     Verdict,
@@ -149,6 +150,11 @@ impl Turn {
         self.shared.ctx
     }
 
+    /// The object whose code runs: in a promise job, the turn's own.
+    pub(super) fn innermost(&self) -> Handle {
+        self.running.borrow().last().map_or(self.target, |loaded| loaded.image.object)
+    }
+
     /// Runs the whole turn.
     pub(super) fn run(self: Rc<Self>, target: Image, args: &str) -> Report {
         CURRENT.set(Some(Rc::clone(&self)));
@@ -223,7 +229,7 @@ impl Turn {
         }
         let plain = &self.shared.realm.plain;
         let (result, result_error) = match pack::pack(plain, Mode::Copy, "result", result, self.left()) {
-            Err(Refusal::NotQjson { message, .. }) => ("null".to_owned(), Some(message)),
+            Err(Refusal::NotQjson { message, .. }) => ("null".to_owned(), Some(cut(message))),
             packed => match self.packed(packed).and_then(|packed| self.charge(packed.size_bytes).map(|()| packed.text))
             {
                 Ok(text) => (text, None),
@@ -239,13 +245,13 @@ impl Turn {
         let plain = &self.shared.realm.plain;
         let after = match Packer::entries_of(plain, Mode::Memory, "memory", &slot.object, limit) {
             Err(Refusal::NotQjson { message, .. }) => {
-                let message = format!("TypeError: {message}");
+                let message = cut(format!("TypeError: {message}"));
                 let object = Some(slot.owner);
                 return Err(CodeError { message, object, line: 0, column: 0, excerpt: String::new() });
             }
             packed => self.packed(packed).map_err(|Thrown| self.pending_error())?,
         };
-        let change = difference(slot.memory, &slot.entries, after);
+        let change = change::difference(slot.memory, &slot.entries, after);
         if let Some(change) = &change {
             let bytes = change.set.iter().map(|(key, text)| key.len() + text.len()).sum();
             self.charge(bytes).map_err(|Thrown| self.pending_error())?;
@@ -257,12 +263,10 @@ impl Turn {
     fn call_object(&self, loaded: &Rc<Loaded>, args: &Val) -> Js<Val> {
         let ctx = self.ctx();
         let factory = self.shared.factory(loaded.image.code).map_err(|error| check::throw(ctx, &error))?;
-        let nothing = ctx.undefined();
-        let globals = ctx.object_with(&self.shared.realm.mirror)?;
-        let function = factory.call(&nothing, &[&globals])?;
+        let function = self.shared.fresh_function(&factory)?;
         let power = self.power(loaded)?;
         self.running.borrow_mut().push(Rc::clone(loaded));
-        let result = function.call(&nothing, &[args, &power]);
+        let result = function.call(&ctx.undefined(), &[args, &power]);
         self.running.borrow_mut().pop();
         result.map_err(|Thrown| {
             let error = ctx.take_exception();
@@ -329,7 +333,7 @@ impl Turn {
     }
 
     fn unpack(&self, text: &str) -> Js<Val> {
-        pack::unpack(self.ctx(), text, &mut |handle| self.reference(handle))
+        unpack(self.ctx(), text, &mut |handle| self.reference(handle))
     }
 
     /// The one Reference that stands for `handle` in this turn.
@@ -428,46 +432,17 @@ impl Turn {
             _ => None,
         };
         let excerpt = code.map(|code| check::excerpt(&code, line, column)).unwrap_or_default();
-        CodeError { message, object: Some(object), line, column, excerpt }
+        CodeError { message: cut(message), object: Some(object), line, column, excerpt }
     }
 }
 
-/// What turns the entries `before` into `after`, the order of keys included.
-fn difference(memory: MemoryHandle, before: &[(String, String)], after: Vec<(String, String)>) -> Option<MemoryChange> {
-    let places: HashMap<&str, usize> = before.iter().enumerate().map(|(at, (key, _))| (key.as_str(), at)).collect();
-    let mut deleted = Vec::new();
-    let mut set = Vec::new();
-    let mut kept = vec![false; before.len()];
-    let mut next = 0;
-    let mut moving = false;
-    for (key, text) in after {
-        let place = places.get(key.as_str()).copied();
-        if let Some(place) = place {
-            kept[place] = true;
-        }
-        // JavaScript keeps integer-like keys in numeric order wherever they are stored.
-        if !is_integer_like(&key) {
-            match place {
-                Some(place) if !moving && place >= next => next = place + 1,
-                // From the first key that is new or out of place on, all go to the end in order.
-                Some(_) => {
-                    deleted.push(key.clone());
-                    set.push((key, text));
-                    moving = true;
-                    continue;
-                }
-                None => moving = true,
-            }
-        }
-        if place.is_none_or(|place| before[place].1 != text) {
-            set.push((key, text));
-        }
-    }
-    deleted.extend(kept.iter().zip(before).filter(|(kept, _)| !**kept).map(|(_, (key, _))| key.clone()));
-    (!deleted.is_empty() || !set.is_empty()).then_some(MemoryChange { memory, deleted, set })
-}
+/// The most bytes of an error's message that leave the turn: code chooses them, people read them.
+const MESSAGE_BYTES_MAX: usize = 2000;
 
-/// Whether JavaScript orders the key numerically: an array index.
-fn is_integer_like(key: &str) -> bool {
-    key.len() <= 10 && key.parse::<u32>().is_ok_and(|index| index < u32::MAX && index.to_string() == key)
+fn cut(mut message: String) -> String {
+    if message.len() > MESSAGE_BYTES_MAX {
+        message.truncate(message.floor_char_boundary(MESSAGE_BYTES_MAX));
+        message.push_str("...");
+    }
+    message
 }

@@ -1,3 +1,5 @@
+//! A turn over its budget is killed, whatever its code does about it.
+
 use super::{ROOMY, in_world, limit, result};
 use crate::protocol::{Budget, Limit};
 

@@ -1,3 +1,5 @@
+//! What code may be, and where its errors are.
+
 use super::{error, in_world};
 
 /// What `check` says of each of `codes`.
@@ -233,5 +235,90 @@ fn describing_an_error_runs_no_code() {
             }",
         );
         assert_eq!(error(&world.send(1, "null")).message, "Error");
+    });
+}
+
+#[test]
+fn the_parsers_agree_on_what_they_both_accept() {
+    in_world(|world| {
+        let tokens = [
+            "()=>",
+            "(a)=>",
+            "function f(){",
+            "function(){",
+            "}",
+            "{",
+            "(",
+            ")",
+            "[",
+            "]",
+            ";",
+            ",",
+            "\n",
+            "\u{2028}",
+            "//",
+            "/*",
+            "*/",
+            "<!--",
+            "-->",
+            "/",
+            "/x/",
+            "`",
+            "${",
+            "'",
+            "\"",
+            "a",
+            "1",
+            "=>",
+            "=",
+            "async ",
+            "await ",
+            "yield ",
+            "...",
+            "#!",
+            "\\",
+            "\u{180e}",
+            "\u{feff}",
+            "class{",
+            "new ",
+            "?.",
+            "?",
+            ":",
+            "return ",
+            "of ",
+            "get ",
+            "static ",
+            "import",
+            ".meta",
+            "<",
+            "!",
+            "--",
+            "++",
+            "*",
+        ];
+        // A linear congruential generator: the same texts every time.
+        let mut state = 1_u64;
+        let mut draw = |below: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            usize::try_from(state >> 33).expect("31 bits") % below
+        };
+        let mut accepted = 0;
+        for _ in 0..20_000 {
+            let mut code = ["()=>", "()=>{", "function(){", "", "(a)=>a"][draw(5)].to_owned();
+            for _ in 0..draw(7) {
+                code.push_str(tokens[draw(tokens.len())]);
+            }
+            code.push_str(["", "}", "1", "}//", "1\n"][draw(5)]);
+            if world.engine.check(&code).is_err() {
+                continue;
+            }
+            accepted += 1;
+            world.install(1, &code);
+            if let crate::protocol::Verdict::Error(error) = world.send(1, "null").verdict {
+                assert!(!error.message.contains("parsers disagree"), "{code:?}");
+                assert!(!error.message.starts_with("SyntaxError"), "{code:?}: {error:?}");
+            }
+        }
+        assert!(accepted > 500, "{accepted} texts were accepted");
     });
 }

@@ -1,3 +1,5 @@
+//! Messages, new objects, calls, promise jobs, clock, chance and log.
+
 use super::{error, in_world, limit, result, result_of};
 use crate::protocol::{Limit, MadeMemory, Native};
 

@@ -1,3 +1,5 @@
+//! What a Memory keeps, and what it refuses.
+
 use super::{error, in_world, result};
 
 #[test]

@@ -1,3 +1,5 @@
+//! What code can reach, and that nothing in it lasts.
+
 use super::{in_world, result, result_of};
 
 #[test]

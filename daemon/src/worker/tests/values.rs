@@ -1,3 +1,5 @@
+//! Values in and out, and References.
+
 use super::{in_world, result, result_of};
 
 #[test]
