@@ -18,6 +18,8 @@ const NAME: &str = "qrtd";
 /// A `qrtd` of this version.
 pub struct Qrtd {
     path: PathBuf,
+    /// Whether it runs in a process group of its own.
+    apart: bool,
 }
 
 /// What a finished `qrtd` left behind.
@@ -41,7 +43,7 @@ impl Qrtd {
                 "qrtd is neither beside qrt nor in PATH: build it with `cargo build`, or put it there",
             ));
         };
-        let qrtd = Self { path };
+        let qrtd = Self { path, apart: false };
         let ended = qrtd.run(&["--version".into()])?;
         let version = ended.stdout.trim();
         if version != format!("{NAME} {VERSION}") {
@@ -52,6 +54,13 @@ impl Qrtd {
             )));
         }
         Ok(qrtd)
+    }
+
+    /// The same, but out of reach of the terminal's Ctrl-C: for a caller that handles it and must
+    /// know how each run ended.
+    #[must_use]
+    pub fn apart(self) -> Self {
+        Self { apart: true, ..self }
     }
 
     /// Runs `qrtd` with `args` and reads the one JSON document it prints.
@@ -84,7 +93,11 @@ impl Qrtd {
         let cannot_run = |error: std::io::Error| self.cannot_run(&error);
         let mut stdout = tempfile::tempfile().map_err(cannot_run)?;
         let mut stderr = tempfile::tempfile().map_err(cannot_run)?;
-        let status = Command::new(&self.path)
+        let mut command = Command::new(&self.path);
+        if self.apart {
+            command.process_group(0);
+        }
+        let status = command
             .args(args)
             .stdin(Stdio::null())
             .stdout(stdout.try_clone().map_err(cannot_run)?)
@@ -115,7 +128,7 @@ mod tests {
 
     /// A shell stands in for the program.
     fn ask(script: &str) -> Result<serde_json::Value, Failure> {
-        Qrtd { path: "/bin/sh".into() }.ask(&["-c".into(), script.into()])
+        Qrtd { path: "/bin/sh".into(), apart: false }.ask(&["-c".into(), script.into()])
     }
 
     #[test]

@@ -16,6 +16,7 @@ use report::Report;
 use vat::Vat;
 
 pub(super) async fn run(call: &mut Call) -> Done {
+    let interrupted = interrupted()?;
     let failed = |error: std::io::Error| Failure::new(format!("cannot make a scratch directory: {error}"));
     let scratch = tempfile::Builder::new().prefix("qrt-demo-").tempdir().map_err(failed)?;
     // Declared after the directory, so dropped before it is removed.
@@ -25,7 +26,7 @@ pub(super) async fn run(call: &mut Call) -> Done {
     let toured = tokio::select! {
         biased;
         toured = tour::run(&mut report, &mut alice, &mut bob) => toured,
-        () = interrupted() => Err(Failure::Interrupted),
+        () = interrupted => Err(Failure::Interrupted),
     };
     let ended = (alice.end().await, bob.end().await);
     toured?;
@@ -36,17 +37,18 @@ pub(super) async fn run(call: &mut Call) -> Done {
     report.end(&path)
 }
 
-/// Returns when a signal asks this process to end. Without this it would end at once and leave the
-/// daemons behind.
-async fn interrupted() {
-    let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-        _ = hangup.recv() => {}
-    }
+/// From now on a signal that asks this process to end does not end it, which would leave the
+/// daemons behind; what is returned is done when one has come.
+fn interrupted() -> Result<impl Future<Output = ()>, Failure> {
+    let listen = |kind| signal(kind).map_err(|error| Failure::new(format!("cannot listen to signals: {error}")));
+    let mut interrupt = listen(SignalKind::interrupt())?;
+    let mut terminate = listen(SignalKind::terminate())?;
+    let mut hangup = listen(SignalKind::hangup())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+        }
+    })
 }

@@ -36,7 +36,7 @@ pub(super) struct Vat {
 
 impl Vat {
     pub(super) fn new(name: &'static str, scratch: &Path) -> Result<Self, Failure> {
-        Ok(Self { name, dir: scratch.join(name), qrtd: Qrtd::find()?, pid: None, client: None })
+        Ok(Self { name, dir: scratch.join(name), qrtd: Qrtd::find()?.apart(), pid: None, client: None })
     }
 
     /// Makes its directory; returns its id.
@@ -184,7 +184,7 @@ impl Vat {
         }
     }
 
-    /// Every fault.
+    /// The first page of faults.
     pub(super) async fn faults(&mut self) -> Result<Vec<Fault>, Failure> {
         Ok(self.client()?.faults(0).await?.items)
     }
