@@ -22,7 +22,7 @@ use crate::store::Store;
 use crate::vat::Vat;
 
 /// How long clients may take to hear the last answers.
-const FAREWELL: Duration = Duration::from_millis(500);
+const FAREWELL: Duration = Duration::from_millis(100);
 
 /// Serves the vat in `dir` until it is told to stop. When it serves, it says so in one line of JSON
 /// on standard output.

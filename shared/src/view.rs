@@ -260,7 +260,9 @@ pub struct Change {
     pub object: Qrid,
     /// The top-level key.
     pub key: String,
-    /// The value before the turn; `None` when there was none.
+    /// Whether the key was not there before.
+    pub added: bool,
+    /// The value before the turn; `None` when there was none, or it was null.
     pub old: Option<Box<RawValue>>,
 }
 

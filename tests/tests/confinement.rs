@@ -25,14 +25,14 @@ fn in_the_cage() {
     let Ok(what) = std::env::var("QRT_TEST_CAGED") else { return };
     let attempt: fn() = match what.as_str() {
         "nothing" => || {},
-        "open a file" => || drop(fs::File::open("/etc/passwd")),
-        "write a file" => || drop(fs::write("/tmp/qrt-escaped", "")),
-        "open a socket" => || drop(std::net::UdpSocket::bind("127.0.0.1:0")),
-        "connect" => || drop(std::net::TcpStream::connect("127.0.0.1:9")),
-        "connect to a unix socket" => || drop(std::os::unix::net::UnixStream::connect("/tmp/none")),
-        "run a program" => || drop(Command::new("/bin/true").status()),
-        "start a thread" => || drop(std::thread::Builder::new().spawn(|| {}).map(std::thread::JoinHandle::join)),
-        "signal its parent" => || drop(rustix::process::kill_process(parent(), rustix::process::Signal::CONT)),
+        "open a file" => || tried(fs::File::open("/etc/passwd")),
+        "write a file" => || tried(fs::write("/tmp/qrt-escaped", "")),
+        "open a socket" => || tried(std::net::UdpSocket::bind("127.0.0.1:0")),
+        "connect" => || tried(std::net::TcpStream::connect("127.0.0.1:9")),
+        "connect to a unix socket" => || tried(std::os::unix::net::UnixStream::connect("/tmp/none")),
+        "run a program" => || tried(Command::new("/bin/true").status()),
+        "start a thread" => || tried(std::thread::Builder::new().spawn(|| {}).map(std::thread::JoinHandle::join)),
+        "signal its parent" => || tried(rustix::process::kill_process(parent(), rustix::process::Signal::CONT)),
         "map executable memory" => || {
             // A mapping that can be written and executed is what native code would need first.
             let (size, flags) = (4096, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
@@ -40,12 +40,12 @@ fn in_the_cage() {
             // SAFETY: an anonymous mapping at an address of the kernel's choice touches nothing of ours.
             let _ = unsafe { libc::mmap(std::ptr::null_mut(), size, libc::PROT_EXEC, flags, -1, 0) };
         },
-        "read another descriptor" => || drop(rustix::io::read(stderr(), &mut [0_u8; 1])),
-        "write another descriptor" => || drop(rustix::io::write(stderr(), b"x")),
-        "learn its own path" => || drop(fs::read_link("/proc/self/exe")),
+        "read another descriptor" => || tried(rustix::io::read(stderr(), &mut [0_u8; 1])),
+        "write another descriptor" => || tried(rustix::io::write(stderr(), b"x")),
+        "learn its own path" => || tried(fs::read_link("/proc/self/exe")),
         "change its limits" => || {
             let limit = rustix::process::Rlimit { current: None, maximum: None };
-            drop(rustix::process::setrlimit(rustix::process::Resource::As, limit));
+            tried(rustix::process::setrlimit(rustix::process::Resource::As, limit));
         },
         "leave by itself" => || exit(7),
         other => panic!("no attempt is called {other}"),
@@ -54,6 +54,9 @@ fn in_the_cage() {
     attempt();
     exit(0);
 }
+
+/// Whatever an attempt that came back gave.
+fn tried<T>(_: T) {}
 
 fn parent() -> rustix::process::Pid {
     rustix::process::Pid::from_raw(1).expect("a process id")

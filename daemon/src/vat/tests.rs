@@ -186,9 +186,12 @@ fn a_turn_that_was_given_what_a_call_then_changed_runs_again_on_the_new_memory()
     assert_eq!((world.memory("b"), world.outcome(second)), ("{\"n\":3}".to_owned(), "ok ".to_owned()));
 }
 
+/// A report an honest worker never makes, on a delivery and given another object's handle.
+type Lie = Box<dyn Fn(&Delivery, u64) -> Report>;
+
 #[test]
 fn a_worker_that_lies_is_killed_and_nothing_it_said_is_kept() {
-    let sent = |sender, target| Sent { sender, target, args: "null".to_owned() };
+    let message = |sender, target| Sent { sender, target, args: "null".to_owned() };
     let made = |maker| Made {
         maker,
         account: false,
@@ -196,7 +199,6 @@ fn a_worker_that_lies_is_killed_and_nothing_it_said_is_kept() {
         power: Power { statics: "{}".to_owned(), natives: Vec::new() },
         memory: MadeMemory::None,
     };
-    type Lie = Box<dyn Fn(&Delivery, u64) -> Report>;
     let change = |set: &[(&str, &str)], deleted: &[&str]| {
         let set = set.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect::<Vec<_>>();
         let deleted = deleted.iter().map(|k| (*k).to_owned()).collect::<Vec<_>>();
@@ -211,11 +213,11 @@ fn a_worker_that_lies_is_killed_and_nothing_it_said_is_kept() {
     let lies: Vec<(&str, Lie)> = vec![
         (
             "a message to an object it was not given",
-            Box::new(move |d, other| Report { sent: vec![sent(d.target.object, other)], ..ok() }),
+            Box::new(move |d, other| Report { sent: vec![message(d.target.object, other)], ..ok() }),
         ),
         (
             "a message from an object that did not run",
-            Box::new(move |d, other| Report { sent: vec![sent(other, d.target.object)], ..ok() }),
+            Box::new(move |d, other| Report { sent: vec![message(other, d.target.object)], ..ok() }),
         ),
         (
             "another's memory",
@@ -237,7 +239,7 @@ fn a_worker_that_lies_is_killed_and_nothing_it_said_is_kept() {
         ),
         (
             "more messages than its budget",
-            Box::new(move |d, _| Report { sent: vec![sent(d.target.object, FIRST_MADE); 4], ..ok() }),
+            Box::new(move |d, _| Report { sent: vec![message(d.target.object, FIRST_MADE); 4], ..ok() }),
         ),
         ("more log lines than its budget", Box::new(|_, _| Report { log: vec![String::new(); 3], ..ok() })),
         (
@@ -252,7 +254,7 @@ fn a_worker_that_lies_is_killed_and_nothing_it_said_is_kept() {
             "effects of a failed turn",
             Box::new(move |d, _| {
                 let verdict = Verdict::Killed { limit: Limit::Ticks, message: String::new() };
-                Report { verdict, sent: vec![sent(d.target.object, d.target.object)], ..ok() }
+                Report { verdict, sent: vec![message(d.target.object, d.target.object)], ..ok() }
             }),
         ),
         (
@@ -268,19 +270,19 @@ fn a_worker_that_lies_is_killed_and_nothing_it_said_is_kept() {
         for name in ["a", "b"] {
             world.install(name, &[]).expect("installed");
         }
-        let message = world.send("a", "null");
+        let queued = world.send("a", "null");
         let [delivery] = <[Delivery; 1]>::try_from(world.poll()).expect("a delivery");
         let other = delivery.target.object + 1;
         let order = world.done(&delivery, lie(&delivery, other));
         assert!(matches!(order, Some(Order::Kill(_))), "{what}: {order:?}");
         assert!(world.done(&delivery, ok()).is_none(), "{what}: what it says until it is gone counts for nothing");
         assert_eq!(world.memory("a"), "{\"n\":1}", "{what}");
-        assert!(matches!(world.read(|db| db.awaited(message)), Awaited::Queued), "{what}: its message is kept");
+        assert!(matches!(world.read(|db| db.awaited(queued)), Awaited::Queued), "{what}: its message is kept");
         assert!(world.poll().is_empty(), "{what}: it gets nothing more");
         world.step(Input::Died(Death::Crashed(what.to_owned())));
         let [again] = <[Delivery; 1]>::try_from(world.poll()).expect("once more, with another worker");
         assert!(world.done(&again, ok()).is_none());
-        assert_eq!(world.outcome(message), "ok ", "{what}");
+        assert_eq!(world.outcome(queued), "ok ", "{what}");
     }
 }
 

@@ -75,6 +75,9 @@ fn scan(code: &str) -> Result<(), CodeError> {
     if code.len() > CODE_BYTES_MAX {
         return Err(refusal("", 0, 0, &format!("code of {} bytes; {CODE_BYTES_MAX} is the most", code.len())));
     }
+    if code.trim().is_empty() {
+        return Err(refusal("", 0, 0, "there is no code; it must be exactly one function"));
+    }
     let bytes = code.as_bytes();
     let mut depth = 0_usize;
     let mut at = 0;

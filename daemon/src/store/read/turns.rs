@@ -126,7 +126,7 @@ impl Asked<'_> {
         let change = |(memory, key, old): (MemoryHandle, String, Option<String>)| {
             let object = self.qrid(self.sharer(memory, ran)?)?;
             let old = old.map(|old| self.outside(Some(&old))).transpose()?;
-            Ok(Change { object, key, old })
+            Ok(Change { object, key, added: old.is_none(), old })
         };
         rows.into_iter().map(change).collect()
     }

@@ -1,0 +1,151 @@
+//! What the architecture promises about the source, looked up in the source.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use qrt_shared::action::ACTIONS;
+
+fn root() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}
+
+/// Every Rust file below `dir`, with its path from the root and its text.
+fn sources(dir: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut dirs = vec![root().join(dir)];
+    while let Some(dir) = dirs.pop() {
+        for entry in fs::read_dir(&dir).expect("a source directory") {
+            let path: PathBuf = entry.expect("an entry").path();
+            if path.is_dir() {
+                dirs.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let name = path.strip_prefix(root()).expect("below the root").display().to_string();
+                found.push((name, fs::read_to_string(&path).expect("UTF-8")));
+            }
+        }
+    }
+    assert!(!found.is_empty(), "{dir} has sources");
+    found
+}
+
+fn is_test(name: &str) -> bool {
+    name.ends_with("/tests.rs") || name.contains("/tests/")
+}
+
+/// The lines outside tests that contain one of `words`, unless their file starts with one of `but`.
+fn lines_with(dir: &str, words: &[&str], but: &[&str]) -> Vec<String> {
+    let mut found = Vec::new();
+    for (name, text) in sources(dir) {
+        if is_test(&name) || but.iter().any(|prefix| name.starts_with(prefix)) {
+            continue;
+        }
+        let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+        for (line, number) in code.lines().zip(1..) {
+            let comment = line.trim_start().starts_with("//");
+            if !comment && words.iter().any(|word| line.contains(word)) {
+                found.push(format!("{name}:{number}: {}", line.trim()));
+            }
+        }
+    }
+    found
+}
+
+fn none(found: &[String]) {
+    assert!(found.is_empty(), "\n{}", found.join("\n"));
+}
+
+#[test]
+fn the_kernel_reads_no_clock_no_randomness_no_file_and_no_socket() {
+    let words = [
+        "SystemTime",
+        "Instant",
+        "std::time",
+        "std::fs",
+        "std::net",
+        "std::io",
+        "getrandom",
+        "tokio",
+        "rusqlite",
+        "rand::",
+    ];
+    none(&lines_with("daemon/src/vat", &words, &[]));
+}
+
+#[test]
+fn only_the_store_knows_sql() {
+    let words = ["SELECT ", "INSERT ", "UPDATE ", "DELETE FROM", "PRAGMA", "rusqlite"];
+    none(&lines_with("daemon/src", &words, &["daemon/src/store/"]));
+    none(&lines_with("console/src", &words, &[]));
+}
+
+#[test]
+fn only_the_store_makes_receipts_and_only_the_driver_lets_effects_out() {
+    none(&lines_with("daemon/src", &["Receipt {"], &["daemon/src/store/mod.rs"]));
+    let made = lines_with("daemon/src/store", &["Receipt {"], &[]);
+    assert_eq!(made.iter().filter(|line| line.contains("Ok(Receipt {")).count(), 1, "{made:?}");
+    let released = lines_with("daemon/src", &[".release("], &[]);
+    assert!(matches!(released.as_slice(), [line] if line.starts_with("daemon/src/driver.rs")), "{released:?}");
+}
+
+#[test]
+fn ids_and_keys_have_no_name_in_the_worker() {
+    none(&lines_with(
+        "daemon/src/worker",
+        &["ObjectId", "VatId", "Qrid", "crate::key", "crate::store", "crate::vat"],
+        &[],
+    ));
+    none(&lines_with(
+        "daemon/src/protocol.rs".trim_end_matches("/protocol.rs"),
+        &["ObjectId", "VatId", "Qrid"],
+        &[
+            "daemon/src/control",
+            "daemon/src/store",
+            "daemon/src/vat",
+            "daemon/src/key.rs",
+            "daemon/src/serve.rs",
+            "daemon/src/main.rs",
+            "daemon/src/driver.rs",
+        ],
+    ));
+}
+
+#[test]
+fn the_console_does_not_link_the_daemon() {
+    let manifest = fs::read_to_string(root().join("console/Cargo.toml")).expect("its manifest");
+    assert!(!manifest.contains("qrtd"), "{manifest}");
+}
+
+#[test]
+fn lints_are_not_switched_off_without_a_reason() {
+    for dir in ["shared/src", "daemon/src", "console/src", "tests/src", "tests/tests"] {
+        // Spelled so that this line is not one.
+        none(&lines_with(dir, &[concat!("#[al", "low("), concat!("#![al", "low(")], &[]));
+    }
+}
+
+#[test]
+fn the_readme_names_every_verb_as_the_table_does() {
+    let readme = fs::read_to_string(root().join("README.md")).expect("the README");
+    for action in ACTIONS {
+        let row = format!("| `{}` | {} |", action.verb, action.summary);
+        assert!(readme.contains(&row), "the README must have the row {row}");
+    }
+}
+
+#[test]
+fn every_dependency_says_why_it_is_there() {
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).expect("the manifest");
+    let section = manifest.split("[workspace.dependencies]").nth(1).expect("the dependencies");
+    let section = section.split("\n[").next().expect("the section");
+    let (mut explained, mut checked) = (false, 0);
+    for line in section.lines() {
+        if line.starts_with('#') {
+            explained = true;
+        } else if let Some((name, _)) = line.split_once(" = ") {
+            // One comment may stand over several that belong together.
+            assert!(explained || name.starts_with("qr"), "{name} has no reason");
+            checked += 1;
+        }
+    }
+    assert!(checked > 20, "the section was read");
+}
