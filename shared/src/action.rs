@@ -247,6 +247,48 @@ pub static ACTIONS: &[Action] = &[
         ],
     },
     Action {
+        verb: "upgrade",
+        summary: "Give an object new code; its QRID, power and memory stay",
+        details: "Takes its place in the order of turns: messages that are queued run on the new code. The old code is kept \
+                  in the object's history. FILE is a .js file, `-`, or the name of a bundled sample.",
+        effect: Effect::Change,
+        via: Via::Control(&[post("/v1/objects/{object}/code")]),
+        args: &[DIR, OBJECT, required("FILE", "the code: a .js file, -, or a sample's name"), JSON],
+    },
+    Action {
+        verb: "memory-set",
+        summary: "Set one key of an object's memory by hand",
+        details: "Takes its place in the order of turns and in the journal, with the old value.",
+        effect: Effect::Change,
+        via: Via::Control(&[Route { method: "PUT", path: "/v1/objects/{object}/memory/{key}" }]),
+        args: &[DIR, OBJECT, required("KEY", "the top-level key"), required("JSON", "its value: QJSON"), JSON],
+    },
+    Action {
+        verb: "hold",
+        summary: "Let an object take no turns; its queue is kept",
+        details: "It cannot be called either. What was sent to it waits until `qrt release`.",
+        effect: Effect::Change,
+        via: Via::Control(&[post("/v1/objects/{object}/hold")]),
+        args: &[DIR, OBJECT, JSON],
+    },
+    Action {
+        verb: "release",
+        summary: "Let a held object take turns again",
+        details: "",
+        effect: Effect::Change,
+        via: Via::Control(&[post("/v1/objects/{object}/release")]),
+        args: &[DIR, OBJECT, JSON],
+    },
+    Action {
+        verb: "remove",
+        summary: "Remove an object; its id stays refused for ever",
+        details: "Shows who holds a reference to it, and asks. Messages that are queued for it become faults. With --account \
+                  every object of its account goes.",
+        effect: Effect::Destroy,
+        via: Via::Control(&[Route { method: "DELETE", path: "/v1/objects/{object}" }]),
+        args: &[DIR, OBJECT, flag("account", "remove every object of its account"), flag("yes", "do not ask"), JSON],
+    },
+    Action {
         verb: "inbox",
         summary: "List messages that are queued and not yet executed",
         details: "",

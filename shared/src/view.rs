@@ -90,6 +90,8 @@ pub struct ObjectRow {
     pub created_at: u64,
     /// The installed object whose account pays for it.
     pub account: Qrid,
+    /// Whether it is held: it takes no turns.
+    pub held: bool,
 }
 
 /// One object whole.
@@ -119,6 +121,23 @@ pub struct Code {
     pub sha256: String,
     /// The text.
     pub text: String,
+    /// Which version it is: 1 is what the object was made with.
+    pub version: u64,
+    /// The versions before it, oldest first.
+    pub history: Vec<OldCode>,
+}
+
+/// A code an object had.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct OldCode {
+    /// Its version.
+    pub version: u64,
+    /// SHA-256 of its text, hexadecimal.
+    pub sha256: String,
+    /// Its text.
+    pub text: String,
+    /// The edit that replaced it: turns before it ran this code.
+    pub until: u64,
 }
 
 /// The power of an object, without its memory.
@@ -217,8 +236,11 @@ pub struct CodeError {
 pub struct Turn {
     /// Its number: 1, 2, 3, ... in the order turns were committed.
     pub turn: u64,
-    /// The message it handled.
-    pub message: MessageName,
+    /// The message it handled; `None` for an edit.
+    pub message: Option<MessageName>,
+    /// The verb of an edit: what an operator did by hand has its place among turns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edit: Option<String>,
     /// The object it ran.
     pub object: Qrid,
     /// That object's petname.

@@ -119,6 +119,15 @@ fn memory(call: &Call, sources: &Sources) -> Result<Option<Box<RawValue>>, Failu
     })
 }
 
+/// What errors call the one text of code that `file` stands for, and the text.
+pub(super) fn one(file: &Path) -> Result<(String, String), Failure> {
+    let Sources { mut each, many, .. } = read(file)?;
+    match each.pop() {
+        Some(source) if !many => Ok((source.path, source.code)),
+        _ => Err(Failure::new(format!("{} is a directory: name one file of it", file.display()))),
+    }
+}
+
 /// Reads what `file` stands for.
 fn read(file: &Path) -> Result<Sources, Failure> {
     let one = |source| Sources { each: vec![source], many: false, memory: None };

@@ -1,6 +1,8 @@
-//! `qrt memory`: an object's memory as QJSON.
+//! `qrt memory`: an object's memory as QJSON; `qrt memory-set`: one key of it, by hand.
 
-use super::{Call, Done};
+use qrt_shared::control::MemorySet;
+
+use super::{Call, Done, value};
 use crate::format;
 
 pub(super) async fn run(call: &mut Call) -> Done {
@@ -10,6 +12,19 @@ pub(super) async fn run(call: &mut Call) -> Done {
         call.out.line(format::qjson(memory.get(), call.out.width()))?;
     } else {
         call.out.json(&memory)?;
+    }
+    Ok(())
+}
+
+pub(super) async fn set(call: &mut Call) -> Done {
+    let object = call.object()?;
+    let key = call.text("KEY").unwrap_or_default().to_owned();
+    let value = value(call.text("JSON").unwrap_or_default(), "value")?;
+    let was = call.client().await?.memory_set(&object, &key, &MemorySet { value }).await?;
+    if call.json() {
+        call.out.json(&was)?;
+    } else {
+        call.out.line(format!("set, as number {} among turns; the old value is in the journal there", was.turn))?;
     }
     Ok(())
 }

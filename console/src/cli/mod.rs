@@ -13,6 +13,7 @@ mod demo;
 #[cfg(test)]
 mod fake;
 mod faults;
+mod hold;
 mod inbox;
 mod info;
 mod input;
@@ -23,10 +24,12 @@ mod name;
 mod object;
 mod objects;
 mod patience;
+mod remove;
 mod send;
 mod start;
 mod stop;
 mod turns;
+mod upgrade;
 
 use std::ffi::{OsStr, OsString};
 use std::future::Future;
@@ -68,6 +71,11 @@ static VERBS: &[(&str, Run)] = &[
     ("object", |call| Box::pin(object::run(call))),
     ("memory", |call| Box::pin(memory::run(call))),
     ("name", |call| Box::pin(name::run(call))),
+    ("upgrade", |call| Box::pin(upgrade::run(call))),
+    ("memory-set", |call| Box::pin(memory::set(call))),
+    ("hold", |call| Box::pin(hold::run(call, true))),
+    ("release", |call| Box::pin(hold::run(call, false))),
+    ("remove", |call| Box::pin(remove::run(call))),
     ("inbox", |call| Box::pin(inbox::run(call))),
     ("turns", |call| Box::pin(turns::run(call))),
     ("faults", |call| Box::pin(faults::list(call))),
@@ -163,7 +171,7 @@ fn argument(arg: &'static Arg, default: Option<&OsStr>) -> clap::Arg {
         "ID" | "count" => made.value_parser(clap::value_parser!(u64)),
         "timeout" => made.value_parser(seconds),
         // A number is a message too.
-        "ARGSJSON" | "memory" | "power" => made.allow_negative_numbers(true),
+        "ARGSJSON" | "JSON" | "KEY" | "memory" | "power" => made.allow_negative_numbers(true),
         _ => made,
     }
 }

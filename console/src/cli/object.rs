@@ -42,6 +42,11 @@ fn show(out: &mut Output, object: &Object) -> io::Result<()> {
         format::duration(row.cpu_us)
     ))?;
 
+    if row.held {
+        let held = out.paint(Tone::Bad, "held");
+        out.line(format!("{held}: it takes no turns; let it go on with `qrt release`"))?;
+    }
+
     title(out, "Memory")?;
     let none = out.paint(Tone::Dim, "none");
     let memory = object.memory.as_ref().map(|memory| format::qjson(memory.get(), out.width() - 2));
@@ -64,7 +69,8 @@ fn show(out: &mut Output, object: &Object) -> io::Result<()> {
     holdings(out, &object.held_by, false)?;
 
     title(out, "Code")?;
-    let sum = out.paint(Tone::Dim, &format!("sha256 {}", format::line(&object.code.sha256)));
+    let sum =
+        out.paint(Tone::Dim, &format!("version {}, sha256 {}", object.code.version, format::line(&object.code.sha256)));
     indented(out, &sum)?;
     indented(out, &format::block(object.code.text.trim_end()))
 }

@@ -128,7 +128,7 @@ fn cells(turn: &Turn) -> Vec<Cell> {
     vec![
         turn.turn.to_string().into(),
         format::time(turn.at).into(),
-        Cell::toned(tone, turn.outcome.as_str()),
+        Cell::toned(tone, turn.edit.as_deref().unwrap_or(turn.outcome.as_str())),
         format::clip(&format::object(turn.name.as_ref(), &turn.object), 20).into(),
     ]
 }

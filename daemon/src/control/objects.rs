@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use qrt_shared::control::{Install, Name, Problem};
+use qrt_shared::control::{Install, MemorySet, Name, Problem, Upgrade};
 use qrt_shared::id::Target;
 use qrt_shared::qjson::{self, Document};
 
@@ -48,23 +48,65 @@ pub(super) async fn install(asked: &Asked<'_>) -> Result<Vec<u8>, Refusal> {
     let state = asked.state;
     let mut checked = Vec::new();
     for object in objects {
-        let text = object.code.clone();
-        // The check blocks on the worker, but only this client and those who install beside it.
-        let verdict = tokio::task::block_in_place(|| state.checker.check(text)).map_err(Refusal::failed)?;
-        if let Err(error) = verdict {
-            let place = if error.line == 0 { String::new() } else { format!("{}:{}:", error.line, error.column) };
-            let mut problem = Problem::new(
-                format!("{}:{place} {}", object.label, error.message),
-                "an object's code is exactly one function expression: function (args, power) { ... }",
-            );
-            problem.excerpt = Some(error.excerpt).filter(|excerpt| !excerpt.is_empty());
-            return Err(Refusal { status: hyper::StatusCode::BAD_REQUEST, problem });
-        }
+        check(asked, &object.label, &object.code)?;
         checked.push((object.label, object.code, object.name));
     }
     let install = request::Install { objects: checked, memory, statics, natives };
     match state.request(asked.who, Action::Install(install)).await? {
         Answer::Installed(installed) => router::json(&installed),
+        other => Err(Refusal::failed(format!("{other:?}"))),
+    }
+}
+
+/// Checks code in a worker of its own.
+fn check(asked: &Asked<'_>, label: &str, code: &str) -> Result<(), Refusal> {
+    // It blocks on the worker, but only this client and those who have code checked beside it.
+    let verdict = tokio::task::block_in_place(|| asked.state.checker.check(code.to_owned()));
+    let Err(error) = verdict.map_err(Refusal::failed)? else { return Ok(()) };
+    let place = if error.line == 0 { String::new() } else { format!("{}:{}:", error.line, error.column) };
+    let mut problem = Problem::new(
+        format!("{label}:{place} {}", error.message),
+        "an object's code is exactly one function expression: function (args, power) { ... }",
+    );
+    problem.excerpt = Some(error.excerpt).filter(|excerpt| !excerpt.is_empty());
+    Err(Refusal { status: hyper::StatusCode::BAD_REQUEST, problem })
+}
+
+/// `POST /v1/objects/{object}/code`
+pub(super) async fn upgrade(asked: &Asked<'_>, object: &str) -> Result<Vec<u8>, Refusal> {
+    let Upgrade { label, code } = asked.body()?;
+    let object = segment(object)?;
+    check(asked, &label, &code)?;
+    match asked.state.request(asked.who, Action::Upgrade { object, code }).await? {
+        Answer::Upgraded(upgraded) => router::json(&upgraded),
+        other => Err(Refusal::failed(format!("{other:?}"))),
+    }
+}
+
+/// `DELETE /v1/objects/{object}?account=`
+pub(super) async fn remove(asked: &Asked<'_>, object: &str) -> Result<Vec<u8>, Refusal> {
+    let account = asked.parameter("account")?.unwrap_or(false);
+    match asked.state.request(asked.who, Action::Remove { object: segment(object)?, account }).await? {
+        Answer::Removed(removed) => router::json(&removed),
+        other => Err(Refusal::failed(format!("{other:?}"))),
+    }
+}
+
+/// `PUT /v1/objects/{object}/memory/{key}`
+pub(super) async fn memory_set(asked: &Asked<'_>, object: &str, key: &str) -> Result<Vec<u8>, Refusal> {
+    let MemorySet { value } = asked.body()?;
+    let value = qjson::parse(value.get(), "value").map_err(|error| Refusal::bad(error, "mend the value"))?;
+    let action = Action::MemorySet { object: segment(object)?, key: key.to_owned(), value };
+    match asked.state.request(asked.who, action).await? {
+        Answer::MemoryWas(was) => router::json(&was),
+        other => Err(Refusal::failed(format!("{other:?}"))),
+    }
+}
+
+/// `POST /v1/objects/{object}/hold` and `/release`
+pub(super) async fn hold(asked: &Asked<'_>, object: &str, held: bool) -> Result<Vec<u8>, Refusal> {
+    match asked.state.request(asked.who, Action::Hold { object: segment(object)?, held }).await? {
+        Answer::Held(held) => router::json(&held),
         other => Err(Refusal::failed(format!("{other:?}"))),
     }
 }

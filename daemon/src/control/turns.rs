@@ -23,7 +23,7 @@ pub(super) async fn list(asked: &Asked<'_>) -> Result<Vec<u8>, Refusal> {
             .state
             .readers
             .ask(move |db| {
-                let object = target.map(|target| db.resolve(&target)).transpose()?;
+                let object = target.map(|target| db.resolve_ever(&target)).transpose()?;
                 db.turns(which, object)
             })
             .await?;

@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use crate::protocol::{Handle, MemoryHandle, Native};
 use crate::vat::Counters;
-use crate::vat::checkpoint::{Ended, Fault, NewObject, Turn, Write};
-use crate::vat::view::{Entry, Message};
+use crate::vat::checkpoint::{Change, Edit, Ended, Fault, NewObject, Turn, Write};
+use crate::vat::view::{Entry, Message, OPERATOR};
 
 /// Writes one row.
 pub(super) fn apply(db: &Connection, write: Write) -> Result<()> {
@@ -16,6 +16,23 @@ pub(super) fn apply(db: &Connection, write: Write) -> Result<()> {
             run(db, "INSERT INTO code VALUES (?1, ?2, ?3)", params![code, sha256, text])
         }
         Write::Object(new) => object(db, &new),
+        Write::NoObject(object) => {
+            for table in ["object", "object_use", "object_code", "power_edge"] {
+                run(db, &format!("DELETE FROM {table} WHERE object = ?1"), [object])?;
+            }
+            run(db, "DELETE FROM petname WHERE reference = ?1", [object])
+        }
+        Write::Held { object, held } => run(db, "UPDATE object SET held = ?2 WHERE object = ?1", params![object, held]),
+        Write::Upgrade { object, version, old, new, turn } => {
+            run(db, "INSERT INTO object_code VALUES (?1, ?2, ?3, ?4)", params![object, version, old, turn])?;
+            run(db, "UPDATE object SET code = ?2 WHERE object = ?1", params![object, new])
+        }
+        Write::NoMemory(memory) => {
+            for table in ["memory", "memory_entry", "memory_edge"] {
+                run(db, &format!("DELETE FROM {table} WHERE memory = ?1"), [memory])?;
+            }
+            Ok(())
+        }
         Write::Memory(memory) => run(db, "INSERT INTO memory VALUES (?1, 0, 0)", [memory]),
         Write::Entry { memory, entry, edges } => entry_row(db, memory, &entry, edges.as_deref()),
         Write::NoEntry { memory, key, edges } => {
@@ -33,6 +50,7 @@ pub(super) fn apply(db: &Connection, write: Write) -> Result<()> {
         Write::NoMessage(message) => run(db, "DELETE FROM message WHERE message = ?1", [message]),
         Write::Death(message) => run(db, "UPDATE message SET deaths = deaths + 1 WHERE message = ?1", [message]),
         Write::Turn(row) => turn(db, &row),
+        Write::Edit(row) => edit(db, &row),
         Write::Prune { first } => {
             run(db, "DELETE FROM turn_change WHERE turn < ?1", [first])?;
             run(db, "DELETE FROM turn WHERE turn < ?1", [first])
@@ -124,7 +142,7 @@ fn object(db: &Connection, new: &NewObject) -> Result<()> {
     let natives = natives.collect::<std::collections::BTreeMap<_, _>>();
     run(
         db,
-        "INSERT INTO object VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "INSERT INTO object VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8)",
         params![object, account, maker, code, statics, json(&natives), memory, created_at],
     )?;
     run(db, "INSERT INTO object_use VALUES (?1, 0, 0, 0)", [object])?;
@@ -164,7 +182,7 @@ fn message(db: &Connection, message: &Message) -> Result<()> {
 fn turn(db: &Connection, row: &Turn) -> Result<()> {
     run(
         db,
-        "INSERT INTO turn VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,
+        "INSERT INTO turn VALUES (?1, ?2, NULL, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,
             ?20)",
         params![
             row.turn,
@@ -189,12 +207,26 @@ fn turn(db: &Connection, row: &Turn) -> Result<()> {
             row.bytes,
         ],
     )?;
-    for change in &row.changes {
+    changes(db, row.turn, &row.changes)
+}
+
+fn edit(db: &Connection, row: &Edit) -> Result<()> {
+    run(
+        db,
+        "INSERT INTO turn (turn, edit, source, object, code, args, outcome, ticks, cpu_us, clock_ms, bytes)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'ok', 0, 0, ?7, ?8)",
+        params![row.turn, row.verb, OPERATOR, row.object, row.code, row.args, row.clock_ms, row.bytes],
+    )?;
+    changes(db, row.turn, &row.changes)
+}
+
+fn changes(db: &Connection, turn: u64, changes: &[Change]) -> Result<()> {
+    for change in changes {
         let (old, ordinal) = change.old.as_ref().map(|(old, ordinal)| (old, ordinal)).unzip();
         run(
             db,
             "INSERT INTO turn_change VALUES (?1, ?2, ?3, ?4, ?5)",
-            params![row.turn, change.memory, change.key, old, ordinal],
+            params![turn, change.memory, change.key, old, ordinal],
         )?;
     }
     Ok(())

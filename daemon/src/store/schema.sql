@@ -40,7 +40,8 @@ CREATE TABLE code (
     text   TEXT NOT NULL
 ) STRICT;
 
--- The objects this vat hosts.
+-- The objects this vat hosts. A removed object's row goes; its reference stays, so that its id is
+-- never anything else.
 CREATE TABLE object (
     object     INTEGER PRIMARY KEY REFERENCES reference,
     account    INTEGER NOT NULL,          -- the object whose account pays: itself when installed
@@ -49,6 +50,7 @@ CREATE TABLE object (
     statics    TEXT    NOT NULL,          -- static power: a QJSON object
     natives    TEXT    NOT NULL,          -- native powers: JSON, property -> native's name
     memory     INTEGER REFERENCES memory, -- NULL: it has none; several objects may share one
+    held       INTEGER NOT NULL,          -- 1: it takes no turns, its queue is kept
     created_at INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX object_by_memory ON object (memory) WHERE memory IS NOT NULL;
@@ -61,6 +63,15 @@ CREATE TABLE object_use (
     faults INTEGER NOT NULL,
     cpu_us INTEGER NOT NULL
 ) STRICT;
+
+-- The code an object had before an upgrade; goes with the object.
+CREATE TABLE object_code (
+    object  INTEGER NOT NULL,
+    version INTEGER NOT NULL, -- 1 is what it was made with
+    code    INTEGER NOT NULL,
+    until   INTEGER NOT NULL, -- the turn that replaced it
+    PRIMARY KEY (object, version)
+) STRICT, WITHOUT ROWID;
 
 -- Memories.
 CREATE TABLE memory (
@@ -115,10 +126,12 @@ CREATE TABLE message (
     deaths    INTEGER NOT NULL  -- how often a worker died on it
 ) STRICT;
 
--- The journal: one row a turn, written in the turn's transaction, pruned oldest first.
+-- The journal: one row a turn, written in the turn's transaction, pruned oldest first. What an
+-- operator did to an object by hand stands in the same sequence, as a row with an edit.
 CREATE TABLE turn (
     turn         INTEGER PRIMARY KEY,
-    message      INTEGER NOT NULL,
+    message      INTEGER,          -- NULL for an edit
+    edit         TEXT,             -- the verb; args say what
     source       INTEGER NOT NULL,
     object       INTEGER NOT NULL,
     code         INTEGER NOT NULL,

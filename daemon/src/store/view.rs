@@ -20,6 +20,12 @@ impl Store {
         let mut statement = self.connection.prepare_cached(sql).map_err(failed)?;
         statement.query_row(params, map).optional().map_err(failed)
     }
+
+    fn all<T>(&self, sql: &str, params: impl Params, map: impl Fn(&Row<'_>) -> rusqlite::Result<T>) -> Read<Vec<T>> {
+        let mut statement = self.connection.prepare_cached(sql).map_err(failed)?;
+        let rows = statement.query_map(params, map).map_err(failed)?;
+        rows.collect::<Result<_, _>>().map_err(failed)
+    }
 }
 
 fn failed(error: rusqlite::Error) -> ViewError {
@@ -28,14 +34,14 @@ fn failed(error: rusqlite::Error) -> ViewError {
 
 impl View for Store {
     fn object(&self, object: Handle) -> Read<Option<Object>> {
-        let sql = "SELECT account, code, statics, natives, memory FROM object WHERE object = ?1";
+        let sql = "SELECT account, code, statics, natives, memory, held FROM object WHERE object = ?1";
         let row = self.one(sql, [object], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get::<_, String>(3)?, row.get(4)?))
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get::<_, String>(3)?, row.get(4)?, row.get(5)?))
         })?;
-        let Some((account, code, statics, natives, memory)) = row else { return Ok(None) };
+        let Some((account, code, statics, natives, memory, held)) = row else { return Ok(None) };
         let unreadable = || ViewError(format!("object {object} has native powers {natives}").into());
         let natives = apply::natives(&natives).ok_or_else(unreadable)?;
-        Ok(Some(Object { account, code, statics, natives, memory }))
+        Ok(Some(Object { account, code, statics, natives, memory, held }))
     }
 
     fn memory(&self, memory: MemoryHandle) -> Read<Memory> {
@@ -44,10 +50,8 @@ impl View for Store {
         })?;
         let (bytes, next_ordinal) = sizes.ok_or_else(|| ViewError(format!("memory {memory} is not there").into()))?;
         let sql = "SELECT key, ordinal, value FROM memory_entry WHERE memory = ?1 ORDER BY ordinal";
-        let mut statement = self.connection.prepare_cached(sql).map_err(failed)?;
         let entry = |row: &Row<'_>| Ok(Entry { key: row.get(0)?, ordinal: row.get(1)?, value: row.get(2)? });
-        let entries = statement.query_map([memory], entry).map_err(failed)?;
-        Ok(Memory { bytes, next_ordinal, entries: entries.collect::<Result<_, _>>().map_err(failed)? })
+        Ok(Memory { bytes, next_ordinal, entries: self.all(sql, [memory], entry)? })
     }
 
     fn code(&self, sha256: &[u8; 32]) -> Read<Option<CodeNumber>> {
@@ -56,8 +60,27 @@ impl View for Store {
 
     fn message_after(&self, after: u64) -> Read<Option<Message>> {
         let sql = "SELECT message, source, target, args, bytes, queued_at, cause, deaths FROM message
-            WHERE message > ?1 ORDER BY message LIMIT 1";
+            WHERE message > ?1 AND NOT (SELECT held FROM object WHERE object = target) ORDER BY message LIMIT 1";
         self.one(sql, [after], message)
+    }
+
+    fn queued(&self, target: Handle) -> Read<Vec<Message>> {
+        let sql = "SELECT message, source, target, args, bytes, queued_at, cause, deaths FROM message
+            WHERE target = ?1 ORDER BY message";
+        self.all(sql, [target], message)
+    }
+
+    fn account(&self, account: Handle) -> Read<Vec<Handle>> {
+        self.all("SELECT object FROM object WHERE account = ?1 ORDER BY object", [account], |row| row.get(0))
+    }
+
+    fn sharers(&self, memory: MemoryHandle) -> Read<u64> {
+        Ok(self.one("SELECT count(*) FROM object WHERE memory = ?1", [memory], |row| row.get(0))?.unwrap_or_default())
+    }
+
+    fn upgrades(&self, object: Handle) -> Read<u64> {
+        let sql = "SELECT count(*) FROM object_code WHERE object = ?1";
+        Ok(self.one(sql, [object], |row| row.get(0))?.unwrap_or_default())
     }
 
     fn fault(&self, fault: u64) -> Read<Option<Fault>> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use qrt_shared::control::{Done, Installed, Named, Problem, Queued, Retried};
+use qrt_shared::control::{Done, Held, Installed, MemoryWas, Named, Problem, Queued, Removed, Retried, Upgraded};
 use qrt_shared::id::{ObjectId, Petname};
 use qrt_shared::view::Outcome;
 
@@ -73,6 +73,14 @@ pub enum Answer {
     Queued(Queued),
     /// To [`super::request::Action::Name`].
     Named(Named),
+    /// To [`super::request::Action::Upgrade`].
+    Upgraded(Upgraded),
+    /// To [`super::request::Action::Remove`].
+    Removed(Removed),
+    /// To [`super::request::Action::MemorySet`].
+    MemoryWas(MemoryWas),
+    /// To [`super::request::Action::Hold`].
+    Held(Held),
     /// To [`super::request::Action::FaultRetry`].
     Retried(Retried),
     /// To [`super::request::Action::FaultDrop`].
@@ -134,6 +142,30 @@ pub enum Write {
     Object(Box<NewObject>),
     /// A new, empty Memory.
     Memory(MemoryHandle),
+    /// An object is gone, with its petname, edges, use and history.
+    NoObject(Handle),
+    /// An object is held, or no longer.
+    Held {
+        /// The object.
+        object: Handle,
+        /// Whether.
+        held: bool,
+    },
+    /// An object has another code now.
+    Upgrade {
+        /// The object.
+        object: Handle,
+        /// The version that ends.
+        version: u64,
+        /// Its code.
+        old: CodeNumber,
+        /// The code from now on.
+        new: CodeNumber,
+        /// The place in the order of turns.
+        turn: u64,
+    },
+    /// A Memory is gone, with all its keys.
+    NoMemory(MemoryHandle),
     /// A key of a Memory has this value and ordinal now; `edges` are the references in it, `None`
     /// when there are none and were none.
     Entry {
@@ -170,6 +202,8 @@ pub enum Write {
     Death(u64),
     /// A turn ended.
     Turn(Box<Turn>),
+    /// An operator changed an object by hand.
+    Edit(Box<Edit>),
     /// The journal ends at `first` now.
     Prune {
         /// The oldest turn to keep.
@@ -266,6 +300,20 @@ pub struct Turn {
     pub cpu_us: u64,
     pub clock_ms: u64,
     pub seed: Option<[u8; 32]>,
+    pub changes: Vec<Change>,
+    pub bytes: u64,
+}
+
+/// A row of `turn` that is no turn: what an operator did, in its place among turns.
+#[derive(Debug)]
+#[expect(missing_docs, reason = "each field is a column that the schema explains")]
+pub struct Edit {
+    pub turn: u64,
+    pub verb: &'static str,
+    pub object: Handle,
+    pub code: CodeNumber,
+    pub args: String,
+    pub clock_ms: u64,
     pub changes: Vec<Change>,
     pub bytes: u64,
 }

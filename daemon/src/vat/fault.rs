@@ -2,20 +2,29 @@
 
 use qrt_shared::control::{Done, Problem, Retried};
 use qrt_shared::id::MessageName;
+use qrt_shared::view::Outcome;
 use serde_json::json;
 
-use super::checkpoint::Write;
+use super::checkpoint::{self, Write};
 use super::entropy::Entropy;
 use super::request::{Refusal, Who};
-use super::view::{Fault, View};
-use super::{Step, send};
+use super::send::{self, Ending, New};
+use super::view::{Fault, Message, View};
+use super::{Halt, Step, turn};
+use crate::protocol::CodeError;
 
 /// Queues a failed message again, at the end.
 pub(super) fn retry<V: View, E: Entropy>(step: &mut Step<'_, V, E>, who: Who, id: u64) -> Result<Retried, Refusal> {
     let Fault { message } = find(step, id)?;
+    if step.view.object(message.target)?.is_none() {
+        let what = format!("fault {id} is for an object that was removed");
+        return Err(Problem::new(what, format!("forget it with `qrt fault-drop DIR {id}`")).into());
+    }
     remove(step, id);
-    let again = send::queue(step, message.source, message.target, message.args, message.bytes, message.cause);
-    step.audit(who, "fault-retry", &json!({ "fault": id, "message": message.message, "again": again }));
+    let Message { message: number, source, target, args, bytes, cause, .. } = message;
+    let again = send::number(step, New { source, target, args, bytes, cause });
+    let again = send::queue(step, again);
+    step.audit(who, "fault-retry", &json!({ "fault": id, "message": number, "again": again }));
     Ok(Retried { message: MessageName(again) })
 }
 
@@ -25,6 +34,36 @@ pub(super) fn drop<V: View, E: Entropy>(step: &mut Step<'_, V, E>, who: Who, id:
     remove(step, id);
     step.audit(who, "fault-drop", &json!({ "fault": id, "message": fault.message.message }));
     Ok(Done {})
+}
+
+/// Makes a fault of a message that cannot be given to any object.
+pub(super) fn undeliverable<V: View, E: Entropy>(
+    step: &mut Step<'_, V, E>,
+    message: Message,
+    why: &str,
+) -> Result<(), Halt> {
+    let error = turn::without_place(why);
+    let ending =
+        Ending { turn: None, outcome: Outcome::Error, result: None, result_error: None, error: Some(why.to_owned()) };
+    send::ended(step, &message, ending)?;
+    add(step, message, None, Outcome::Error, error, 0);
+    Ok(())
+}
+
+/// Keeps a message as a fault.
+pub(super) fn add<V, E>(
+    step: &mut Step<'_, V, E>,
+    message: Message,
+    turn: Option<u64>,
+    outcome: Outcome,
+    error: CodeError,
+    ticks: u64,
+) {
+    let fault = step.vat.counters.next_fault;
+    step.vat.counters.next_fault += 1;
+    step.vat.counters.faults += 1;
+    let row = checkpoint::Fault { fault, message, turn, outcome, error, ticks, at: step.now_ms };
+    step.checkpoint.writes.push(Write::Fault(Box::new(row)));
 }
 
 fn find<V: View, E>(step: &Step<'_, V, E>, id: u64) -> Result<Fault, Refusal> {

@@ -32,9 +32,12 @@ pub mod turn;
 pub mod verify;
 pub mod view;
 
+mod edit;
 mod fault;
+mod hold;
 mod install;
 mod name;
+mod remove;
 mod schedule;
 mod send;
 #[cfg(test)]

@@ -11,8 +11,8 @@ use qrt_shared::qjson::Document;
 
 use super::checkpoint::{Answer, Effect, Write};
 use super::entropy::Entropy;
-use super::view::{View, ViewError};
-use super::{Halt, Step, fault, install, name, send};
+use super::view::{Object, View, ViewError};
+use super::{Halt, Step, edit, fault, hold, install, name, remove, send};
 use crate::protocol::{Handle, Native};
 
 /// Who waits for an answer: a number that the asker chose.
@@ -52,6 +52,36 @@ pub enum Action {
         object: Target,
         /// Its new name.
         name: Option<Petname>,
+    },
+    /// Give an object other code; its power and memory stay.
+    Upgrade {
+        /// The object.
+        object: Target,
+        /// The code, checked.
+        code: String,
+    },
+    /// Remove an object, or every object of its account.
+    Remove {
+        /// The object.
+        object: Target,
+        /// The whole account.
+        account: bool,
+    },
+    /// Set one key of an object's memory.
+    MemorySet {
+        /// The object.
+        object: Target,
+        /// The key.
+        key: String,
+        /// Its value.
+        value: Document,
+    },
+    /// Let an object take no turns, or turns again.
+    Hold {
+        /// The object.
+        object: Target,
+        /// Whether it is held from now on.
+        held: bool,
     },
     /// Queue a failed message again.
     FaultRetry(u64),
@@ -118,6 +148,12 @@ pub(super) fn handle<V: View, E: Entropy>(step: &mut Step<'_, V, E>, request: Re
         Action::Install(action) => install::install(step, who, action).map(Answer::Installed),
         Action::Send(action) => send::send(step, action).map(Answer::Queued),
         Action::Name { object, name } => name::name(step, who, &object, name).map(Answer::Named),
+        Action::Upgrade { object, code } => edit::upgrade(step, who, &object, &code).map(Answer::Upgraded),
+        Action::Remove { object, account } => remove::remove(step, who, &object, account).map(Answer::Removed),
+        Action::MemorySet { object, key, value } => {
+            edit::memory_set(step, who, &object, key, &value).map(Answer::MemoryWas)
+        }
+        Action::Hold { object, held } => hold::hold(step, who, &object, held).map(Answer::Held),
         Action::FaultRetry(id) => fault::retry(step, who, id).map(Answer::Retried),
         Action::FaultDrop(id) => fault::drop(step, who, id).map(Answer::Done),
     };
@@ -143,6 +179,16 @@ impl<V: View, E: Entropy> Step<'_, V, E> {
                 Problem::new(format!("no object is named {name}"), "`qrt objects` lists the names").into()
             }),
         }
+    }
+
+    /// The object an operator means, which must not have been removed, and its row.
+    pub(super) fn resolve_live(&self, target: &Target) -> Result<(Handle, Object), Refusal> {
+        let object = self.resolve(target)?;
+        let removed = || {
+            let what = format!("{target} was removed");
+            Problem::new(what, "its id is refused for ever; install another object").into()
+        };
+        self.view.object(object)?.map(|row| (object, row)).ok_or_else(removed)
     }
 
     fn resolve_qrid(&self, qrid: &Qrid) -> Result<Handle, Refusal> {

@@ -46,6 +46,8 @@ pub(super) struct Given {
 pub(super) struct Schedule {
     /// Every message up to this number is handled or in flight.
     cursor: u64,
+    /// Messages up to the cursor were passed over and may run now.
+    passed_over: bool,
     /// The next message, once read.
     peeked: Option<Message>,
     in_flight: VecDeque<InFlight>,
@@ -68,6 +70,13 @@ impl Schedule {
         let suspect = self.in_flight.front().is_some_and(|turn| turn.message.deaths > 0);
         if self.condemned || suspect || self.in_flight.len() >= WINDOW || bytes >= IN_FLIGHT_BYTES_MAX {
             return Ok(None);
+        }
+        if self.passed_over {
+            // What is in flight is above some of them: it ends first, so that nothing is given twice.
+            if !self.in_flight.is_empty() {
+                return Ok(None);
+            }
+            (self.cursor, self.passed_over) = (0, false);
         }
         if self.peeked.is_none() {
             self.peeked = view.message_after(self.cursor)?;
@@ -117,6 +126,20 @@ impl Schedule {
         for turn in &mut self.in_flight {
             turn.stale |= turn.memories.iter().any(|(given, _)| *given == memory);
         }
+    }
+
+    /// An object has changed by hand: turns in flight that were given it are stale.
+    pub(super) fn edited(&mut self, object: Handle) {
+        self.peeked = None;
+        for turn in &mut self.in_flight {
+            turn.stale |= turn.objects.iter().any(|given| given.object == object);
+        }
+    }
+
+    /// Messages that were passed over may run now: look again from the first.
+    pub(super) fn rewind(&mut self) {
+        self.peeked = None;
+        self.passed_over = true;
     }
 
     /// Calls every turn in flight back; they will be delivered again, in order.

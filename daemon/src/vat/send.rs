@@ -29,7 +29,7 @@ const KEY_BYTES_MAX: usize = 256;
 
 /// Queues a message of the operator, once for its key.
 pub(super) fn send<V: View, E: Entropy>(step: &mut Step<'_, V, E>, send: Send) -> Result<Queued, Refusal> {
-    let target = step.resolve(&send.target)?;
+    let (target, _) = step.resolve_live(&send.target)?;
     let qrid = step.qrid(target)?;
     if send.args.size_bytes > ARGS_BYTES_MAX {
         let what = format!("the arguments are {} bytes, more than {ARGS_BYTES_MAX}", send.args.size_bytes);
@@ -45,7 +45,8 @@ pub(super) fn send<V: View, E: Entropy>(step: &mut Step<'_, V, E>, send: Send) -
         }
     }
     let bytes = send.args.size_bytes as u64;
-    let message = queue(step, OPERATOR, target, args, bytes, None);
+    let message = number(step, New { source: OPERATOR, target, args, bytes, cause: None });
+    let message = queue(step, message);
     if let Some(key) = send.key {
         step.checkpoint.writes.push(Write::Key { key, target, message, queued_at: step.now_ms });
     }
@@ -56,35 +57,34 @@ fn keyed<V: View, E: Entropy>(step: &Step<'_, V, E>, key: &str, target: Handle) 
     Ok(step.view.keyed(key, target, step.now_ms.saturating_sub(KEYED_MS))?)
 }
 
-/// Puts a message at the end of the queue; its number.
-pub(super) fn queue<V, E>(
-    step: &mut Step<'_, V, E>,
-    source: Handle,
-    target: Handle,
-    args: String,
-    bytes: u64,
-    cause: Option<u64>,
-) -> u64 {
+/// A message as it comes in, before it has a number.
+pub(super) struct New {
+    pub(super) source: Handle,
+    pub(super) target: Handle,
+    pub(super) args: String,
+    pub(super) bytes: u64,
+    pub(super) cause: Option<u64>,
+}
+
+/// Gives a message its number.
+pub(super) fn number<V, E>(step: &mut Step<'_, V, E>, new: New) -> Message {
+    let New { source, target, args, bytes, cause } = new;
     let message = step.vat.counters.next_message;
     step.vat.counters.next_message += 1;
+    Message { message, source, target, args, bytes, queued_at: step.now_ms, cause, deaths: 0 }
+}
+
+/// Puts a message at the end of the queue; its number.
+pub(super) fn queue<V, E>(step: &mut Step<'_, V, E>, message: Message) -> u64 {
+    let number = message.message;
     step.vat.counters.inbox += 1;
-    let queued_at = step.now_ms;
-    step.checkpoint.writes.push(Write::Message(Message {
-        message,
-        source,
-        target,
-        args,
-        bytes,
-        queued_at,
-        cause,
-        deaths: 0,
-    }));
-    message
+    step.checkpoint.writes.push(Write::Message(message));
+    number
 }
 
 /// How a message's first turn ended, for those who wait for it.
 pub(super) struct Ending {
-    pub(super) turn: u64,
+    pub(super) turn: Option<u64>,
     pub(super) outcome: Outcome,
     pub(super) result: Option<String>,
     pub(super) result_error: Option<String>,
@@ -104,7 +104,7 @@ pub(super) fn ended<V: View, E: Entropy>(
     let keyed = step.view.is_keyed(message)?;
     let keep_until = step.now_ms + if keyed { KEYED_MS } else { UNKEYED_MS };
     let Ending { turn, outcome, result, result_error, error } = ending;
-    let row = Ended { message, turn: Some(turn), outcome, result, result_error, error, keyed, keep_until };
+    let row = Ended { message, turn, outcome, result, result_error, error, keyed, keep_until };
     step.checkpoint.writes.push(Write::Outcome(Box::new(row)));
     if message.is_multiple_of(FORGET_EVERY) {
         let keys_before_ms = step.now_ms.saturating_sub(KEYED_MS);

@@ -5,13 +5,13 @@ use std::mem;
 use qrt_shared::qjson;
 use qrt_shared::view::Outcome;
 
-use super::checkpoint::{Change, Fault, Turn, Write};
+use super::checkpoint::{Change, Turn, Write};
 use super::entropy::Entropy;
 use super::install::{NewSpec, edges, ordinal};
 use super::schedule::{Given, InFlight};
-use super::send::{self, Ending};
+use super::send::{self, Ending, New};
 use super::view::{Entry, Memory, Message, Object, View};
-use super::{Death, Halt, Order, Step, Vat, verify};
+use super::{Death, Halt, Order, Step, Vat, fault, remove, verify};
 use crate::protocol::{
     self, CodeError, Delivery, FIRST_MADE, Handle, Image, Limit, MadeMemory, MemoryChange, MemoryHandle, Power, Report,
     Verdict,
@@ -77,7 +77,7 @@ pub(super) fn start(
 
 /// Gives `turn` an object; its image.
 fn image(view: &impl View, turn: &mut InFlight, handle: Handle, object: Object) -> Result<Image, Halt> {
-    let Object { account, code, statics, natives, memory } = object;
+    let Object { account, code, statics, natives, memory, held: _ } = object;
     turn.held.extend(qjson::references(&statics).map_err(damaged)?);
     turn.bytes += statics.len();
     let memory = match memory {
@@ -129,8 +129,11 @@ pub(super) fn load<V: View, E>(
         return Ok(Some(condemn(step.vat, "asked for an object it has")));
     }
     let Some(row) = step.view.object(object)? else {
-        return Ok(Some(Order::Loaded(Err("call: the object is not of this vat".to_owned()))));
+        return Ok(Some(Order::Loaded(Err(remove::GONE.to_owned()))));
     };
+    if row.held {
+        return Ok(Some(Order::Loaded(Err("the object is held".to_owned()))));
+    }
     Ok(Some(Order::Loaded(Ok(Box::new(image(step.view, turn, object, row)?)))))
 }
 
@@ -178,7 +181,13 @@ pub(super) fn died<V: View, E: Entropy>(step: &mut Step<'_, V, E>, death: &Death
         }
         Death::Crashed(how) => (Some(Limit::Crash), format!("the interpreter died on it {DEATHS_MAX} times: {how}")),
     };
-    let suspect = step.vat.schedule.front().map(|turn| (turn.message.message, turn.message.deaths + 1));
+    // A turn that was called back anyway is delivered again, or its message is gone by now.
+    let suspect = step
+        .vat
+        .schedule
+        .front()
+        .filter(|turn| !turn.stale)
+        .map(|turn| (turn.message.message, turn.message.deaths + 1));
     if let (Some(limit), Some((message_number, deaths))) = (limit, suspect) {
         let last = limit == Limit::Time || deaths >= DEATHS_MAX;
         match step.vat.schedule.pop() {
@@ -244,7 +253,18 @@ fn commit<V: View, E: Entropy>(
     for (message, bytes) in mem::take(&mut report.sent).into_iter().zip(sizes) {
         let sender = turn.objects.iter().find(|given| given.object == message.sender);
         let source = sender.ok_or_else(|| Halt::Damaged("a sender that was verified is gone".to_owned()))?.account;
-        sent.push(send::queue(step, source, message.target, message.args, *bytes, Some(number)));
+        let target = message.target;
+        let there = made.contains(&target)
+            || turn.objects.iter().any(|given| given.object == target)
+            || step.view.object(target)?.is_some();
+        let new = New { source, target, args: message.args, bytes: *bytes, cause: Some(number) };
+        let message = send::number(step, new);
+        sent.push(message.message);
+        if there {
+            send::queue(step, message);
+        } else {
+            fault::undeliverable(step, message, remove::GONE)?;
+        }
     }
     let (result, result_error) = match &mut report.verdict {
         Verdict::Ok { result, result_error } => (mem::take(result), result_error.take()),
@@ -252,7 +272,7 @@ fn commit<V: View, E: Entropy>(
     };
     let result = (result != "null").then_some(result);
     let ending = Ending {
-        turn: number,
+        turn: Some(number),
         outcome: Outcome::Ok,
         result: result.clone(),
         result_error: result_error.clone(),
@@ -272,20 +292,9 @@ fn fail<V: View, E: Entropy>(
     report: Report,
 ) -> Result<(), Halt> {
     let number = handled(step, &turn.message);
-    let fault = step.vat.counters.next_fault;
-    step.vat.counters.next_fault += 1;
-    step.vat.counters.faults += 1;
-    step.checkpoint.writes.push(Write::Fault(Box::new(Fault {
-        fault,
-        message: turn.message.clone(),
-        turn: Some(number),
-        outcome,
-        error: error.clone(),
-        ticks: report.ticks,
-        at: step.now_ms,
-    })));
+    fault::add(step, turn.message.clone(), Some(number), outcome, error.clone(), report.ticks);
     let shown = Some(error.one_line());
-    let ending = Ending { turn: number, outcome, result: None, result_error: None, error: shown };
+    let ending = Ending { turn: Some(number), outcome, result: None, result_error: None, error: shown };
     send::ended(step, &turn.message, ending)?;
     let row = Turn { error: Some(error), ..journal(number, turn, outcome, report) };
     record(step, row)
@@ -329,8 +338,8 @@ fn settle(report: &mut Report, first_handle: Handle) -> Result<(), Halt> {
     Ok(())
 }
 
-/// Writes what a turn changed in one Memory, and what was there before.
-fn remember<V, E>(
+/// Writes what a turn or an edit changed in one Memory, and what was there before.
+pub(super) fn remember<V, E>(
     step: &mut Step<'_, V, E>,
     memory: MemoryHandle,
     before: &Memory,
@@ -391,16 +400,22 @@ fn journal(number: u64, turn: InFlight, outcome: Outcome, report: Report) -> Tur
     }
 }
 
-/// Writes a turn to the journal, charges its object, and lets the journal's oldest turns go.
+/// Writes a turn to the journal and charges its object.
 fn record<V: View, E>(step: &mut Step<'_, V, E>, mut row: Turn) -> Result<(), Halt> {
     row.bytes = size(&row);
-    let limits = step.vat.limits;
-    let counters = &mut step.vat.counters;
+    let (turn, bytes) = (row.turn, row.bytes);
     let fault = row.outcome != Outcome::Ok;
-    let kept = row.turn + 1 - counters.journal_first;
-    counters.journal_bytes += row.bytes;
     step.checkpoint.writes.push(Write::Use { object: row.message.target, fault, cpu_us: row.cpu_us });
     step.checkpoint.writes.push(Write::Turn(Box::new(row)));
+    grow_journal(step, turn, bytes)
+}
+
+/// Counts a row that was added to the journal, and lets its oldest rows go when it is full.
+pub(super) fn grow_journal<V: View, E>(step: &mut Step<'_, V, E>, turn: u64, bytes: u64) -> Result<(), Halt> {
+    let limits = step.vat.limits;
+    let counters = &mut step.vat.counters;
+    let kept = turn + 1 - counters.journal_first;
+    counters.journal_bytes += bytes;
     if kept > limits.journal_turns.max(1) || counters.journal_bytes > limits.journal_bytes {
         // A part at a time, so that few turns pay for it; never the turn just written.
         let first = counters.journal_first + (kept / PRUNE_PART).clamp(1, kept - 1);
@@ -415,12 +430,16 @@ fn size(row: &Turn) -> u64 {
     let texts = [row.result.as_ref(), row.result_error.as_ref(), row.error.as_ref().map(|error| &error.message)];
     let texts = texts.into_iter().flatten().map(String::len).sum::<usize>();
     let log = row.log.iter().map(String::len).sum::<usize>();
-    let old = |change: &Change| change.key.len() + change.old.as_ref().map_or(0, |(value, _)| value.len());
-    let changes = row.changes.iter().map(old).sum::<usize>();
-    (row.message.args.len() + texts + log + changes + 8 * (row.made.len() + row.sent.len())) as u64
+    (row.message.args.len() + texts + log + 8 * (row.made.len() + row.sent.len())) as u64 + changes_size(&row.changes)
 }
 
-fn without_place(message: &str) -> CodeError {
+/// The bytes of a turn's changes.
+pub(super) fn changes_size(changes: &[Change]) -> u64 {
+    let old = |change: &Change| change.key.len() + change.old.as_ref().map_or(0, |(value, _)| value.len());
+    changes.iter().map(old).sum::<usize>() as u64
+}
+
+pub(super) fn without_place(message: &str) -> CodeError {
     CodeError { message: message.to_owned(), object: None, line: 0, column: 0, excerpt: String::new() }
 }
 

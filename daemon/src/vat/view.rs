@@ -20,8 +20,16 @@ pub trait View {
     fn memory(&self, memory: MemoryHandle) -> Result<Memory, ViewError>;
     /// The number of the code with this SHA-256.
     fn code(&self, sha256: &[u8; 32]) -> Result<Option<CodeNumber>, ViewError>;
-    /// The first queued message whose number is above `after`.
+    /// The first queued message whose number is above `after` and whose target is not held.
     fn message_after(&self, after: u64) -> Result<Option<Message>, ViewError>;
+    /// Every queued message for this object, oldest first.
+    fn queued(&self, target: Handle) -> Result<Vec<Message>, ViewError>;
+    /// The objects of an account, its own first.
+    fn account(&self, account: Handle) -> Result<Vec<Handle>, ViewError>;
+    /// How many objects have this Memory.
+    fn sharers(&self, memory: MemoryHandle) -> Result<u64, ViewError>;
+    /// How many codes an object had before the present one.
+    fn upgrades(&self, object: Handle) -> Result<u64, ViewError>;
     /// That fault.
     fn fault(&self, fault: u64) -> Result<Option<Fault>, ViewError>;
     /// The handle of an object of this vat.
@@ -51,6 +59,8 @@ pub struct Object {
     pub natives: BTreeMap<String, Native>,
     /// Its Memory.
     pub memory: Option<MemoryHandle>,
+    /// Whether it takes no turns.
+    pub held: bool,
 }
 
 /// A Memory's rows.

@@ -12,7 +12,8 @@ use serde::{Serialize, de::DeserializeOwned};
 use tokio::net::UnixStream;
 
 use super::{
-    Done, Install, Installed, Name, Named, Problem, Queued, Retried, SOCKET, SOCKET_PATH_MAX, Send, VERSION_HEADER,
+    Done, Held, Install, Installed, MemorySet, MemoryWas, Name, Named, Problem, Queued, Removed, Retried, SOCKET,
+    SOCKET_PATH_MAX, Send, Upgrade, Upgraded, VERSION_HEADER,
 };
 use crate::VERSION;
 use crate::id::{MessageName, Target};
@@ -237,6 +238,27 @@ impl Client {
     /// Takes an object's petname away.
     pub async fn unname(&mut self, object: &Target) -> Result<Named, ClientError> {
         self.call("DELETE", &format!("/v1/objects/{}/name", segment(object)), None::<&()>).await
+    }
+
+    /// Gives an object other code.
+    pub async fn upgrade(&mut self, object: &Target, upgrade: &Upgrade) -> Result<Upgraded, ClientError> {
+        self.call("POST", &format!("/v1/objects/{}/code", segment(object)), Some(upgrade)).await
+    }
+
+    /// Removes an object, or every object of its account.
+    pub async fn remove(&mut self, object: &Target, account: bool) -> Result<Removed, ClientError> {
+        self.call("DELETE", &format!("/v1/objects/{}?account={account}", segment(object)), None::<&()>).await
+    }
+
+    /// Sets one key of an object's memory.
+    pub async fn memory_set(&mut self, object: &Target, key: &str, set: &MemorySet) -> Result<MemoryWas, ClientError> {
+        self.call("PUT", &format!("/v1/objects/{}/memory/{}", segment(object), segment(key)), Some(set)).await
+    }
+
+    /// Holds an object, or releases it.
+    pub async fn hold(&mut self, object: &Target, held: bool) -> Result<Held, ClientError> {
+        let verb = if held { "hold" } else { "release" };
+        self.call("POST", &format!("/v1/objects/{}/{verb}", segment(object)), None::<&()>).await
     }
 
     /// A page of queued messages, oldest first.

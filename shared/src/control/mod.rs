@@ -136,6 +136,64 @@ pub struct Named {
     pub name: Option<Petname>,
 }
 
+/// `POST /v1/objects/{object}/code`: give it other code.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Upgrade {
+    /// What errors call the code: a file's name.
+    pub label: String,
+    /// The code.
+    pub code: String,
+}
+
+/// The reply to [`Upgrade`].
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Upgraded {
+    /// The object.
+    pub qrid: Qrid,
+    /// The version of its code now; the first was 1.
+    pub version: u64,
+    /// The edit's place among turns: those after it ran the new code.
+    pub turn: u64,
+}
+
+/// The reply to `DELETE /v1/objects/{object}`.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Removed {
+    /// The objects that are gone.
+    pub objects: Vec<Qrid>,
+    /// How many queued messages became faults.
+    pub faults: u64,
+}
+
+/// `PUT /v1/objects/{object}/memory/{key}`: set this key.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MemorySet {
+    /// Its value in outside QJSON.
+    pub value: Box<RawValue>,
+}
+
+/// The reply to [`MemorySet`].
+#[derive(Debug, Serialize, Deserialize)]
+pub struct MemoryWas {
+    /// The object.
+    pub qrid: Qrid,
+    /// The key.
+    pub key: String,
+    /// The edit's place among turns; the journal's row there holds the old value.
+    pub turn: u64,
+}
+
+/// The reply to `POST /v1/objects/{object}/hold` and `/release`.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Held {
+    /// The object.
+    pub qrid: Qrid,
+    /// Whether it is held now.
+    pub held: bool,
+}
+
 /// The reply to `POST /v1/faults/{fault}/retry`.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Retried {

@@ -116,6 +116,14 @@ impl Asked<'_> {
         found.ok_or_else(|| ReadError::NoObject(target.clone()))
     }
 
+    /// The object an operator means, which may have been removed: the journal still tells of it.
+    pub fn resolve_ever(&self, target: &Target) -> Read<Handle> {
+        let Target::Qrid(qrid) = target else { return self.resolve(target) };
+        let sql = "SELECT reference FROM reference WHERE id = ?1 AND vat = x''";
+        let found = self.db.prepare_cached(sql)?.query_row([qrid.object.as_bytes()], |row| row.get(0)).optional()?;
+        found.filter(|_| qrid.vat == self.vat).ok_or_else(|| ReadError::NoObject(target.clone()))
+    }
+
     /// The operator's name for an object.
     fn petname(&self, object: Handle) -> Read<Option<Petname>> {
         let mut statement = self.db.prepare_cached("SELECT name FROM petname WHERE reference = ?1")?;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use data_encoding::HEXLOWER;
 use qrt_shared::id::{Petname, Qrid};
 use qrt_shared::qjson;
-use qrt_shared::view::{Code, Holding, Object, ObjectRow, Page, Place, Power};
+use qrt_shared::view::{Code, Holding, Object, ObjectRow, OldCode, Page, Place, Power};
 use rusqlite::{Row, params};
 use serde_json::value::RawValue;
 
@@ -20,7 +20,7 @@ const HOLDINGS: u64 = 1000;
 const SCANNED: u64 = 20_000;
 
 const COLUMNS: &str = "object.object, petname.name, use.turns, use.faults, coalesce(memory.bytes, 0), use.cpu_us,
-    object.created_at, object.account
+    object.created_at, object.account, object.held
     FROM object JOIN object_use AS use ON use.object = object.object
     LEFT JOIN memory ON memory.memory = object.memory
     LEFT JOIN petname ON petname.reference = object.object";
@@ -34,6 +34,7 @@ struct Listed {
     cpu_us: u64,
     created_at: u64,
     account: Handle,
+    held: bool,
 }
 
 fn listed(row: &Row<'_>) -> rusqlite::Result<Listed> {
@@ -46,6 +47,7 @@ fn listed(row: &Row<'_>) -> rusqlite::Result<Listed> {
         cpu_us: row.get(5)?,
         created_at: row.get(6)?,
         account: row.get(7)?,
+        held: row.get(8)?,
     })
 }
 
@@ -89,6 +91,7 @@ impl Asked<'_> {
             cpu_us: row.cpu_us,
             created_at: row.created_at,
             account: self.qrid(row.account)?,
+            held: row.held,
         })
     }
 
@@ -114,13 +117,23 @@ impl Asked<'_> {
         let natives = natives.into_iter().map(|(property, native)| (property, native.name().to_owned()));
         Ok(Object {
             row: self.row(row)?,
-            code: Code { sha256: HEXLOWER.encode(&sha256), text },
+            code: self.code(object, HEXLOWER.encode(&sha256), text)?,
             power: Power { statics: self.outside(Some(&statics))?, natives: natives.collect::<BTreeMap<_, _>>() },
             memory: memory.map(|memory| self.memory_text(memory)).transpose()?,
             maker: maker.map(|maker| self.qrid(maker)).transpose()?,
             holds: self.holds(object, memory)?,
             held_by: self.held_by(object)?,
         })
+    }
+
+    fn code(&self, object: Handle, sha256: String, text: String) -> Read<Code> {
+        let sql = "SELECT version, sha256, text, until FROM object_code JOIN code ON code.code = object_code.code
+            WHERE object = ?1 ORDER BY version";
+        let history = self.rows(sql, [object], |row| {
+            let sha256 = HEXLOWER.encode(row.get_ref(1)?.as_blob()?);
+            Ok(OldCode { version: row.get(0)?, sha256, text: row.get(2)?, until: row.get(3)? })
+        })?;
+        Ok(Code { sha256, text, version: history.len() as u64 + 1, history })
     }
 
     /// One object's memory; null when it has none.

@@ -18,11 +18,11 @@ pub enum Turns {
 }
 
 const COLUMNS: &str = "turn, message, source, object, code.sha256, args, outcome, result, result_error, error, made,
-    sent, log, ticks, cpu_us, clock_ms FROM turn JOIN code ON code.code = turn.code";
+    sent, log, ticks, cpu_us, clock_ms, edit FROM turn JOIN code ON code.code = turn.code";
 
 struct Stored {
     turn: u64,
-    message: u64,
+    message: Option<u64>,
     source: Handle,
     object: Handle,
     code: Vec<u8>,
@@ -37,6 +37,7 @@ struct Stored {
     ticks: u64,
     cpu_us: u64,
     at: u64,
+    edit: Option<String>,
 }
 
 fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
@@ -57,6 +58,7 @@ fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
         ticks: row.get(13)?,
         cpu_us: row.get(14)?,
         at: row.get(15)?,
+        edit: row.get(16)?,
     })
 }
 
@@ -99,7 +101,8 @@ impl Asked<'_> {
         let sent: Vec<u64> = list(row.sent.as_ref())?;
         Ok(Turn {
             turn: row.turn,
-            message: MessageName(row.message),
+            message: row.message.map(MessageName),
+            edit: row.edit,
             object: self.qrid(row.object)?,
             name: self.petname(row.object)?,
             source: self.source(row.source)?,

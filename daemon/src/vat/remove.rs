@@ -1,0 +1,60 @@
+//! Removing objects. The id stays refused for ever; what was queued for the object becomes faults.
+
+use std::collections::BTreeMap;
+
+use qrt_shared::control::Removed;
+use qrt_shared::id::Target;
+use serde_json::json;
+
+use super::checkpoint::Write;
+use super::entropy::Entropy;
+use super::request::{Refusal, Who};
+use super::view::View;
+use super::{Halt, Step, fault};
+use crate::protocol::{Handle, MemoryHandle};
+
+/// What the error of a fault says whose object is not there.
+pub(super) const GONE: &str = "the object was removed";
+
+/// Removes an object, or every object of its account.
+pub(super) fn remove<V: View, E: Entropy>(
+    step: &mut Step<'_, V, E>,
+    who: Who,
+    target: &Target,
+    account: bool,
+) -> Result<Removed, Refusal> {
+    let (object, row) = step.resolve_live(target)?;
+    let doomed = if account { step.view.account(row.account)? } else { vec![object] };
+    let mut removed = Removed { objects: Vec::new(), faults: 0 };
+    let mut sharers: BTreeMap<MemoryHandle, u64> = BTreeMap::new();
+    for object in doomed {
+        let row = step.view.object(object)?;
+        if let Some(memory) = row.and_then(|row| row.memory) {
+            *sharers.entry(memory).or_default() += 1;
+        }
+        removed.faults += one(step, object)?;
+        removed.objects.push(step.qrid(object)?);
+        step.audit(who, "remove", &json!({ "object": object }));
+    }
+    for (memory, leaving) in sharers {
+        if step.view.sharers(memory)? == leaving {
+            step.checkpoint.writes.push(Write::NoMemory(memory));
+        }
+    }
+    Ok(removed)
+}
+
+/// Removes one object; how many messages became faults.
+fn one<V: View, E: Entropy>(step: &mut Step<'_, V, E>, object: Handle) -> Result<u64, Halt> {
+    let queued = step.view.queued(object)?;
+    let faults = queued.len() as u64;
+    for message in queued {
+        step.checkpoint.writes.push(Write::NoMessage(message.message));
+        step.vat.counters.inbox -= 1;
+        fault::undeliverable(step, message, GONE)?;
+    }
+    step.vat.counters.objects -= 1;
+    step.vat.schedule.edited(object);
+    step.checkpoint.writes.push(Write::NoObject(object));
+    Ok(faults)
+}
