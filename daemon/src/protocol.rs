@@ -208,10 +208,25 @@ pub struct Report {
     pub ticks: u64,
     /// CPU time used, in microseconds; for charging, no part of what a replay reproduces.
     pub cpu_us: u64,
+    /// What else of its budget it used, also when it was rolled back.
+    pub used: Used,
     /// Whether `clock` was asked.
     pub clock_used: bool,
     /// Whether `random` was asked.
     pub random_used: bool,
+}
+
+/// What a turn used of its budget, besides ticks. Of a failed turn, what was rolled back.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Used {
+    /// See [`Budget::bytes`].
+    pub bytes: u64,
+    /// Messages sent.
+    pub messages: u32,
+    /// Objects made.
+    pub objects: u32,
+    /// Promise jobs.
+    pub jobs: u32,
 }
 
 impl Report {
@@ -225,6 +240,7 @@ impl Report {
             log: Vec::new(),
             ticks: 0,
             cpu_us: 0,
+            used: Used::default(),
             clock_used: false,
             random_used: false,
         }

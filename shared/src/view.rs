@@ -311,8 +311,25 @@ pub struct Fault {
     pub error: CodeError,
     /// Compute used until then.
     pub ticks: u64,
+    /// What else it had used, all of which was rolled back.
+    pub used: Used,
     /// When the turn failed.
     pub at: u64,
+}
+
+/// What a failed turn had used of its budget, besides ticks, when it was rolled back.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Used {
+    /// CPU time.
+    pub cpu_us: u64,
+    /// Bytes of values written, sent, made, logged.
+    pub bytes: u64,
+    /// Messages sent: they never left.
+    pub messages: u32,
+    /// Objects made: they never were.
+    pub objects: u32,
+    /// Promise jobs run.
+    pub jobs: u32,
 }
 
 /// What became of a message that was sent from the command line.

@@ -42,6 +42,8 @@ fn a_turn_that_throws_changes_nothing_and_becomes_a_fault_that_can_be_retried() 
     assert_eq!(faults.as_array().map(Vec::len), Some(1));
     assert_eq!((&faults[0]["error"]["line"], &faults[0]["error"]["column"]), (&json!(4), &json!(36)));
     assert_eq!(faults[0]["args"], json!({ "target": { "@qref": counter } }), "the message is kept whole");
+    let used = &faults[0]["used"];
+    assert_eq!((&used["messages"], &used["objects"]), (&json!(1), &json!(0)), "and says what was rolled back: {used}");
     let id = faults[0]["id"].to_string();
     vat.qrt("fault-retry", &[&id]).ok();
     vat.wait_for_turn(2);

@@ -233,10 +233,10 @@ fn changes(db: &Connection, turn: u64, changes: &[Change]) -> Result<()> {
 }
 
 fn fault(db: &Connection, row: &Fault) -> Result<()> {
-    let Fault { fault, message, turn, outcome, error, ticks, at } = row;
+    let Fault { fault, message, turn, outcome, error, ticks, used, at } = row;
     run(
         db,
-        "INSERT INTO fault VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+        "INSERT INTO fault VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         params![
             fault,
             message.message,
@@ -249,6 +249,7 @@ fn fault(db: &Connection, row: &Fault) -> Result<()> {
             outcome.as_str(),
             json(error),
             ticks,
+            json(used),
             at
         ],
     )

@@ -177,6 +177,7 @@ CREATE TABLE fault (
     outcome   TEXT    NOT NULL CHECK (outcome IN ('error', 'killed')),
     error     TEXT    NOT NULL, -- JSON of a CodeError
     ticks     INTEGER NOT NULL,
+    used      TEXT    NOT NULL, -- JSON of a Used: what was rolled back
     at        INTEGER NOT NULL
 ) STRICT;
 

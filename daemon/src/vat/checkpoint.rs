@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use qrt_shared::control::{Done, Held, Installed, MemoryWas, Named, Problem, Queued, Removed, Retried, Upgraded};
 use qrt_shared::id::{ObjectId, Petname};
-use qrt_shared::view::Outcome;
+use qrt_shared::view::{Outcome, Used};
 
 use super::request::{Ticket, Who};
 use super::view::{Entry, Message};
@@ -337,6 +337,7 @@ pub struct Fault {
     pub outcome: Outcome,
     pub error: CodeError,
     pub ticks: u64,
+    pub used: Used,
     pub at: u64,
 }
 

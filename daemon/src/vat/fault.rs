@@ -2,7 +2,7 @@
 
 use qrt_shared::control::{Done, Problem, Retried};
 use qrt_shared::id::MessageName;
-use qrt_shared::view::Outcome;
+use qrt_shared::view::{Outcome, Used};
 use serde_json::json;
 
 use super::checkpoint::{self, Write};
@@ -46,23 +46,26 @@ pub(super) fn undeliverable<V: View, E: Entropy>(
     let ending =
         Ending { turn: None, outcome: Outcome::Error, result: None, result_error: None, error: Some(why.to_owned()) };
     send::ended(step, &message, ending)?;
-    add(step, message, None, Outcome::Error, error, 0);
+    add(step, message, Failed { turn: None, outcome: Outcome::Error, error, ticks: 0, used: Used::default() });
     Ok(())
 }
 
+/// How a message failed.
+pub(super) struct Failed {
+    pub(super) turn: Option<u64>,
+    pub(super) outcome: Outcome,
+    pub(super) error: CodeError,
+    pub(super) ticks: u64,
+    pub(super) used: Used,
+}
+
 /// Keeps a message as a fault.
-pub(super) fn add<V, E>(
-    step: &mut Step<'_, V, E>,
-    message: Message,
-    turn: Option<u64>,
-    outcome: Outcome,
-    error: CodeError,
-    ticks: u64,
-) {
+pub(super) fn add<V, E>(step: &mut Step<'_, V, E>, message: Message, failed: Failed) {
     let fault = step.vat.counters.next_fault;
     step.vat.counters.next_fault += 1;
     step.vat.counters.faults += 1;
-    let row = checkpoint::Fault { fault, message, turn, outcome, error, ticks, at: step.now_ms };
+    let Failed { turn, outcome, error, ticks, used } = failed;
+    let row = checkpoint::Fault { fault, message, turn, outcome, error, ticks, used, at: step.now_ms };
     step.checkpoint.writes.push(Write::Fault(Box::new(row)));
 }
 

@@ -3,10 +3,11 @@
 use std::mem;
 
 use qrt_shared::qjson;
-use qrt_shared::view::Outcome;
+use qrt_shared::view::{Outcome, Used};
 
 use super::checkpoint::{Change, Turn, Write};
 use super::entropy::Entropy;
+use super::fault::Failed;
 use super::install::{NewSpec, edges, ordinal};
 use super::schedule::{Given, InFlight};
 use super::send::{self, Ending, New};
@@ -292,7 +293,10 @@ fn fail<V: View, E: Entropy>(
     report: Report,
 ) -> Result<(), Halt> {
     let number = handled(step, &turn.message);
-    fault::add(step, turn.message.clone(), Some(number), outcome, error.clone(), report.ticks);
+    let protocol::Used { bytes, messages, objects, jobs } = report.used;
+    let used = Used { cpu_us: report.cpu_us, bytes, messages, objects, jobs };
+    let failed = Failed { turn: Some(number), outcome, error: error.clone(), ticks: report.ticks, used };
+    fault::add(step, turn.message.clone(), failed);
     let shown = Some(error.one_line());
     let ending = Ending { turn: Some(number), outcome, result: None, result_error: None, error: shown };
     send::ended(step, &turn.message, ending)?;

@@ -16,7 +16,7 @@ use super::unpack::unpack;
 use super::{change, natives};
 use crate::protocol::{
     Budget, CodeError, Delivery, Handle, Image, Limit, Made, Memory, MemoryChange, MemoryHandle, Native, Report, Sent,
-    Verdict,
+    Used, Verdict,
 };
 
 /// The deepest nesting of `call`.
@@ -43,6 +43,7 @@ pub(super) struct Turn {
     pub(super) random_used: Cell<bool>,
     pub(super) random_at: Cell<u64>,
     spent_bytes: Cell<u64>,
+    jobs: Cell<u32>,
     pub(super) made: RefCell<Vec<Made>>,
     pub(super) sent: RefCell<Vec<Sent>>,
     pub(super) log: RefCell<Vec<String>>,
@@ -133,6 +134,7 @@ impl Turn {
             random_used: Cell::new(false),
             random_at: Cell::new(0),
             spent_bytes: Cell::new(0),
+            jobs: Cell::new(0),
             made: RefCell::default(),
             sent: RefCell::default(),
             log: RefCell::default(),
@@ -171,6 +173,13 @@ impl Turn {
             (None, Ok((verdict, memories))) => (verdict, memories),
         };
         let committed = matches!(verdict, Verdict::Ok { .. });
+        let count = |list: usize| u32::try_from(list).unwrap_or(u32::MAX);
+        let used = Used {
+            bytes: self.spent_bytes.get(),
+            messages: count(self.sent.borrow().len()),
+            objects: count(self.made.borrow().len()),
+            jobs: self.jobs.get(),
+        };
         Report {
             verdict,
             memories,
@@ -179,6 +188,7 @@ impl Turn {
             log: self.log.take(),
             ticks: self.shared.meter.ticks(),
             cpu_us: 0,
+            used,
             clock_used: self.clock_used.get(),
             random_used: self.random_used.get(),
         }
@@ -198,10 +208,10 @@ impl Turn {
     /// Runs promise jobs until none is left; gives the first thing that went wrong in them.
     fn run_jobs(&self) -> Option<CodeError> {
         let mut first = None;
-        let mut jobs = 0_u32;
         // After a limit was hit nothing more runs: the worker is replaced, with the jobs it has left.
         while !self.shared.meter.is_killed() && self.ctx().has_job() {
-            jobs += 1;
+            let jobs = self.jobs.get() + 1;
+            self.jobs.set(jobs);
             if jobs > self.budget.jobs {
                 let message = format!("more than {} promise jobs in one turn", self.budget.jobs);
                 self.shared.meter.kill(Limit::Jobs, message);

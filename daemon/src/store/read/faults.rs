@@ -4,7 +4,7 @@ use qrt_shared::id::MessageName;
 use qrt_shared::view::{Fault, Page};
 use rusqlite::Row;
 
-use super::{Asked, PAGE_ROWS, Read, outcome};
+use super::{Asked, PAGE_ROWS, Read, from_json, outcome};
 use crate::protocol::Handle;
 
 struct Stored {
@@ -17,6 +17,7 @@ struct Stored {
     outcome: String,
     error: String,
     ticks: u64,
+    used: String,
     at: u64,
 }
 
@@ -32,13 +33,14 @@ fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
         error: row.get(7)?,
         ticks: row.get(8)?,
         at: row.get(9)?,
+        used: row.get(10)?,
     })
 }
 
 impl Asked<'_> {
     /// A page of faults whose number is above `after`, oldest first.
     pub fn faults(&self, after: u64) -> Read<Page<Fault>> {
-        let sql = "SELECT fault, message, turn, source, target, args, outcome, error, ticks, at FROM fault
+        let sql = "SELECT fault, message, turn, source, target, args, outcome, error, ticks, at, used FROM fault
             WHERE fault > ?1 ORDER BY fault LIMIT ?2";
         let rows = self.rows(sql, [after, PAGE_ROWS], stored)?;
         self.page(rows, |row| Ok((row.fault, self.fault(&row)?)), |row| row.args.len() + row.error.len())
@@ -56,6 +58,7 @@ impl Asked<'_> {
             outcome: outcome(&row.outcome)?,
             error: self.error(&row.error)?,
             ticks: row.ticks,
+            used: from_json(&row.used)?,
             at: row.at,
         })
     }
