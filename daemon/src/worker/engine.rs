@@ -64,6 +64,8 @@ pub(super) struct Shared {
     pub(super) realm: Realm,
     pub(super) meter: Box<Meter>,
     codes: Codes,
+    /// Numbers of the texts that turns gave new objects and called at once, counted down.
+    made_codes: RefCell<HashMap<Rc<str>, CodeNumber>>,
     loader: RefCell<Box<dyn Loader>>,
     /// Texts found good, and their bytes.
     checked: RefCell<(HashSet<String>, usize)>,
@@ -117,6 +119,7 @@ impl Engine {
             realm,
             meter,
             codes: Codes::default(),
+            made_codes: RefCell::default(),
             loader: RefCell::new(loader),
             checked: RefCell::default(),
             stack_top: Cell::new(stack_pointer()),
@@ -207,7 +210,7 @@ impl Shared {
         }
         let no_room = || check::refusal("", 0, 0, "no memory is left to read the code");
         let compiler = self.ctx.compiler().ok_or_else(no_room)?;
-        let module = self.with_parser_stack(|| check::compile(compiler, code, |error| self.stack_text(error)));
+        let module = self.with_parser_stack(|| check::compile(compiler, code, 0, |error| self.stack_text(error)));
         let checked = module.map(drop);
         compiler.drop_compiler();
         checked?;
@@ -232,7 +235,8 @@ impl Shared {
             Some(code) => Rc::clone(&code.text),
             None => return Err(check::refusal("", 0, 0, "the code was never sent to the worker")),
         };
-        let compiled = self.with_parser_stack(|| check::compile(self.ctx, &text, |error| self.stack_text(error)))?;
+        let compiled =
+            self.with_parser_stack(|| check::compile(self.ctx, &text, number, |error| self.stack_text(error)))?;
         let failed = |what| {
             drop(self.ctx.take_exception());
             check::refusal("", 0, 0, what)
@@ -256,6 +260,18 @@ impl Shared {
 
     pub(super) fn code_text(&self, number: CodeNumber) -> Option<Rc<str>> {
         self.codes.0.borrow().get(&number).map(|code| Rc::clone(&code.text))
+    }
+
+    /// A number for the code of an object that the running turn made: the daemon has none for it yet.
+    pub(super) fn made_code(&self, text: &str) -> CodeNumber {
+        let mut numbers = self.made_codes.borrow_mut();
+        if let Some(number) = numbers.get(text) {
+            return *number;
+        }
+        let number = CodeNumber::MAX - CodeNumber::try_from(numbers.len()).unwrap_or(0);
+        numbers.insert(text.into(), number);
+        self.codes.add(number, text.to_owned());
+        number
     }
 
     /// Asks for the image of an object.
