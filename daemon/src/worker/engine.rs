@@ -160,6 +160,17 @@ impl Engine {
         Report { cpu_us: cpu_us().saturating_sub(started_us), ..report }
     }
 
+    /// The text of the function that `code` evaluates to, by the engine.
+    #[cfg(test)]
+    pub(super) fn evaluated(&mut self, number: CodeNumber, code: &str) -> Result<String, CodeError> {
+        let shared = self.shared();
+        shared.begin_stack();
+        shared.codes.add(number, code.to_owned());
+        let factory = shared.factory(number)?;
+        let text = shared.fresh_function(&factory).and_then(|function| shared.realm.source_of(&function));
+        text.map_err(|_| check::refusal("", 0, 0, "it is no function"))
+    }
+
     /// Says whether `code` is code that an object can have.
     pub fn check(&mut self, code: &str) -> Result<(), CodeError> {
         self.shared().begin_stack();
