@@ -5,6 +5,10 @@
 //! socket. A test names a claim and asserts what could fail; nothing here sleeps: everything that
 //! takes time is waited for by the event that ends it, within [`PATIENCE`].
 
+mod object;
+
+pub use object::{Grant, Object};
+
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};

@@ -203,6 +203,23 @@ fn condemn(vat: &mut Vat, lie: &str) -> Order {
     Order::Kill(lie.to_owned())
 }
 
+/// An object that did something in a turn.
+struct Actor {
+    /// Its handle in the turn's report.
+    acted_as: Handle,
+    /// Its lasting handle: another, when the turn made it.
+    object: Handle,
+    account: Handle,
+    memory: Option<MemoryHandle>,
+}
+
+impl Actor {
+    fn of(given: &Given) -> Self {
+        let Given { object, account, memory, .. } = *given;
+        Self { acted_as: object, object, account, memory }
+    }
+}
+
 /// Everything a turn did becomes rows of one checkpoint.
 fn commit<V: View, E: Entropy>(
     step: &mut Step<'_, V, E>,
@@ -214,17 +231,20 @@ fn commit<V: View, E: Entropy>(
     let first_handle = step.vat.counters.next_reference;
     settle(&mut report, first_handle)?;
     let mut made = Vec::new();
-    for object in mem::take(&mut report.made) {
-        let maker = turn.objects.iter().find(|given| given.object == object.maker);
-        let maker = maker.ok_or_else(|| Halt::Damaged("a maker that was verified is gone".to_owned()))?;
+    // Those that acted, the new ones under the handles they had in the turn.
+    let mut actors: Vec<_> = turn.objects.iter().map(Actor::of).collect();
+    let gone = || Halt::Damaged("an object of a turn that was verified is gone".to_owned());
+    for (object, made_as) in mem::take(&mut report.made).into_iter().zip(FIRST_MADE..) {
+        let maker = actors.iter().find(|actor| actor.acted_as == object.maker).ok_or_else(gone)?;
         let handle = step.vat.counters.next_reference;
+        let account = if object.account { handle } else { maker.account };
         let memory = match object.memory {
             MadeMemory::None => None,
             MadeMemory::Makers => maker.memory,
             MadeMemory::New(entries) => Some(step.new_memory(&entries)),
         };
         let spec = NewSpec {
-            account: if object.account { handle } else { maker.account },
+            account,
             maker: Some(maker.object),
             code: step.code(&object.code)?,
             statics: object.power.statics,
@@ -232,6 +252,7 @@ fn commit<V: View, E: Entropy>(
             memory,
         };
         step.new_object(spec)?;
+        actors.push(Actor { acted_as: made_as, object: handle, account, memory });
         made.push(handle);
     }
     let mut changes = Vec::new();
@@ -243,8 +264,8 @@ fn commit<V: View, E: Entropy>(
     }
     let mut sent = Vec::new();
     for (message, bytes) in mem::take(&mut report.sent).into_iter().zip(sizes) {
-        let sender = turn.objects.iter().find(|given| given.object == message.sender);
-        let source = sender.ok_or_else(|| Halt::Damaged("a sender that was verified is gone".to_owned()))?.account;
+        let sender = actors.iter().find(|actor| actor.acted_as == message.sender);
+        let source = sender.ok_or_else(gone)?.account;
         let target = message.target;
         let there = made.contains(&target)
             || turn.objects.iter().any(|given| given.object == target)

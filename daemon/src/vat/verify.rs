@@ -42,15 +42,15 @@ pub(super) fn report(turn: &InFlight, report: &Report, budget: &Budget) -> Resul
     ensure(made.len() <= count(budget.objects), "more objects than its budget")?;
     let last_made = FIRST_MADE + made.len() as u64;
     let may_hold = |handle: Handle| turn.held.contains(&handle) || (FIRST_MADE..last_made).contains(&handle);
-    for object in made {
-        self::made(turn, object, may_hold)?;
+    for (index, object) in made.iter().enumerate() {
+        self::made(turn, &made[..index], object, may_hold)?;
     }
     let mut seen = HashSet::new();
     for change in memories {
         ensure(seen.insert(change.memory), "one memory twice")?;
         memory(turn, change, may_hold)?;
     }
-    let sizes = sent.iter().map(|message| self::sent(turn, message, may_hold)).collect::<Result<_, _>>()?;
+    let sizes = sent.iter().map(|message| self::sent(turn, made, message, may_hold)).collect::<Result<_, _>>()?;
     match verdict {
         Verdict::Ok { result, result_error } => {
             text(result, may_hold)?;
@@ -80,11 +80,22 @@ fn total_bytes(report: &Report) -> u64 {
     bytes as u64
 }
 
-fn made(turn: &InFlight, made: &Made, may_hold: impl Fn(Handle) -> bool + Copy) -> Result<(), String> {
+/// One of the objects in `made`, which a turn may call as soon as it has made it.
+fn new(made: &[Made], handle: Handle) -> Option<&Made> {
+    made.get(usize::try_from(handle.checked_sub(FIRST_MADE)?).ok()?)
+}
+
+fn made(turn: &InFlight, before: &[Made], made: &Made, may_hold: impl Fn(Handle) -> bool + Copy) -> Result<(), String> {
     let native = if made.account { Native::MakeAccount } else { Native::MakeObject };
-    let maker = turn.objects.iter().find(|given| given.object == made.maker);
-    let maker = maker.ok_or("an object made by one that did not run")?;
-    ensure(maker.natives.contains(&native), "an object made without the power to")?;
+    let given = turn.objects.iter().find(|given| given.object == made.maker);
+    let (may_make, has_memory) = match (given, new(before, made.maker)) {
+        (Some(maker), _) => (maker.natives.contains(&native), maker.memory.is_some()),
+        (None, Some(maker)) => {
+            (maker.power.natives.iter().any(|(_, known)| *known == native), maker.memory != MadeMemory::None)
+        }
+        (None, None) => return Err("an object made by one that did not run".to_owned()),
+    };
+    ensure(may_make, "an object made without the power to")?;
     let granted = |native: &Native| turn.objects.iter().any(|given| given.natives.contains(native));
     ensure(made.power.natives.iter().all(|(_, native)| granted(native)), "a grant of a native power nobody had")?;
     ensure(made.code.len() <= CODE_BYTES_MAX, "code that is too long")?;
@@ -95,7 +106,7 @@ fn made(turn: &InFlight, made: &Made, may_hold: impl Fn(Handle) -> bool + Copy) 
     unique_keys(statics.iter().map(|(key, _)| key).chain(natives).chain([&memory]))?;
     match &made.memory {
         MadeMemory::None => Ok(()),
-        MadeMemory::Makers => ensure(maker.memory.is_some(), "a share of a memory its maker has not got"),
+        MadeMemory::Makers => ensure(has_memory, "a share of a memory its maker has not got"),
         MadeMemory::New(entries) => {
             unique_keys(entries.iter().map(|(key, _)| key))?;
             entries.iter().try_for_each(|(_, value)| text(value, may_hold))
@@ -117,8 +128,9 @@ fn ran(turn: &InFlight, object: Handle) -> bool {
     turn.objects.iter().any(|given| given.object == object)
 }
 
-fn sent(turn: &InFlight, message: &Sent, may_hold: impl Fn(Handle) -> bool) -> Result<u64, String> {
-    ensure(ran(turn, message.sender), "a message from an object that did not run")?;
+fn sent(turn: &InFlight, made: &[Made], message: &Sent, may_hold: impl Fn(Handle) -> bool) -> Result<u64, String> {
+    let ran = ran(turn, message.sender) || new(made, message.sender).is_some();
+    ensure(ran, "a message from an object that did not run")?;
     ensure(may_hold(message.target), "a message to an object it has no reference to")?;
     let found = qjson::check(&message.args, "args", may_hold).map_err(|error| error.to_string())?;
     ensure(found.size_bytes <= ARGS_BYTES_MAX, "arguments that are too large")?;

@@ -11,7 +11,7 @@ use oxc_parser::{ParseOptions, Parser};
 use oxc_span::{GetSpan, SourceType};
 
 use super::js::{Ctx, ErrorKind, Kind, Val};
-use crate::protocol::CodeError;
+use crate::protocol::{CodeError, CodeNumber};
 
 /// The longest code an object can have, in bytes.
 pub(super) const CODE_BYTES_MAX: usize = 1 << 20;
@@ -25,25 +25,38 @@ const OPEN: &str = "\nexport default globalThis=>(\n";
 const CLOSE: &str = "\n)";
 const WRAPPER_LINE: i32 = -1;
 
-/// The file name all code has in a stack's text: one and the same, since code can read it.
-pub(super) const FILE: &str = "object";
+/// The file name all code has in a stack's text, before [`file_of`] tells one from another.
+const FILE: &str = "object";
+
+/// The file name of the code with that number, as the engine knows it.
+fn file_of(code: CodeNumber) -> String {
+    format!("{FILE}#{code}")
+}
+
+/// A stack's text as code may read it: the file name is one and the same for all code.
+pub(super) fn shown_stack(stack: &str) -> String {
+    let mut parts = stack.split("object#");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |shown, part| shown + FILE + part.trim_start_matches(|c: char| c.is_ascii_digit()))
+}
 
 /// Columns and lines count from 1.
 type Place = (u32, u32);
 
-/// Checks `code` and compiles it in `ctx`, without running any of it. `stack_of` reads the
+/// Checks `code` and compiles it in `ctx` under `number`, without running any of it. `stack_of` reads the
 /// engine's text of an error's stack.
 pub(super) fn compile(
     ctx: Ctx,
     code: &str,
+    number: CodeNumber,
     stack_of: impl Fn(&Val) -> Option<String>,
 ) -> Result<Compiled<'_>, CodeError> {
     scan(code)?;
     let wrapped = format!("{OPEN}{code}{CLOSE}");
-    let file = std::ffi::CString::new(FILE).unwrap_or_default();
+    let file = std::ffi::CString::new(file_of(number)).unwrap_or_default();
     let module = ctx.compile_module(&wrapped, &file, WRAPPER_LINE).map_err(|_| {
         let error = ctx.take_exception();
-        let place = stack_of(&error).and_then(|stack| place_in(&stack));
+        let place = stack_of(&error).and_then(|stack| place_in(&stack, number));
         let message = match error.own_data("message") {
             Ok(Some(message)) if message.kind() == Kind::String => message.text().ok().and_then(Result::ok),
             _ => None,
@@ -198,16 +211,16 @@ fn wrapped_part(code: &str, start: usize, end: usize) -> Option<&str> {
     code.get(start.checked_sub(OPEN.len())?..end.checked_sub(OPEN.len())?)
 }
 
-/// The topmost place in object code that a stack's text names.
-pub(super) fn place_in(stack: &str) -> Option<Place> {
-    stack.lines().find_map(|line| {
-        let (before, place) = line.rsplit_once(&format!("{FILE}:"))?;
-        if !(before.ends_with('(') || before.ends_with("at ")) {
-            return None;
-        }
-        let (line, column) = place.trim_end_matches(')').split_once(':')?;
-        Some((line.parse().ok()?, column.parse().ok()?))
-    })
+/// The topmost place in object code that a stack's text names, if that is in the code `number`: a
+/// function that was passed by `call` may have thrown, and then no line of this code did.
+pub(super) fn place_in(stack: &str, number: CodeNumber) -> Option<Place> {
+    let (file, place) = stack.lines().find_map(|line| {
+        let (before, rest) = line.rsplit_once(&format!("{FILE}#"))?;
+        let (file, place) = rest.split_once(':')?;
+        (before.ends_with('(') || before.ends_with("at ")).then_some((file, place))
+    })?;
+    let (line, column) = place.trim_end_matches(')').split_once(':')?;
+    (file == number.to_string()).then_some((line.parse().ok()?, column.parse().ok()?))
 }
 
 /// An error at that place of `code`, with the source line and a caret.

@@ -16,6 +16,12 @@ use crate::protocol::{self, Handle, Limit, Made, MadeMemory, Sent};
 /// The most bytes one call of `random` gives.
 const RANDOM_BYTES_MAX: f64 = 1024.0;
 
+/// The longest log line, in bytes, as the daemon takes it; a longer one is cut.
+const LINE_BYTES_MAX: usize = 64 << 10;
+
+/// What shows that a line was cut.
+const CUT: &str = "...";
+
 /// `o.sendOnly(args)`: queues a message.
 pub(super) fn send_only(call: &Call, target: &Val, args: &Val, what: &str) -> Js<Val> {
     let turn = turn::current(call.ctx)?;
@@ -111,7 +117,8 @@ fn new_power(call: &Call, turn: &Turn, maker: Handle, description: &Val) -> Js<(
             turn.charge(name.len())?;
             power.natives.push((name, native));
         } else if !value.is_undefined() {
-            let packed = turn.packed(pack::pack(&turn.shared.realm.plain, Mode::Copy, &path, &value, turn.left()))?;
+            let plain = &turn.shared.realm.plain;
+            let packed = turn.packed(Packer::property_of(plain, description, &path, &value, turn.left()))?;
             turn.charge(name.len() + packed.size_bytes)?;
             statics.push((name, packed.text));
         }
@@ -195,6 +202,10 @@ pub(super) fn log(call: &Call) -> Js<Val> {
     }
     if turn.log.borrow().len() >= turn.budget.log_lines as usize {
         return Err(turn.kill(Limit::LogLines, &format!("more than {} log lines in one turn", turn.budget.log_lines)));
+    }
+    if line.len() > LINE_BYTES_MAX {
+        line.truncate(line.floor_char_boundary(LINE_BYTES_MAX - CUT.len()));
+        line.push_str(CUT);
     }
     turn.charge(line.len())?;
     turn.log.borrow_mut().push(line);

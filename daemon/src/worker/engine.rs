@@ -64,6 +64,8 @@ pub(super) struct Shared {
     pub(super) realm: Realm,
     pub(super) meter: Box<Meter>,
     codes: Codes,
+    /// Numbers of the texts that turns gave new objects and called at once, counted down.
+    made_codes: RefCell<HashMap<Rc<str>, CodeNumber>>,
     loader: RefCell<Box<dyn Loader>>,
     /// Texts found good, and their bytes.
     checked: RefCell<(HashSet<String>, usize)>,
@@ -117,6 +119,7 @@ impl Engine {
             realm,
             meter,
             codes: Codes::default(),
+            made_codes: RefCell::default(),
             loader: RefCell::new(loader),
             checked: RefCell::default(),
             stack_top: Cell::new(stack_pointer()),
@@ -155,6 +158,17 @@ impl Engine {
         // A killed turn may leave jobs, and an engine that ran out of memory in who knows which place.
         self.spent |= matches!(report.verdict, Verdict::Killed { .. });
         Report { cpu_us: cpu_us().saturating_sub(started_us), ..report }
+    }
+
+    /// The text of the function that `code` evaluates to, by the engine.
+    #[cfg(test)]
+    pub(super) fn evaluated(&mut self, number: CodeNumber, code: &str) -> Result<String, CodeError> {
+        let shared = self.shared();
+        shared.begin_stack();
+        shared.codes.add(number, code.to_owned());
+        let factory = shared.factory(number)?;
+        let text = shared.fresh_function(&factory).and_then(|function| shared.realm.source_of(&function));
+        text.map_err(|_| check::refusal("", 0, 0, "it is no function"))
     }
 
     /// Says whether `code` is code that an object can have.
@@ -207,7 +221,7 @@ impl Shared {
         }
         let no_room = || check::refusal("", 0, 0, "no memory is left to read the code");
         let compiler = self.ctx.compiler().ok_or_else(no_room)?;
-        let module = self.with_parser_stack(|| check::compile(compiler, code, |error| self.stack_text(error)));
+        let module = self.with_parser_stack(|| check::compile(compiler, code, 0, |error| self.stack_text(error)));
         let checked = module.map(drop);
         compiler.drop_compiler();
         checked?;
@@ -232,7 +246,8 @@ impl Shared {
             Some(code) => Rc::clone(&code.text),
             None => return Err(check::refusal("", 0, 0, "the code was never sent to the worker")),
         };
-        let compiled = self.with_parser_stack(|| check::compile(self.ctx, &text, |error| self.stack_text(error)))?;
+        let compiled =
+            self.with_parser_stack(|| check::compile(self.ctx, &text, number, |error| self.stack_text(error)))?;
         let failed = |what| {
             drop(self.ctx.take_exception());
             check::refusal("", 0, 0, what)
@@ -256,6 +271,18 @@ impl Shared {
 
     pub(super) fn code_text(&self, number: CodeNumber) -> Option<Rc<str>> {
         self.codes.0.borrow().get(&number).map(|code| Rc::clone(&code.text))
+    }
+
+    /// A number for the code of an object that the running turn made: the daemon has none for it yet.
+    pub(super) fn made_code(&self, text: &str) -> CodeNumber {
+        let mut numbers = self.made_codes.borrow_mut();
+        if let Some(number) = numbers.get(text) {
+            return *number;
+        }
+        let number = CodeNumber::MAX - CodeNumber::try_from(numbers.len()).unwrap_or(0);
+        numbers.insert(text.into(), number);
+        self.codes.add(number, text.to_owned());
+        number
     }
 
     /// Asks for the image of an object.

@@ -94,6 +94,20 @@ impl<'a> Packer<'a> {
         }
     }
 
+    /// Packs a property of an object: as [`pack`], a level deeper.
+    pub(super) fn property_of(
+        plain: &'a Plain,
+        object: &Val,
+        path: &'a str,
+        value: &Val,
+        limit: usize,
+    ) -> Result<Packed, Refusal> {
+        let mut packer = Self::new(plain, Mode::Copy, path, limit);
+        packer.above.push(object.identity());
+        packer.value(value)?;
+        Ok(packer.finish())
+    }
+
     /// Packs the properties of the plain object `value` one by one, in order, each with its name;
     /// `undefined` ones are left out.
     pub(super) fn entries_of(
@@ -250,6 +264,11 @@ impl<'a> Packer<'a> {
             let Some(index) = (next < length).then(|| index_from(&key, next, length)).transpose()?.flatten() else {
                 let name = key.text()?.unwrap_or_else(|lossy| lossy);
                 if name == "length" {
+                    // Never enumerable or configurable, but a Memory could not keep it read-only.
+                    let fixed = value.own_property(&key)?.is_some_and(|property| !property.writable);
+                    if fixed && self.mode == Mode::Memory {
+                        return Err(self.refuse("an array whose length is read-only"));
+                    }
                     continue;
                 }
                 return Err(self.refuse(&format!("an array with a property {name:?}")));

@@ -136,6 +136,7 @@
 
   // The vat's own names.
   hide(global, 'Q', { sendOnly: host.sendOnly, call: host.call, isReference: host.isReference });
+  for (const key of ownKeys(host.referencePrototype)) hide(host.referencePrototype, key, host.referencePrototype[key]);
   const isMissing = (key, value) => value === undefined || (key === 'memory' && value === null);
   hide(global, 'add', function add(power, changes) {
     const description = {};

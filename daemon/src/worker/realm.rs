@@ -233,8 +233,6 @@ pub(super) fn stack(call: &Call) -> Js<Val> {
     }
     let text = lossy(&stack)?;
     let boundary = format!("    at {CALL_FRAME} (native)\n");
-    match text.find(&boundary) {
-        Some(end) => call.ctx.string(&text[..end]),
-        None => Ok(stack),
-    }
+    let end = text.find(&boundary).unwrap_or(text.len());
+    call.ctx.string(&super::check::shown_stack(&text[..end]))
 }

@@ -15,8 +15,8 @@ use super::pack::{self, Mode, Packer, Refusal};
 use super::unpack::unpack;
 use super::{change, natives};
 use crate::protocol::{
-    Budget, CodeError, Delivery, Handle, Image, Limit, Made, Memory, MemoryChange, MemoryHandle, Native, Report, Sent,
-    Used, Verdict,
+    Budget, CodeError, Delivery, Handle, Image, Limit, Made, MadeMemory, Memory, MemoryChange, MemoryHandle, Native,
+    Report, Sent, Used, Verdict,
 };
 
 /// The deepest nesting of `call`.
@@ -52,6 +52,8 @@ pub(super) struct Turn {
     memories: RefCell<Vec<Slot>>,
     natives: RefCell<HashMap<Identity, Native>>,
     running: RefCell<Vec<Rc<Loaded>>>,
+    /// The outermost function has returned: promise jobs run.
+    in_jobs: Cell<bool>,
     rejections: RefCell<Vec<(Val, Val)>>,
     /// The exception that last left an object, and the innermost object it left.
     origin: RefCell<Option<(Val, Handle)>>,
@@ -94,8 +96,7 @@ pub(super) fn call(call: &Call, target: &Val, args: &Val, what: &str) -> Js<Val>
     let Some(handle) = turn.handle(target) else {
         return Err(call.ctx.throw(ErrorKind::Type, &format!("{what} takes a Reference")));
     };
-    // In a promise job no function of an object is on the stack, but the turn's own level counts.
-    if turn.running.borrow().len().max(1) > CALL_LEVELS_MAX {
+    if turn.levels() >= CALL_LEVELS_MAX {
         return Err(turn.kill(Limit::Calls, &format!("more than {CALL_LEVELS_MAX} levels of call in one turn")));
     }
     if turn.shared.stack_left() < CALL_STACK_BYTES {
@@ -143,6 +144,7 @@ impl Turn {
             memories: RefCell::default(),
             natives: RefCell::default(),
             running: RefCell::default(),
+            in_jobs: Cell::new(false),
             rejections: RefCell::default(),
             origin: RefCell::default(),
         }
@@ -157,10 +159,17 @@ impl Turn {
         self.running.borrow().last().map_or(self.target, |loaded| loaded.image.object)
     }
 
+    /// How many calls are nested now. The outermost function, which a promise job has not on the
+    /// stack, is none.
+    fn levels(&self) -> usize {
+        self.running.borrow().len().saturating_sub(usize::from(!self.in_jobs.get()))
+    }
+
     /// Runs the whole turn.
     pub(super) fn run(self: Rc<Self>, target: Image, args: &str) -> Report {
         CURRENT.set(Some(Rc::clone(&self)));
         let outcome = self.outermost(target, args);
+        self.in_jobs.set(true);
         let left_over = self.run_jobs();
         let outcome = outcome.and_then(|result| match left_over {
             Some(error) => Err(error),
@@ -256,11 +265,19 @@ impl Turn {
         let after = match Packer::entries_of(plain, Mode::Memory, "memory", &slot.object, limit) {
             Err(Refusal::NotQjson { message, .. }) => {
                 let message = cut(format!("TypeError: {message}"));
-                let object = Some(slot.owner);
+                let object = self.blamed(slot.owner);
                 return Err(CodeError { message, object, line: 0, column: 0, excerpt: String::new() });
             }
             packed => self.packed(packed).map_err(|Thrown| self.pending_error())?,
         };
+        if let Some(index) = self.made_index(slot.memory) {
+            let bytes = after.iter().map(|(key, text)| key.len() + text.len()).sum();
+            self.charge(bytes).map_err(|Thrown| self.pending_error())?;
+            if let Some(made) = self.made.borrow_mut().get_mut(index) {
+                made.memory = MadeMemory::New(after);
+            }
+            return Ok(None);
+        }
         let change = change::difference(slot.memory, &slot.entries, after);
         if let Some(change) = &change {
             let bytes = change.set.iter().map(|(key, text)| key.len() + text.len()).sum();
@@ -336,10 +353,39 @@ impl Turn {
         if let Some(known) = self.objects.borrow().get(&object) {
             return known.clone();
         }
-        let answer = self.shared.load(self.number, object);
-        let loaded = answer.map(|image| Rc::new(Loaded { image: *image, power: RefCell::default() }));
+        let answer = match self.made_index(object) {
+            Some(index) => Ok(self.made_image(object, index)?),
+            None => self.shared.load(self.number, object).map(|image| *image),
+        };
+        let loaded = answer.map(|image| Rc::new(Loaded { image, power: RefCell::default() }));
         self.objects.borrow_mut().insert(object, loaded.clone());
         loaded
+    }
+
+    /// Which of the objects that this turn has made `handle` is, or whose Memory it is.
+    fn made_index(&self, handle: u64) -> Option<usize> {
+        handle.checked_sub(self.first_made).and_then(|index| usize::try_from(index).ok())
+    }
+
+    /// An object that this turn has made, as the daemon would give it. Its own new Memory has the
+    /// object's handle until the turn is through.
+    fn made_image(&self, object: Handle, index: usize) -> Result<Image, String> {
+        let made = self.made.borrow();
+        let Made { maker, code, power, memory, .. } = made.get(index).ok_or("no such object")?;
+        let memory = match memory {
+            MadeMemory::None => None,
+            MadeMemory::Makers => match self.objects.borrow().get(maker) {
+                Some(Ok(maker)) => maker.image.memory.clone(),
+                _ => None,
+            },
+            MadeMemory::New(entries) => Some(Memory { memory: object, entries: entries.clone() }),
+        };
+        Ok(Image { object, code: self.shared.made_code(code), power: power.clone(), memory })
+    }
+
+    /// The object that an error names: one made by a turn that fails never was.
+    fn blamed(&self, object: Handle) -> Option<Handle> {
+        self.made_index(object).is_none().then_some(object)
     }
 
     fn unpack(&self, text: &str) -> Js<Val> {
@@ -436,13 +482,15 @@ impl Turn {
             "an error that cannot be described".to_owned()
         });
         let stack = if thrown.is_error() { realm.stack(thrown).ok().flatten() } else { None };
-        let (line, column) = stack.and_then(|stack| check::place_in(&stack)).unwrap_or((0, 0));
-        let code = match self.objects.borrow().get(&object) {
-            Some(Ok(loaded)) => self.shared.code_text(loaded.image.code),
+        let number = match self.objects.borrow().get(&object) {
+            Some(Ok(loaded)) => Some(loaded.image.code),
             _ => None,
         };
+        let place = number.zip(stack).and_then(|(number, stack)| check::place_in(&stack, number));
+        let (line, column) = place.unwrap_or((0, 0));
+        let code = number.and_then(|number| self.shared.code_text(number));
         let excerpt = code.map(|code| check::excerpt(&code, line, column)).unwrap_or_default();
-        CodeError { message: cut(message), object: Some(object), line, column, excerpt }
+        CodeError { message: cut(message), object: self.blamed(object), line, column, excerpt }
     }
 }
 

@@ -110,6 +110,7 @@ pub(in super::super) struct Property {
     /// Whether it has a getter or setter instead of a value.
     pub(in super::super) accessor: bool,
     pub(in super::super) enumerable: bool,
+    pub(in super::super) writable: bool,
     /// Writable and configurable and enumerable, as assignment makes it.
     pub(in super::super) ordinary: bool,
 }
@@ -133,6 +134,7 @@ impl Property {
                 value: Val::new(ctx, descriptor.value),
                 accessor,
                 enumerable: flags & qjs::JS_PROP_ENUMERABLE != 0,
+                writable: flags & qjs::JS_PROP_WRITABLE != 0,
                 ordinary: !accessor && flags & qjs::JS_PROP_C_W_E == qjs::JS_PROP_C_W_E,
             }))
         }
