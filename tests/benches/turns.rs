@@ -178,7 +178,7 @@ fn check(vat: &Vat, before: u64, turns: u64) {
     for turn in &run {
         assert_eq!(turn.outcome, Outcome::Ok, "turn {}: {:?}", turn.turn, turn.error);
         if turn.args.get() == ARGS {
-            ran.push(turn.message.0);
+            ran.extend(turn.message.map(|message| message.0));
             let count = counts.entry(turn.object.to_string()).or_insert(0_u64);
             *count += 1;
             assert_eq!(turn.result.get(), count.to_string(), "turn {} counted on", turn.turn);
