@@ -2,6 +2,7 @@
 
 mod call;
 mod code;
+mod conformance;
 mod making;
 mod memory;
 mod power;
