@@ -1,6 +1,6 @@
 //! How people read things: times in UTC, ages, sizes in KiB, aligned tables, QJSON in lines.
 //!
-//! Text that object code or another vat had a say in goes through [`line`] or [`block`], so that it
+//! Text that object code or another vat had a say in goes through [`line()`] or [`block`], so that it
 //! can neither move the cursor nor look like another line.
 
 use std::fmt::Write as _;

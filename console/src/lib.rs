@@ -2,7 +2,7 @@
 //!
 //! - [`cli`]: the verbs, built from the one table of actions.
 //! - [`output`]: the only way to standard output, for people or as JSON.
-//! - [`format`]: times, sizes, tables and untrusted text as people read them.
+//! - [`mod@format`]: times, sizes, tables and untrusted text as people read them.
 //! - [`failure`]: why a verb failed, and its exit code.
 //! - [`qrtd`]: finding and running the daemon's program.
 //! - [`samples`]: the bundled objects.

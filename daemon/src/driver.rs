@@ -56,9 +56,6 @@ pub enum Error {
     /// The kernel cannot go on.
     #[error(transparent)]
     Halt(#[from] Halt),
-    /// No worker can be started.
-    #[error("starting a worker: {0}")]
-    Worker(#[from] std::io::Error),
 }
 
 /// What the rest of the daemon hears from the loop.
@@ -116,7 +113,7 @@ impl Driver {
         loop {
             while let Some(start) = self.vat.poll(&self.store, now_ms(), &mut Os)? {
                 let store = &self.store;
-                self.executor.deliver(start.delivery, |code| store.code_text(code).map_err(Error::from))?;
+                self.executor.deliver(start.delivery, |code| store.code_text(code))?;
             }
             match self.next(&group) {
                 Some(Event::Stop { stopped }) => {
@@ -171,7 +168,7 @@ impl Driver {
         match order {
             None => {}
             Some(Order::Loaded(image)) => {
-                self.executor.loaded(image, |code| store.code_text(code).map_err(Error::from))?;
+                self.executor.loaded(image, |code| store.code_text(code))?;
             }
             Some(Order::Kill(lie)) => {
                 tracing::error!(lie, "the worker said what no honest worker says; killing it");

@@ -17,6 +17,8 @@ use std::collections::HashSet;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use crate::protocol::{CodeNumber, Delivery, FromWorker, Image, ToWorker};
 use crate::vat::{Death, Input};
@@ -58,7 +60,12 @@ pub struct Executor {
     report: Arc<dyn Fn(Input) + Send + Sync>,
     status: Arc<Status>,
     worker: Option<Active>,
+    /// Whether [`TRY_AGAIN`] is running.
+    trying_later: bool,
 }
+
+/// How long to wait when no worker can be started.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
 
 /// The worker that runs turns.
 struct Active {
@@ -72,7 +79,7 @@ struct Active {
 impl Executor {
     /// An executor that tells `report` what workers say; its first worker starts with the first turn.
     pub fn new(spares: Arc<Spares>, config: Config, report: impl Fn(Input) + Send + Sync + 'static) -> Self {
-        Self { spares, config, report: Arc::new(report), status: Arc::default(), worker: None }
+        Self { spares, config, report: Arc::new(report), status: Arc::default(), worker: None, trying_later: false }
     }
 
     /// What anybody may know of the worker.
@@ -88,16 +95,23 @@ impl Executor {
         self.active().map(drop)
     }
 
-    /// Streams a delivery to the worker; `text` gives a code's text.
+    /// Streams a delivery to the worker; `text` gives a code's text. When no worker can be started
+    /// now, the delivery is called back a little later, as if its worker had been replaced.
     ///
     /// # Errors
-    /// No worker can be started, or `text` failed.
-    pub fn deliver<E: From<io::Error>>(
+    /// `text` failed.
+    pub fn deliver<E>(
         &mut self,
         delivery: Box<Delivery>,
         text: impl Fn(CodeNumber) -> Result<String, E>,
     ) -> Result<(), E> {
-        let active = self.active()?;
+        let active = match self.active() {
+            Ok(active) => active,
+            Err(error) => {
+                self.try_later(&error);
+                return Ok(());
+            }
+        };
         if active.turns_left == 0 {
             // The worker finishes what it has and leaves; what is not sent is delivered again.
             active.process.close();
@@ -113,12 +127,13 @@ impl Executor {
     ///
     /// # Errors
     /// As for [`Executor::deliver`].
-    pub fn loaded<E: From<io::Error>>(
+    pub fn loaded<E>(
         &mut self,
         image: Result<Box<Image>, String>,
         text: impl Fn(CodeNumber) -> Result<String, E>,
     ) -> Result<(), E> {
-        let active = self.active()?;
+        // Without a worker nobody waits for it.
+        let Some(active) = &mut self.worker else { return Ok(()) };
         if let Ok(image) = &image {
             active.learn(image.code, text)?;
         }
@@ -136,6 +151,25 @@ impl Executor {
     /// The worker's death has been handled: the next turn gets another.
     pub fn renew(&mut self) {
         self.worker = None;
+        self.trying_later = false;
+    }
+
+    /// The system would not start a process; it may have room again soon.
+    fn try_later(&mut self, error: &io::Error) {
+        tracing::error!(%error, "no worker can be started; trying again");
+        if std::mem::replace(&mut self.trying_later, true) {
+            return;
+        }
+        let report = Arc::clone(&self.report);
+        let later = move || {
+            thread::sleep(TRY_AGAIN);
+            report(Input::Died(Death::Replaced));
+        };
+        if let Err(error) = thread::Builder::new().name("try-later".to_owned()).spawn(later) {
+            // Not even a thread: the kernel hears of it at once, and the next try is the next delivery's.
+            tracing::error!(%error, "no thread can be started");
+            (self.report)(Input::Died(Death::Replaced));
+        }
     }
 
     fn active(&mut self) -> io::Result<&mut Active> {

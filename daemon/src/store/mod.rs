@@ -184,8 +184,12 @@ fn at(path: &Path) -> impl Fn(rusqlite::Error) -> Error + use<'_> {
 fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, Error> {
     let connection = Connection::open_with_flags(path, flags).map_err(at(path))?;
     let writes = flags.contains(OpenFlags::SQLITE_OPEN_READ_WRITE);
-    for (config, on) in [(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true), (DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)]
-    {
+    for (config, on) in [
+        (DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true),
+        (DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false),
+        // Else a statement with a range is planned anew for every value that is bound to it.
+        (DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true),
+    ] {
         connection.set_db_config(config, on).map_err(at(path))?;
     }
     connection.set_prepared_statement_cache_capacity(128);

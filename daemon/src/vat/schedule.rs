@@ -6,8 +6,8 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use super::WINDOW;
-use super::view::{Memory, Message, View, ViewError};
+use super::view::{Memory, Message, Object, View};
+use super::{Halt, WINDOW};
 use crate::protocol::{CodeNumber, Handle, MemoryHandle, Native};
 
 /// Bytes of images and args with the worker at one time, beyond which it gets no more.
@@ -41,6 +41,11 @@ pub(super) struct Given {
     pub(super) natives: Vec<Native>,
 }
 
+/// Whether one of these turns was given this Memory.
+fn touches(turns: &VecDeque<InFlight>, memory: MemoryHandle) -> bool {
+    turns.iter().any(|turn| turn.memories.iter().any(|(given, _)| *given == memory))
+}
+
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Schedule {
@@ -48,8 +53,8 @@ pub(super) struct Schedule {
     cursor: u64,
     /// Messages up to the cursor were passed over and may run now.
     passed_over: bool,
-    /// The next message, once read.
-    peeked: Option<Message>,
+    /// The next message and the object it is for, once read.
+    peeked: Option<(Message, Object)>,
     in_flight: VecDeque<InFlight>,
     next_delivery: u64,
     /// Reports of deliveries below this are of turns that were called back.
@@ -63,8 +68,8 @@ impl Schedule {
         self.in_flight.len()
     }
 
-    /// The next message that may go to the worker now, and its delivery's number.
-    pub(super) fn next(&mut self, view: &impl View) -> Result<Option<(u64, Message)>, ViewError> {
+    /// The next turn that may go to the worker now: its delivery's number, message and object.
+    pub(super) fn next(&mut self, view: &impl View) -> Result<Option<(u64, Message, Object)>, Halt> {
         let bytes: usize = self.in_flight.iter().map(|turn| turn.bytes).sum();
         // A message on which a worker died runs with nothing before or behind it.
         let suspect = self.in_flight.front().is_some_and(|turn| turn.message.deaths > 0);
@@ -79,25 +84,26 @@ impl Schedule {
             (self.cursor, self.passed_over) = (0, false);
         }
         if self.peeked.is_none() {
-            self.peeked = view.message_after(self.cursor)?;
+            let Some(message) = view.message_after(self.cursor)? else { return Ok(None) };
+            let Some(object) = view.object(message.target)? else {
+                let Message { message, target, .. } = message;
+                return Err(Halt::Damaged(format!("message {message} is for object {target}, which is not there")));
+            };
+            self.peeked = Some((message, object));
         }
-        let Some(message) = &self.peeked else { return Ok(None) };
-        if message.deaths > 0 && !self.in_flight.is_empty() {
-            return Ok(None);
-        }
-        Ok(Some((self.next_delivery, message.clone())))
+        let may_go = |(message, object): &mut (Message, Object)| {
+            (message.deaths == 0 || self.in_flight.is_empty())
+                && !object.memory.is_some_and(|memory| touches(&self.in_flight, memory))
+        };
+        let Some((message, object)) = self.peeked.take_if(may_go) else { return Ok(None) };
+        self.cursor = message.message;
+        let delivery = self.next_delivery;
+        self.next_delivery += 1;
+        Ok(Some((delivery, message, object)))
     }
 
-    /// Whether a turn in flight was given this Memory.
-    pub(super) fn touches(&self, memory: MemoryHandle) -> bool {
-        self.in_flight.iter().any(|turn| turn.memories.iter().any(|(given, _)| *given == memory))
-    }
-
-    /// The turn that [`Schedule::next`] named is with the worker now.
+    /// The turn that [`Schedule::next`] gave out is with the worker now.
     pub(super) fn started(&mut self, turn: InFlight) {
-        self.cursor = turn.message.message;
-        self.peeked = None;
-        self.next_delivery = turn.delivery + 1;
         self.in_flight.push_back(turn);
     }
 

@@ -245,6 +245,13 @@ fn a_worker_that_lies_is_killed_and_nothing_it_said_is_kept() {
             "more messages than its budget",
             Box::new(move |d, _| Report { sent: vec![message(d.target.object, FIRST_MADE); 4], ..ok() }),
         ),
+        (
+            "more bytes than its budget",
+            Box::new(|_, _| {
+                let result = format!("\"{}\"", "x".repeat(2 << 20));
+                Report::empty(Verdict::Ok { result, result_error: None })
+            }),
+        ),
         ("more log lines than its budget", Box::new(|_, _| Report { log: vec![String::new(); 3], ..ok() })),
         (
             "an object made without the power to",

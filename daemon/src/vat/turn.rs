@@ -38,16 +38,7 @@ pub(super) fn start(
     now_ms: u64,
     entropy: &mut impl Entropy,
 ) -> Result<Option<Start>, Halt> {
-    let Some((delivery, message)) = vat.schedule.next(view)? else { return Ok(None) };
-    let Some(object) = view.object(message.target)? else {
-        return Err(Halt::Damaged(format!(
-            "message {} is for object {}, which is not there",
-            message.message, message.target
-        )));
-    };
-    if object.memory.is_some_and(|memory| vat.schedule.touches(memory)) {
-        return Ok(None);
-    }
+    let Some((delivery, message, object)) = vat.schedule.next(view)? else { return Ok(None) };
     // The clock may be set back; a vat's never goes.
     vat.counters.clock_ms = vat.counters.clock_ms.max(now_ms);
     let mut turn = InFlight {

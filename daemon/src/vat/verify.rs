@@ -31,6 +31,7 @@ pub(super) type Sizes = Vec<u64>;
 /// What the worker said that it cannot say.
 pub(super) fn report(turn: &InFlight, report: &Report, budget: &Budget) -> Result<Sizes, String> {
     let Report { verdict, memories, made, sent, log, .. } = report;
+    ensure(total_bytes(report) <= budget.bytes.saturating_mul(2), "more bytes than its budget")?;
     let count = |limit: u32| usize::try_from(limit).unwrap_or(usize::MAX);
     ensure(log.len() <= count(budget.log_lines), "more log lines than its budget")?;
     ensure(log.iter().all(|line| line.len() <= LINE_BYTES_MAX), "a log line that is too long")?;
@@ -64,6 +65,21 @@ pub(super) fn report(turn: &InFlight, report: &Report, budget: &Budget) -> Resul
     Ok(sizes)
 }
 
+/// Roughly what a turn wrote: a worker that keeps to its budget stays well below twice of it.
+fn total_bytes(report: &Report) -> u64 {
+    let entries = |entries: &[(String, String)]| entries.iter().map(|(k, v)| k.len() + v.len()).sum::<usize>();
+    let made = |made: &Made| {
+        let memory = if let MadeMemory::New(new) = &made.memory { entries(new) } else { 0 };
+        made.code.len() + made.power.statics.len() + memory
+    };
+    let bytes = report.memories.iter().map(|change| entries(&change.set)).sum::<usize>()
+        + report.made.iter().map(made).sum::<usize>()
+        + report.sent.iter().map(|sent| sent.args.len()).sum::<usize>()
+        + report.log.iter().map(String::len).sum::<usize>()
+        + if let Verdict::Ok { result, .. } = &report.verdict { result.len() } else { 0 };
+    bytes as u64
+}
+
 /// One of the objects in `made`, which a turn may call as soon as it has made it.
 fn new(made: &[Made], handle: Handle) -> Option<&Made> {
     made.get(usize::try_from(handle.checked_sub(FIRST_MADE)?).ok()?)
@@ -84,8 +100,10 @@ fn made(turn: &InFlight, before: &[Made], made: &Made, may_hold: impl Fn(Handle)
     ensure(made.power.natives.iter().all(|(_, native)| granted(native)), "a grant of a native power nobody had")?;
     ensure(made.code.len() <= CODE_BYTES_MAX, "code that is too long")?;
     text(&made.power.statics, may_hold)?;
-    unique_keys(qjson::split_object(&made.power.statics).map_err(|error| error.to_string())?.iter().map(|(k, _)| k))?;
-    unique_keys(made.power.natives.iter().map(|(key, _)| key))?;
+    let statics = qjson::split_object(&made.power.statics).map_err(|error| error.to_string())?;
+    let natives = made.power.natives.iter().map(|(key, _)| key);
+    let memory = "memory".to_owned();
+    unique_keys(statics.iter().map(|(key, _)| key).chain(natives).chain([&memory]))?;
     match &made.memory {
         MadeMemory::None => Ok(()),
         MadeMemory::Makers => ensure(has_memory, "a share of a memory its maker has not got"),

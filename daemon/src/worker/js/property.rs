@@ -104,6 +104,7 @@ impl Drop for Keys {
 }
 
 /// An own property.
+#[expect(clippy::struct_excessive_bools, reason = "they are the attributes ECMA-262 gives a property")]
 pub(in super::super) struct Property {
     /// A data property's value, `undefined` for an accessor.
     pub(in super::super) value: Val,
