@@ -3,6 +3,7 @@
 mod call;
 mod code;
 mod conformance;
+mod docs;
 mod making;
 mod memory;
 mod power;
