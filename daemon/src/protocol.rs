@@ -13,6 +13,8 @@
 //!    | <------------------- Done 7           |
 //! ```
 //!
+//! A Memory that an unanswered delivery has travels once: later deliveries say "as you left it".
+//!
 //! Object ids, vat ids and keys never appear here. Objects are *handles*: numbers of rows in the
 //! daemon's table of references. A handle means nothing outside the vat, code cannot read one,
 //! and the kernel checks that each one a worker returns was the worker's to use in that turn.
@@ -25,6 +27,9 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// The longest frame either side sends or accepts, in bytes without its length.
 pub const FRAME_BYTES_MAX: usize = 64 << 20;
+
+/// Deliveries with the worker at one time.
+pub const WINDOW: usize = 64;
 
 /// An object, as the worker knows it.
 pub type Handle = u64;
@@ -167,8 +172,9 @@ impl Native {
 pub struct Memory {
     /// Which Memory; two images may share it.
     pub memory: MemoryHandle,
-    /// Its top-level properties in order, values in inside form.
-    pub entries: Vec<(String, String)>,
+    /// Its top-level properties in order, values in inside form. `None`: as the last turn of this
+    /// worker that had it, at most [`WINDOW`] deliveries ago, left it (a failed turn: found it).
+    pub entries: Option<Vec<(String, String)>>,
 }
 
 /// What one turn may use. Each limit ends the turn as `killed`, whatever the code catches.

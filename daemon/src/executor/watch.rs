@@ -35,6 +35,8 @@ struct State {
     in_hand: u64,
     since: Instant,
     cpu_since: Duration,
+    /// The watcher sleeps until there is a turn; else it looks again by itself.
+    asleep: bool,
     over: bool,
 }
 
@@ -54,7 +56,7 @@ impl Watch {
         deadlines: Deadlines,
         kill: impl Fn(Death) + Send + 'static,
     ) -> io::Result<Arc<Self>> {
-        let state = State { in_hand: 0, since: Instant::now(), cpu_since: Duration::ZERO, over: false };
+        let state = State { in_hand: 0, since: Instant::now(), cpu_since: Duration::ZERO, asleep: false, over: false };
         let watch = Arc::new(Self { pid, state: Mutex::new(state), news: Condvar::new() });
         let watching = Arc::clone(&watch);
         let run = move || watching.watch(deadlines, kill);
@@ -72,7 +74,9 @@ impl Watch {
         state.in_hand += 1;
         if state.in_hand == 1 {
             state.begin();
-            self.news.notify_one();
+            if state.asleep {
+                self.news.notify_one();
+            }
         }
     }
 
@@ -93,7 +97,9 @@ impl Watch {
         let mut state = self.state();
         while !state.over {
             if state.in_hand == 0 {
+                state.asleep = true;
                 state = self.news.wait(state).unwrap_or_else(PoisonError::into_inner);
+                state.asleep = false;
                 continue;
             }
             let (now, cpu) = (Instant::now(), cpu_time(self.pid).unwrap_or_default());

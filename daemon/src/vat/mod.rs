@@ -16,11 +16,12 @@
 //!                                                                           journal, or a fault
 //! ```
 //!
-//! Turns run ahead of the disk and of each other: up to [`WINDOW`] are with the worker at a time.
-//! Two that share a memory are never in flight together, but code can reach any object by `call`,
-//! so each delivery notes the version of every memory it was given, and a report that was computed
-//! from another version is thrown away and its message delivered again. Nothing had left, so nobody
-//! can tell.
+//! Turns run ahead of the disk and of each other: up to [`crate::protocol::WINDOW`] are with the worker at a time.
+//! A memory that one of them has is not sent again: the next turn on it is told to take it as the
+//! one before left it, and what that was is read back when the one before has ended. But code can
+//! reach any object by `call`, and an operator can change anything, so a turn whose memory was
+//! changed by somebody else after it was sent is *stale*: its report is thrown away, and its
+//! message and all later ones are delivered again. Nothing had left, so nobody can tell.
 //!
 //! Read next: [`turn`] (a report becomes a checkpoint), [`verify`] (what a worker may say),
 //! [`request`] (what operators do), then the driver, which owns the loop.
@@ -52,9 +53,6 @@ pub use request::Request;
 use schedule::Schedule;
 pub use turn::Start;
 use view::{View, ViewError};
-
-/// Deliveries with the worker at one time.
-pub const WINDOW: usize = 64;
 
 /// Something that happened.
 #[derive(Debug)]

@@ -4,14 +4,19 @@
 //! only a cursor into it and the turns in flight, so its size does not depend on how many messages
 //! wait.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
+use super::Halt;
 use super::view::{Memory, Message, Object, View};
-use super::{Halt, WINDOW};
+use crate::protocol::WINDOW;
 use crate::protocol::{CodeNumber, Handle, MemoryHandle, Native};
 
 /// Bytes of images and args with the worker at one time, beyond which it gets no more.
 const IN_FLIGHT_BYTES_MAX: usize = 4 << 20;
+
+/// For how many deliveries turns on a memory run with nothing before them in flight, after one was
+/// stale: a call-back wastes up to a window of turns, so it must stay rare.
+const SHY_DELIVERIES: u64 = 1024;
 
 /// A turn that is with the worker.
 #[derive(Debug)]
@@ -20,8 +25,9 @@ pub(super) struct InFlight {
     pub(super) message: Message,
     /// The objects it was given: its target first, then those it called.
     pub(super) objects: Vec<Given>,
-    /// The Memories it was given, as they were then.
-    pub(super) memories: Vec<(MemoryHandle, Memory)>,
+    /// The Memories it was given, as they were then. `None`: as the turns before it leave it, which
+    /// is known when they have ended.
+    pub(super) memories: Vec<(MemoryHandle, Option<Memory>)>,
     /// Every handle the turn may use.
     pub(super) held: HashSet<Handle>,
     pub(super) clock_ms: u64,
@@ -41,11 +47,6 @@ pub(super) struct Given {
     pub(super) natives: Vec<Native>,
 }
 
-/// Whether one of these turns was given this Memory.
-fn touches(turns: &VecDeque<InFlight>, memory: MemoryHandle) -> bool {
-    turns.iter().any(|turn| turn.memories.iter().any(|(given, _)| *given == memory))
-}
-
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Schedule {
@@ -59,6 +60,8 @@ pub(super) struct Schedule {
     next_delivery: u64,
     /// Reports of deliveries below this are of turns that were called back.
     floor: u64,
+    /// Memories on which a turn was stale, and the delivery until which that is remembered.
+    shy: HashMap<MemoryHandle, u64>,
     /// The worker is to be killed: nothing it still says counts.
     pub(super) condemned: bool,
 }
@@ -91,9 +94,10 @@ impl Schedule {
             };
             self.peeked = Some((message, object));
         }
+        let alone = self.in_flight.is_empty();
+        let shy = |memory| self.shy.get(&memory).is_some_and(|until| *until > self.next_delivery);
         let may_go = |(message, object): &mut (Message, Object)| {
-            (message.deaths == 0 || self.in_flight.is_empty())
-                && !object.memory.is_some_and(|memory| touches(&self.in_flight, memory))
+            alone || (message.deaths == 0 && !object.memory.is_some_and(shy))
         };
         let Some((message, object)) = self.peeked.take_if(may_go) else { return Ok(None) };
         self.cursor = message.message;
@@ -127,10 +131,17 @@ impl Schedule {
         self.condemned || delivery < self.floor
     }
 
-    /// A Memory has changed: turns in flight that were given it are stale.
-    pub(super) fn changed(&mut self, memory: MemoryHandle) {
+    /// Whether a turn in flight has this Memory.
+    pub(super) fn has(&self, memory: MemoryHandle) -> bool {
+        self.in_flight.iter().any(|turn| turn.memories.iter().any(|(given, _)| *given == memory))
+    }
+
+    /// The oldest turn has changed a Memory: those that were sent its content before are stale, those
+    /// that take it as they find it are not, unless what they find is not what was committed.
+    pub(super) fn changed(&mut self, memory: MemoryHandle, as_found: bool) {
         for turn in &mut self.in_flight {
-            turn.stale |= turn.memories.iter().any(|(given, _)| *given == memory);
+            turn.stale |=
+                turn.memories.iter().any(|(given, content)| *given == memory && (content.is_some() || !as_found));
         }
     }
 
@@ -146,6 +157,16 @@ impl Schedule {
     pub(super) fn rewind(&mut self) {
         self.peeked = None;
         self.passed_over = true;
+    }
+
+    /// The oldest turn is stale: it and all after it are called back, and its memories are remembered.
+    pub(super) fn call_back_stale(&mut self) {
+        if let Some(stale) = self.in_flight.front() {
+            let until = self.next_delivery + SHY_DELIVERIES;
+            self.shy.retain(|_, until| *until > self.next_delivery);
+            self.shy.extend(stale.memories.iter().map(|(memory, _)| (*memory, until)));
+        }
+        self.call_back();
     }
 
     /// Calls every turn in flight back; they will be delivered again, in order.

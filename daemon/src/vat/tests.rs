@@ -18,7 +18,7 @@ use crate::protocol::{
     Verdict,
 };
 use crate::store::Store;
-use crate::store::read::Reader;
+use crate::store::read::{Reader, Turns};
 
 /// Counts up: as random as tests need.
 struct Counting(u64);
@@ -139,6 +139,11 @@ fn ok() -> Report {
     Report::empty(Verdict::Ok { result: "null".to_owned(), result_error: None })
 }
 
+/// The memory a delivery came with, unless it takes it as it finds it.
+fn content(delivery: &Delivery) -> Option<&[(String, String)]> {
+    delivery.target.memory.as_ref().expect("a memory").entries.as_deref()
+}
+
 /// A report that sets `n` in the memory of the delivery's target.
 fn sets(delivery: &Delivery, value: &str) -> Report {
     let memory = delivery.target.memory.as_ref().expect("a memory").memory;
@@ -147,20 +152,50 @@ fn sets(delivery: &Delivery, value: &str) -> Report {
 }
 
 #[test]
-fn turns_on_different_memories_are_streamed_ahead_and_turns_on_one_memory_are_not() {
+fn turns_are_streamed_ahead_and_a_memory_under_way_is_sent_once() {
     let mut world = World::new();
     for name in ["a", "b"] {
         world.install(name, &[]).expect("installed");
     }
-    for name in ["a", "b", "a", "b"] {
-        world.send(name, "null");
-    }
-    let first = world.poll();
-    assert_eq!(first.len(), 2, "the third would read what the first may write");
-    assert!(world.done(&first[0], sets(&first[0], "10")).is_none());
-    let third = world.poll();
-    assert_eq!(third.len(), 1);
-    assert_eq!(third[0].target.memory.as_ref().expect("a memory").entries, [("n".to_owned(), "10".to_owned())]);
+    let messages = ["a", "b", "a", "a"].map(|name| world.send(name, "null"));
+    let started = world.poll();
+    let given: Vec<_> = started.iter().map(|delivery| content(delivery).is_some()).collect();
+    assert_eq!(given, [true, true, false, false]);
+    assert!(world.done(&started[0], sets(&started[0], "10")).is_none());
+    assert!(world.done(&started[1], ok()).is_none());
+    // The worker failed this one, so the next finds what the first left.
+    let failed = Verdict::Killed { limit: Limit::Ticks, message: "too much".to_owned() };
+    assert!(world.done(&started[2], Report::empty(failed)).is_none());
+    assert!(world.done(&started[3], sets(&started[3], "12")).is_none());
+    assert_eq!(world.memory("a"), "{\"n\":12}");
+    assert_eq!(messages.map(|m| world.outcome(m)), ["ok ", "ok ", "killed too much", "ok "]);
+    let old = |turn: usize| world.read(|db| db.turns(Turns::After(0), None)).items[turn].changes[0].old.clone();
+    assert_eq!(old(3).expect("a value").get(), "10", "what it found was read back for the journal");
+}
+
+#[test]
+fn a_memory_that_holds_what_its_last_turn_made_is_sent_anew() {
+    let mut world = World::new();
+    world.install("maker", &[Native::MakeObject]).expect("installed");
+    let messages = [world.send("maker", "null"), world.send("maker", "null")];
+    let [first, second] = <[Delivery; 2]>::try_from(world.poll()).expect("both are with the worker");
+    let own = format!("{{\"@qref\":{FIRST_MADE}}}");
+    let mut report = sets(&first, &own);
+    report.made.push(Made {
+        maker: first.target.object,
+        account: false,
+        code: "() => 1".to_owned(),
+        power: Power { statics: "{}".to_owned(), natives: Vec::new() },
+        memory: MadeMemory::None,
+    });
+    assert!(world.done(&first, report).is_none());
+    // The worker found the handle of that turn, which means nothing any more.
+    assert!(world.done(&second, sets(&second, &own)).is_none(), "no lie: it could not know");
+    let [again] = <[Delivery; 1]>::try_from(world.poll()).expect("it is delivered again");
+    let lasting = format!("{{\"@qref\":{}}}", first.target.object + 1);
+    assert_eq!(content(&again).expect("it is sent"), [("n".to_owned(), lasting)]);
+    assert!(world.done(&again, ok()).is_none());
+    assert_eq!(messages.map(|m| world.outcome(m)), ["ok ", "ok "]);
 }
 
 #[test]
@@ -185,7 +220,7 @@ fn a_turn_that_was_given_what_a_call_then_changed_runs_again_on_the_new_memory()
     assert!(world.done(&stale, sets(&stale, "99")).is_none(), "no lie: it could not know");
     assert_eq!(world.memory("b"), "{\"n\":2}", "computed from an old memory, it counts for nothing");
     let [again] = <[Delivery; 1]>::try_from(world.poll()).expect("its message is delivered again");
-    assert_eq!(again.target.memory.as_ref().expect("a memory").entries, [("n".to_owned(), "2".to_owned())]);
+    assert_eq!(content(&again).expect("it is sent"), [("n".to_owned(), "2".to_owned())]);
     assert!(world.done(&again, sets(&again, "3")).is_none());
     assert_eq!((world.memory("b"), world.outcome(second)), ("{\"n\":3}".to_owned(), "ok ".to_owned()));
 }
@@ -384,7 +419,7 @@ fn made_objects_get_lasting_handles_everywhere() {
     let lasting = format!("{{\"@qref\":{handle}}}");
     assert_eq!(next.args, lasting);
     assert_eq!(next.target.power.statics, format!("{{\"me\":{lasting}}}"));
-    assert_eq!(next.target.memory.expect("a memory").entries, [("me".to_owned(), lasting)]);
+    assert_eq!(content(&next).expect("it is sent"), [("me".to_owned(), lasting)]);
 }
 
 #[test]
@@ -398,7 +433,7 @@ fn the_journal_is_cut_at_its_old_end_and_its_bytes_stay_counted() {
         let report = sets(&delivery, &n.to_string());
         assert!(world.done(&delivery, report).is_none());
     }
-    let turns = world.read(|db| db.turns(crate::store::read::Turns::After(0), None)).items;
+    let turns = world.read(|db| db.turns(Turns::After(0), None)).items;
     assert_eq!(turns.iter().map(|turn| turn.turn).collect::<Vec<_>>(), (31..=40).collect::<Vec<_>>());
     let database = rusqlite::Connection::open(world.dir.path().join(crate::store::FILE)).expect("the database");
     let number = |sql: &str| database.query_row(sql, [], |row| row.get::<_, u64>(0)).expect("a number");
@@ -421,7 +456,7 @@ fn an_edit_comes_before_the_turns_that_were_streamed_ahead_of_it() {
     assert!(world.done(&b, sets(&b, "2")).is_none());
     assert_eq!(world.memory("b"), "{\"n\":7}", "it was computed before the edit");
     let [again] = <[Delivery; 1]>::try_from(world.poll()).expect("it is delivered again");
-    assert_eq!(again.target.memory.as_ref().expect("a memory").entries, [("n".to_owned(), "7".to_owned())]);
+    assert_eq!(content(&again).expect("it is sent"), [("n".to_owned(), "7".to_owned())]);
     world.ask(Action::Hold { object: target.clone(), held: true }).expect("held");
     assert!(world.done(&again, sets(&again, "8")).is_none());
     assert_eq!(world.memory("b"), "{\"n\":7}", "a held object takes no turn, not even one under way");

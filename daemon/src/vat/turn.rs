@@ -53,6 +53,8 @@ pub(super) fn start(
         stale: false,
     };
     let target = turn.message.target;
+    let as_left = object.memory.filter(|memory| vat.schedule.has(*memory));
+    turn.memories.extend(as_left.map(|memory| (memory, None)));
     let target = image(view, &mut turn, target, object)?;
     let delivery = Delivery {
         delivery,
@@ -87,19 +89,34 @@ fn image(view: &impl View, turn: &mut InFlight, handle: Handle, object: Object) 
     Ok(Image { object: handle, code, power, memory })
 }
 
-/// The content of a Memory, noted as given to `turn`.
-fn entries(view: &impl View, turn: &mut InFlight, memory: MemoryHandle) -> Result<Vec<(String, String)>, Halt> {
+/// The content of a Memory, noted as given to `turn`; `None` if it takes it as it finds it.
+fn entries(view: &impl View, turn: &mut InFlight, memory: MemoryHandle) -> Result<Option<Vec<(String, String)>>, Halt> {
     if !turn.memories.iter().any(|(given, _)| *given == memory) {
         let content = view.memory(memory)?;
         for entry in &content.entries {
             turn.held.extend(qjson::references(&entry.value).map_err(damaged)?);
         }
         turn.bytes += usize::try_from(content.bytes).unwrap_or(usize::MAX);
-        turn.memories.push((memory, content));
+        turn.memories.push((memory, Some(content)));
     }
-    let content = turn.memories.iter().find(|(given, _)| *given == memory).map(|(_, content)| content);
+    let content = turn.memories.iter().find(|(given, _)| *given == memory).and_then(|(_, content)| content.as_ref());
     let pair = |entry: &Entry| (entry.key.clone(), entry.value.clone());
-    Ok(content.map(|content| content.entries.iter().map(pair).collect()).unwrap_or_default())
+    Ok(content.map(|content| content.entries.iter().map(pair).collect()))
+}
+
+/// Reads the Memories that the oldest turn took as it found them: the turns before it have ended,
+/// so what it found is what is there now.
+fn look_up(view: &impl View, turn: &mut InFlight) -> Result<(), Halt> {
+    for (memory, content) in &mut turn.memories {
+        if content.is_none() {
+            let found = view.memory(*memory)?;
+            for entry in &found.entries {
+                turn.held.extend(qjson::references(&entry.value).map_err(damaged)?);
+            }
+            *content = Some(found);
+        }
+    }
+    Ok(())
 }
 
 /// The running turn calls an object whose image it has not got.
@@ -114,6 +131,10 @@ pub(super) fn load<V: View, E>(
     let Some(turn) = step.vat.schedule.front().filter(|turn| turn.delivery == delivery) else {
         return Ok(Some(condemn(step.vat, "asked for an object in a turn it does not run")));
     };
+    if turn.stale {
+        return Ok(Some(Order::Loaded(Err("this turn is called back".to_owned()))));
+    }
+    look_up(step.view, turn)?;
     if !turn.held.contains(&object) {
         return Ok(Some(condemn(step.vat, "asked for an object it has no reference to")));
     }
@@ -143,9 +164,10 @@ pub(super) fn finish<V: View, E: Entropy>(
         return Ok(Some(condemn(step.vat, "reported a turn it does not run")));
     };
     if turn.stale {
-        schedule.call_back();
+        schedule.call_back_stale();
         return Ok(None);
     }
+    look_up(step.view, turn)?;
     let sizes = match verify::report(turn, &report, &step.vat.limits.turn) {
         Ok(sizes) => sizes,
         Err(lie) => return Ok(Some(condemn(step.vat, &lie))),
@@ -257,9 +279,10 @@ fn commit<V: View, E: Entropy>(
     }
     let mut changes = Vec::new();
     for change in mem::take(&mut report.memories) {
-        if let Some((memory, old)) = turn.memories.iter().find(|(memory, _)| *memory == change.memory) {
+        if let Some((memory, Some(old))) = turn.memories.iter().find(|(memory, _)| *memory == change.memory) {
             remember(step, *memory, old, change, &mut changes);
-            step.vat.schedule.changed(*memory);
+            // The worker still has the handles that the new objects had in this turn.
+            step.vat.schedule.changed(*memory, made.is_empty());
         }
     }
     let mut sent = Vec::new();

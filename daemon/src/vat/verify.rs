@@ -117,6 +117,7 @@ fn made(turn: &InFlight, before: &[Made], made: &Made, may_hold: impl Fn(Handle)
 fn memory(turn: &InFlight, change: &MemoryChange, may_hold: impl Fn(Handle) -> bool + Copy) -> Result<(), String> {
     let (_, memory) =
         (turn.memories.iter()).find(|(given, _)| *given == change.memory).ok_or("a memory that was not given to it")?;
+    let memory = memory.as_ref().ok_or("a memory that nobody has looked up")?;
     unique_keys(change.deleted.iter())?;
     unique_keys(change.set.iter().map(|(key, _)| key))?;
     let there: HashSet<&str> = memory.entries.iter().map(|entry| entry.key.as_str()).collect();

@@ -13,6 +13,7 @@ use rquickjs::qjs;
 use super::budget::{Meter, metered_runtime};
 use super::check;
 use super::js::{Ctx, Js, Val, stack_pointer};
+use super::kept::Kept;
 use super::realm::Realm;
 use super::turn::Turn;
 use crate::protocol::{CodeError, CodeNumber, Delivery, Handle, Image, Report, Verdict};
@@ -67,6 +68,7 @@ pub(super) struct Shared {
     /// Numbers of the texts that turns gave new objects and called at once, counted down.
     made_codes: RefCell<HashMap<Rc<str>, CodeNumber>>,
     loader: RefCell<Box<dyn Loader>>,
+    kept: RefCell<Kept>,
     /// Texts found good, and their bytes.
     checked: RefCell<(HashSet<String>, usize)>,
     stack_top: Cell<usize>,
@@ -121,6 +123,7 @@ impl Engine {
             codes: Codes::default(),
             made_codes: RefCell::default(),
             loader: RefCell::new(loader),
+            kept: RefCell::default(),
             checked: RefCell::default(),
             stack_top: Cell::new(stack_pointer()),
         };
@@ -149,7 +152,13 @@ impl Engine {
         shared.begin_stack();
         shared.meter.begin(delivery.budget.memory_bytes, delivery.budget.ticks);
         let turn = Rc::new(Turn::new(Rc::clone(&shared), delivery));
-        let report = turn.run(delivery.target.clone(), &delivery.args);
+        let mut target = delivery.target.clone();
+        shared.take_in(delivery.delivery, &mut target);
+        let report = Rc::clone(&turn).run(target, &delivery.args);
+        for (memory, entries) in turn.left_memories() {
+            shared.kept.borrow_mut().leave(delivery.delivery, memory, entries);
+        }
+        drop(turn);
         shared.meter.end();
         if shared.meter.in_use() > WORN_BYTES {
             shared.ctx.collect_garbage();
@@ -287,7 +296,15 @@ impl Shared {
 
     /// Asks for the image of an object.
     pub(super) fn load(&self, delivery: u64, object: Handle) -> Result<Box<Image>, String> {
-        self.loader.borrow_mut().load(delivery, object, &self.codes)
+        let mut image = self.loader.borrow_mut().load(delivery, object, &self.codes)?;
+        self.take_in(delivery, &mut image);
+        Ok(image)
+    }
+
+    fn take_in(&self, delivery: u64, image: &mut Image) {
+        if let Some(memory) = &mut image.memory {
+            self.kept.borrow_mut().take_in(delivery, memory);
+        }
     }
 }
 

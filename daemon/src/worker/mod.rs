@@ -16,6 +16,7 @@ mod check;
 mod effects;
 mod engine;
 mod js;
+mod kept;
 mod natives;
 mod pack;
 mod pipes;

@@ -64,7 +64,7 @@ impl World {
         let power = Power { statics: statics.to_owned(), natives };
         let memory = memory.map(|(memory, text)| Memory {
             memory,
-            entries: qrt_shared::qjson::split_object(text).expect("an object in inside form"),
+            entries: Some(qrt_shared::qjson::split_object(text).expect("an object in inside form")),
         });
         let image = Image { object: handle, code: number, power, memory };
         self.images.lock().expect("one thread").insert(handle, Ok(image));
@@ -92,11 +92,12 @@ impl World {
     fn apply(&mut self, change: &MemoryChange) {
         for image in self.images.lock().expect("one thread").values_mut().flatten() {
             let Some(memory) = image.memory.as_mut().filter(|memory| memory.memory == change.memory) else { continue };
-            memory.entries.retain(|(key, _)| !change.deleted.contains(key));
+            let entries = memory.entries.as_mut().expect("content");
+            entries.retain(|(key, _)| !change.deleted.contains(key));
             for (key, text) in &change.set {
-                match memory.entries.iter_mut().find(|(known, _)| known == key) {
+                match entries.iter_mut().find(|(known, _)| known == key) {
                     Some(entry) => entry.1.clone_from(text),
-                    None => memory.entries.push((key.clone(), text.clone())),
+                    None => entries.push((key.clone(), text.clone())),
                 }
             }
         }
@@ -105,7 +106,7 @@ impl World {
     fn memory(&self, handle: Handle) -> String {
         let images = self.images.lock().expect("one thread");
         let memory = images[&handle].as_ref().expect("installed").memory.as_ref().expect("a memory");
-        qrt_shared::qjson::join_object(memory.entries.iter().map(|(key, text)| (key.as_str(), text.as_str())))
+        qrt_shared::qjson::join_object(memory.entries.iter().flatten().map(|(key, text)| (key.as_str(), text.as_str())))
     }
 }
 

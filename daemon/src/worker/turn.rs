@@ -11,6 +11,7 @@ use std::rc::Rc;
 use super::check;
 use super::engine::Shared;
 use super::js::{Call, Ctx, ErrorKind, Identity, Js, Kind, Thrown, Val};
+use super::kept::Entries;
 use super::pack::{self, Mode, Packer, Refusal};
 use super::unpack::unpack;
 use super::{change, natives};
@@ -50,6 +51,9 @@ pub(super) struct Turn {
     references: RefCell<HashMap<Handle, Val>>,
     objects: RefCell<HashMap<Handle, Result<Rc<Loaded>, String>>>,
     memories: RefCell<Vec<Slot>>,
+    /// What it leaves in its Memories, if it commits.
+    left: RefCell<Vec<(MemoryHandle, Entries)>>,
+    committed: Cell<bool>,
     natives: RefCell<HashMap<Identity, Native>>,
     running: RefCell<Vec<Rc<Loaded>>>,
     /// The outermost function has returned: promise jobs run.
@@ -142,6 +146,8 @@ impl Turn {
             references: RefCell::default(),
             objects: RefCell::default(),
             memories: RefCell::default(),
+            left: RefCell::default(),
+            committed: Cell::new(false),
             natives: RefCell::default(),
             running: RefCell::default(),
             in_jobs: Cell::new(false),
@@ -152,6 +158,12 @@ impl Turn {
 
     fn ctx(&self) -> Ctx {
         self.shared.ctx
+    }
+
+    /// What the turn left in its Memories: nothing new, unless it commits.
+    pub(super) fn left_memories(&self) -> Vec<(MemoryHandle, Entries)> {
+        let left = self.left.take();
+        if self.committed.get() { left } else { Vec::new() }
     }
 
     /// The object whose code runs: in a promise job, the turn's own.
@@ -182,6 +194,7 @@ impl Turn {
             (None, Ok((verdict, memories))) => (verdict, memories),
         };
         let committed = matches!(verdict, Verdict::Ok { .. });
+        self.committed.set(committed);
         let count = |list: usize| u32::try_from(list).unwrap_or(u32::MAX);
         let used = Used {
             bytes: self.spent_bytes.get(),
@@ -278,6 +291,7 @@ impl Turn {
             }
             return Ok(None);
         }
+        self.left.borrow_mut().push((slot.memory, after.clone()));
         let change = change::difference(slot.memory, &slot.entries, after);
         if let Some(change) = &change {
             let bytes = change.set.iter().map(|(key, text)| key.len() + text.len()).sum();
@@ -342,9 +356,10 @@ impl Turn {
         if let Some(slot) = self.memories.borrow().iter().find(|slot| slot.memory == memory.memory) {
             return Ok(slot.object.clone());
         }
-        let entries = memory.entries.iter().map(|(key, text)| (key.as_str(), text.as_str()));
-        let object = self.unpack(&qrt_shared::qjson::join_object(entries))?;
-        let slot = Slot { memory: memory.memory, owner, object: object.clone(), entries: memory.entries.clone() };
+        let entries = memory.entries.clone().unwrap_or_default();
+        let text = qrt_shared::qjson::join_object(entries.iter().map(|(key, text)| (key.as_str(), text.as_str())));
+        let object = self.unpack(&text)?;
+        let slot = Slot { memory: memory.memory, owner, object: object.clone(), entries };
         self.memories.borrow_mut().push(slot);
         Ok(object)
     }
@@ -378,7 +393,7 @@ impl Turn {
                 Some(Ok(maker)) => maker.image.memory.clone(),
                 _ => None,
             },
-            MadeMemory::New(entries) => Some(Memory { memory: object, entries: entries.clone() }),
+            MadeMemory::New(entries) => Some(Memory { memory: object, entries: Some(entries.clone()) }),
         };
         Ok(Image { object, code: self.shared.made_code(code), power: power.clone(), memory })
     }
