@@ -2,6 +2,8 @@
 
 mod call;
 mod code;
+mod conformance;
+mod docs;
 mod making;
 mod memory;
 mod power;

@@ -1,0 +1,94 @@
+//! Memory behaves as a plain object: programs of object operations see and leave the same on both.
+
+use std::cell::Cell;
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use qrt_shared::view::Outcome;
+use qrt_tests::{Grant, Vat};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::vat;
+
+const OPERATIONS: &str = include_str!("operations.js");
+
+/// What a program does: operation, path, key, value, each a number to choose by.
+type Program = Vec<(u16, u8, u8, u8)>;
+
+#[derive(serde::Deserialize)]
+struct Told {
+    seen: Value,
+    lasts: bool,
+    content: Box<RawValue>,
+}
+
+/// Runs the programs, a turn each, on a Memory with this content and on a plain object, and compares.
+/// Gives how many turns changed the memory, and how many failed.
+fn compare(vat: &Vat, content: &str, programs: &[Program]) -> (u32, u32) {
+    let (mut changed, mut failed) = (0, 0);
+    let memory = vat.object_with(OPERATIONS, &Grant { memory: Some(content), natives: &[], ..Grant::default() });
+    let plain = vat.object_with(OPERATIONS, &Grant { natives: &[], ..Grant::default() });
+    let mut content = memory.memory();
+    for program in programs {
+        let program = serde_json::to_string(program).expect("numbers");
+        let told = plain.text(&format!(r#"{{"program":{program},"content":{content}}}"#));
+        let told: Told = serde_json::from_str(&told).expect("what the program tells");
+        let ended = memory.send(&format!(r#"{{"program":{program}}}"#));
+        if told.lasts {
+            assert_eq!(ended.outcome, Outcome::Ok, "{ended:?}");
+            let seen: Value = serde_json::from_str(ended.result.get()).expect("JSON");
+            assert_eq!(seen, told.seen, "the same observations");
+            changed += u32::from(told.content.get() != content);
+            told.content.get().clone_into(&mut content);
+        } else {
+            failed += 1;
+            assert_eq!(ended.outcome, Outcome::Error, "{ended:?}");
+            assert!(ended.error.expect("why").starts_with("TypeError: memory"), "the turn fails");
+        }
+        assert_eq!(memory.memory(), content, "the same outcome");
+    }
+    (changed, failed)
+}
+
+fn programs() -> impl Strategy<Value = Vec<Program>> {
+    let program = prop::collection::vec(any::<(u16, u8, u8, u8)>(), 1..24);
+    prop::collection::vec(program, 1..4)
+}
+
+fn check(content: &str, cases: u32) {
+    let vat = vat();
+    // No file of earlier failures: the programs are the same at every run.
+    let config = Config { cases, failure_persistence: None, ..Config::default() };
+    let mut runner = TestRunner::new_with_rng(
+        config,
+        proptest::test_runner::TestRng::deterministic_rng(proptest::test_runner::RngAlgorithm::ChaCha),
+    );
+    let counts = Cell::new((0, 0));
+    let outcome = runner.run(&programs(), |programs| {
+        let (changed, failed) = compare(&vat, content, &programs);
+        counts.set((counts.get().0 + changed, counts.get().1 + failed));
+        Ok(())
+    });
+    if let Err(error) = outcome {
+        panic!("{error}");
+    }
+    let (changed, failed) = counts.get();
+    assert!(changed > cases / 2 && failed > cases / 10, "{changed} turns changed the memory, {failed} failed");
+}
+
+const SMALL: &str =
+    r#"{"a":{"b":{"c":1},"x":null},"list":[3,{"y":[]},1],"n":5,"7":"seven","@@at":[true],"__proto__":1}"#;
+
+#[test]
+fn a_small_memory_behaves_as_a_plain_object_for_every_operation() {
+    check(SMALL, 120);
+}
+
+#[test]
+fn a_large_memory_behaves_as_a_plain_object_for_every_operation() {
+    let more: Vec<_> = (0..1000).map(|n| format!(r#""key{n}":{{"n":{n},"text":"{}"}}"#, "x".repeat(n % 30))).collect();
+    let large = format!("{},{}}}", SMALL.strip_suffix('}').expect("an object"), more.join(","));
+    assert!(large.len() > 32 << 10, "beyond what travels with a message: {}", large.len());
+    check(&large, 30);
+}
