@@ -6,7 +6,7 @@
 //   {"method": "set", "to": 5}        make it `to`; returns the count
 //   {"method": "reset"}               make it 0, and forget that it was ever incremented
 //   {"method": "echo", ...}           returns the arguments as they came
-//   {"method": "fail"}                changes the memory, then throws: the change is rolled back
+//   {"method": "fail"}                changes the memory, then throws: the turn is rolled back
 //
 // Memory: {"count": the count, "increments": how often it was incremented}.
 function sampleMethods(args, power) {

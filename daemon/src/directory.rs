@@ -39,6 +39,9 @@ pub enum Error {
     /// It is none.
     #[error("{} is not a vat's directory: make one with `qrt create-node {}`", .0.display(), .0.display())]
     NotAVat(PathBuf),
+    /// A part of it is gone.
+    #[error("{} is missing: the rest of a vat is there; put the file back from a copy", .0.display())]
+    Missing(PathBuf),
     /// Something is there already.
     #[error("{} is there already and not empty: choose another directory", .0.display())]
     Taken(PathBuf),
@@ -161,12 +164,18 @@ fn check_socket_path(dir: &Path) -> Result<(), Error> {
 /// Checks that a vat is in `dir` and that only its owner can use it.
 pub fn check(dir: &Path) -> Result<(), Error> {
     check_socket_path(dir)?;
+    let mut missing = Vec::new();
     for name in [store::FILE, key::FILE] {
         match dir.join(name).try_exists() {
             Ok(true) => {}
-            Ok(false) => return Err(Error::NotAVat(dir.to_owned())),
+            Ok(false) => missing.push(dir.join(name)),
             Err(error) => return Err(io_error("read", dir)(error)),
         }
+    }
+    match missing.as_slice() {
+        [] => {}
+        [one] => return Err(Error::Missing(one.clone())),
+        _ => return Err(Error::NotAVat(dir.to_owned())),
     }
     for path in [dir.to_owned(), dir.join(key::FILE)] {
         let mode = fs::metadata(&path).map_err(io_error("read", &path))?.mode() & 0o777;
@@ -175,6 +184,15 @@ pub fn check(dir: &Path) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// The daemon that holds the vat in `dir`, as its pid file says.
+pub fn daemon(dir: &Path) -> Option<u32> {
+    let lock = File::open(dir.join(LOCK)).ok()?;
+    match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockShared) {
+        Err(rustix::io::Errno::WOULDBLOCK) => fs::read_to_string(dir.join(PID)).ok()?.trim().parse().ok(),
+        _ => None,
+    }
 }
 
 impl Directory {

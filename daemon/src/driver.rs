@@ -20,7 +20,7 @@ use crate::store::{self, Store};
 use crate::vat::checkpoint::{Answer, Effect, Embargo};
 use crate::vat::entropy::Entropy;
 use crate::vat::request::{Action, Request, Ticket, Who};
-use crate::vat::{Checkpoint, Halt, Input, Order, Vat};
+use crate::vat::{Checkpoint, Death, Halt, Input, Order, Vat};
 
 /// How long a group may grow while turns keep coming.
 const GROUP_AGE: Duration = Duration::from_millis(5);
@@ -177,7 +177,10 @@ impl Driver {
             Event::Stop { .. } => return Ok(()),
         };
         if let Input::Died(death) = &input {
-            tracing::warn!(?death, "the worker is gone");
+            match death {
+                Death::Replaced => tracing::info!("the worker is replaced"),
+                Death::Deadline { .. } | Death::Crashed(_) => tracing::warn!(?death, "the worker is gone"),
+            }
             self.executor.renew();
         }
         let mut checkpoint = Checkpoint::default();

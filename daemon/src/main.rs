@@ -14,6 +14,7 @@ use std::process::{Command, ExitCode, Stdio};
 use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
 use qrt_shared::id::Location;
+use qrt_shared::view::State;
 use qrtd::driver::now_ms;
 use qrtd::settings::{self, Settings};
 use qrtd::store::read::Reader;
@@ -76,11 +77,24 @@ fn main() -> ExitCode {
     match run(Args::parse().verb) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            writeln!(std::io::stderr(), "qrtd: {}", format!("{error:#}").replace('\n', " ")).ok();
+            writeln!(std::io::stderr(), "qrtd: {}", one_line(&error)).ok();
             let halted = serving && error.is::<qrtd::driver::Error>();
             ExitCode::from(if halted { EXIT_CANNOT_GO_ON } else { 1 })
         }
     }
+}
+
+/// An error and its causes on one line. Most errors of ours tell their cause themselves.
+fn one_line(error: &anyhow::Error) -> String {
+    let mut line = String::new();
+    for cause in error.chain() {
+        let cause = cause.to_string().replace('\n', " ");
+        if !line.contains(&cause) {
+            line += if line.is_empty() { "" } else { ": " };
+            line += &cause;
+        }
+    }
+    line
 }
 
 fn run(verb: Verb) -> Result<()> {
@@ -109,6 +123,9 @@ fn info(dir: &Path) -> Result<()> {
     directory::check(dir)?;
     let mut info = Reader::open(dir)?.info()?;
     info.url = Settings::read(dir)?.url();
+    if let Some(pid) = directory::daemon(dir) {
+        (info.state, info.pid) = (State::Running, Some(pid));
+    }
     print(&info)
 }
 

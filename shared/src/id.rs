@@ -34,7 +34,7 @@ pub enum Error {
     #[error("{0:?} is not a QRID: write qrt:<vat id>/<object id>")]
     Qrid(String),
     /// A QRID's location hint that is no URL of a vat.
-    #[error("{0:?} is not a location: write ?at=http://host:port")]
+    #[error("{0:?} is not a location: write http://host:port")]
     Location(String),
     /// Not a petname.
     #[error(

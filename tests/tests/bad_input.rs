@@ -149,7 +149,12 @@ fn a_vat_others_could_use_or_of_a_newer_schema_or_another_key_does_not_start() {
     }
     version(1);
 
+    assert_eq!(vat.qrt("info", &["--json"]).json()["state"], "stopped");
     let key = vat.dir().join("key");
+    std::fs::rename(&key, vat.dir().join("elsewhere")).expect("moved away");
+    let refusal = vat.qrt("start", &[]).refusal(1);
+    assert!(refusal.contains("key is missing") && refusal.contains("copy"), "{refusal}");
+    std::fs::rename(vat.dir().join("elsewhere"), &key).expect("moved back");
     let own = std::fs::read(&key).expect("the key");
     std::fs::write(&key, format!("{}\n", "07".repeat(32))).expect("another key");
     let refusal = vat.qrt("start", &[]).refusal(1);

@@ -62,6 +62,10 @@ fn what_is_no_request_gets_an_error_and_a_hint_and_the_vat_goes_on() {
         ("GET", "/v1/turns?after=x", "", 400),
         ("GET", "/v1/turns?object=none", "", 404),
         ("DELETE", "/v1/info", "", 405),
+        ("POST", "/v1/faults/9223372036854775809/retry", "", 409),
+        ("DELETE", "/v1/faults/18446744073709551615", "", 409),
+        ("POST", "/v1/faults/18446744073709551616/retry", "", 400),
+        ("PUT", "/v1/objects/none/memory/", r#"{"value":1}"#, 409),
         ("POST", "/v1/messages", "{", 400),
         ("POST", "/v1/messages", r#"{"target":"none","args":1}"#, 409),
         ("POST", "/v1/messages", r#"{"target":"none","args":{"@x":1}}"#, 400),
@@ -73,6 +77,9 @@ fn what_is_no_request_gets_an_error_and_a_hint_and_the_vat_goes_on() {
         for part in ["error", "hint"] {
             assert!(answer[part].as_str().is_some_and(|text| !text.is_empty()), "{method} {path}: {answer}");
         }
+    }
+    for path in ["messages/in:18446744073709551615/outcome", "faults?after=18446744073709551615"] {
+        assert_eq!(request(&vat, "GET", &format!("/v1/{path}"), "").0, 200, "{path}");
     }
     assert_eq!(request(&vat, "GET", "/v1/info", "").1["commit"], 0, "nothing was written");
 }

@@ -102,6 +102,7 @@ fn a_removed_object_is_refused_for_ever_and_its_queue_becomes_faults() {
         vat.qrt("object", &[&counter]),
         vat.qrt("upgrade", &[&counter, "sample-methods"]),
         vat.qrt("hold", &[&counter]),
+        vat.qrt("name", &[&counter, "ghost"]),
         vat.qrt("remove", &[&counter, "--yes"]),
         vat.qrt("fault-retry", &[&faults[0]["id"].to_string()]),
     ] {

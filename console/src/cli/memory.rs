@@ -24,7 +24,7 @@ pub(super) async fn set(call: &mut Call) -> Done {
     if call.json() {
         call.out.json(&was)?;
     } else {
-        call.out.line(format!("set, as number {} among turns; the old value is in the journal there", was.turn))?;
+        call.out.line(format!("set, in turn {}; a value it had before is in the journal there", was.turn))?;
     }
     Ok(())
 }

@@ -25,7 +25,10 @@ pub(super) async fn run(call: &mut Call) -> Done {
 
 /// An object without a petname shows its whole QRID: what stands here can be used as an argument.
 fn cells(row: &ObjectRow, now: u64) -> Vec<Cell> {
-    let object = row.name.as_ref().map_or_else(|| row.qrid.to_string(), ToString::to_string);
+    let mut object = row.name.as_ref().map_or_else(|| row.qrid.to_string(), ToString::to_string);
+    if row.held {
+        object += " (held)";
+    }
     let tone = if row.faults > 0 { Tone::Bad } else { Tone::Plain };
     vec![
         row.turns.to_string().into(),

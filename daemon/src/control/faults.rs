@@ -7,7 +7,7 @@ use crate::vat::request::Action;
 
 /// `GET /v1/faults`
 pub(super) async fn list(asked: &Asked<'_>) -> Result<Vec<u8>, Refusal> {
-    let after = asked.parameter("after")?.unwrap_or(0);
+    let after = asked.after()?;
     router::json(&asked.state.readers.ask(move |db| db.faults(after)).await?)
 }
 

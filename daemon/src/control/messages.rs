@@ -46,6 +46,6 @@ pub(super) async fn outcome(asked: &Asked<'_>, message: &str) -> Result<Vec<u8>,
 
 /// `GET /v1/inbox`
 pub(super) async fn inbox(asked: &Asked<'_>) -> Result<Vec<u8>, Refusal> {
-    let after = asked.parameter("after")?.unwrap_or(0);
+    let after = asked.after()?;
     router::json(&asked.state.readers.ask(move |db| db.inbox(after)).await?)
 }

@@ -17,7 +17,7 @@ const INSTALL_MAX: usize = 1000;
 
 /// `GET /v1/objects`
 pub(super) async fn list(asked: &Asked<'_>) -> Result<Vec<u8>, Refusal> {
-    let (filter, after) = (asked.parameter::<String>("filter")?, asked.parameter("after")?.unwrap_or(0));
+    let (filter, after) = (asked.parameter::<String>("filter")?, asked.after()?);
     router::json(&asked.state.readers.ask(move |db| db.objects(filter.as_deref(), after)).await?)
 }
 

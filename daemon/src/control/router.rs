@@ -23,7 +23,9 @@ pub(super) struct Asked<'a> {
 
 /// Answers a request with a JSON document.
 pub(super) async fn route(state: &State, who: Who, head: &Parts, body: &Bytes) -> Result<Vec<u8>, Refusal> {
-    let segments = head.uri.path().trim_matches('/').split('/').map(decode).collect::<Result<Vec<_>, _>>()?;
+    let path = head.uri.path();
+    let path = if path == "/v1/" { "/v1" } else { path };
+    let segments = path.trim_start_matches('/').split('/').map(decode).collect::<Result<Vec<_>, _>>()?;
     let asked = Asked { state, who, query: query(head.uri.query().unwrap_or_default())?, body };
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     match (&head.method, segments.as_slice()) {
@@ -88,6 +90,11 @@ impl Asked<'_> {
     {
         let parse = |text: &String| text.parse().map_err(|error: T::Err| Refusal::bad(error, format!("mend `{name}`")));
         self.query.get(name).map(parse).transpose()
+    }
+
+    /// A cursor: every row's number is at most what SQLite can count to.
+    pub(super) fn after(&self) -> Result<u64, Refusal> {
+        Ok(self.parameter("after")?.unwrap_or(0).min(i64::MAX.unsigned_abs()))
     }
 
     /// How long the asker would wait for news.

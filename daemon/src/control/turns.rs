@@ -11,7 +11,7 @@ use crate::store::read::Turns;
 /// `GET /v1/turns?after=|newest=&object=&wait_ms=`
 pub(super) async fn list(asked: &Asked<'_>) -> Result<Vec<u8>, Refusal> {
     let newest: Option<u64> = asked.parameter("newest")?;
-    let after = asked.parameter("after")?.unwrap_or(0);
+    let after = asked.after()?;
     let which = newest.map_or(Turns::After(after), Turns::Newest);
     let object: Option<Target> = asked.parameter("object")?;
     let until = Instant::now() + asked.wait()?;

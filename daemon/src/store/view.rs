@@ -84,6 +84,8 @@ impl View for Store {
     }
 
     fn fault(&self, fault: u64) -> Read<Option<Fault>> {
+        // An operator may name any number; a row has none beyond this.
+        let Ok(fault) = i64::try_from(fault) else { return Ok(None) };
         let sql = "SELECT message, source, target, args, bytes, at, cause, 0 FROM fault WHERE fault = ?1";
         self.one(sql, [fault], |row| Ok(Fault { message: message(row)? }))
     }

@@ -18,7 +18,7 @@ pub(super) fn name<V: View, E: Entropy>(
     object: &Target,
     name: Option<Petname>,
 ) -> Result<Named, Refusal> {
-    let object = step.resolve(object)?;
+    let (object, _) = step.resolve_live(object)?;
     match name.clone() {
         Some(name) => claim(step, object, name)?,
         None => step.checkpoint.writes.push(Write::Petname { object, name: None }),

@@ -36,6 +36,8 @@ impl Asked<'_> {
 
     /// What became of a message.
     pub fn awaited(&self, message: u64) -> Read<Awaited> {
+        // A script may name any number; a row has none beyond this.
+        let Ok(message) = i64::try_from(message) else { return Ok(Awaited::Unknown) };
         let sql = "SELECT turn, outcome, result, result_error, error FROM outcome WHERE message = ?1";
         let row = self.db.prepare_cached(sql)?.query_row([message], |row| {
             Ok((row.get(0)?, row.get::<_, String>(1)?, row.get::<_, Option<String>>(2)?, row.get(3)?, row.get(4)?))
