@@ -13,6 +13,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use qrt_shared::control::Problem;
 use tokio::sync::{broadcast, oneshot, watch};
+use zeroize::Zeroizing;
 
 use crate::executor::Executor;
 use crate::store::{self, Store};
@@ -74,6 +75,7 @@ pub struct Driver {
     vat: Vat,
     store: Store,
     executor: Executor,
+    entropy: Os,
     events: Receiver<Event>,
     outward: Outward,
 }
@@ -85,12 +87,29 @@ struct Outward {
     ended: broadcast::Sender<u64>,
 }
 
-/// Randomness of the operating system.
-struct Os;
+/// Randomness of the operating system, drawn in larger pieces; what was given out is wiped.
+struct Os {
+    drawn: Zeroizing<[u8; 4096]>,
+    used: usize,
+}
+
+impl Default for Os {
+    fn default() -> Self {
+        let drawn = Zeroizing::new([0; 4096]);
+        Self { used: drawn.len(), drawn }
+    }
+}
 
 impl Entropy for Os {
     fn fill(&mut self, bytes: &mut [u8]) {
-        getrandom::fill(bytes).expect("the operating system has randomness");
+        for byte in bytes {
+            if self.used == self.drawn.len() {
+                getrandom::fill(&mut *self.drawn).expect("the operating system has randomness");
+                self.used = 0;
+            }
+            *byte = std::mem::take(&mut self.drawn[self.used]);
+            self.used += 1;
+        }
     }
 }
 
@@ -101,7 +120,7 @@ impl Driver {
         let (ended, _) = broadcast::channel(4096);
         let news = News { commits: commits_heard, ended: ended.clone(), events: events.0 };
         let outward = Outward { waiting: HashMap::new(), commits, ended };
-        (Self { vat, store, executor, events: events.1, outward }, news)
+        (Self { vat, store, executor, entropy: Os::default(), events: events.1, outward }, news)
     }
 
     /// Runs until told to stop.
@@ -111,10 +130,11 @@ impl Driver {
     pub fn run(mut self) -> Result<(), Error> {
         let mut group = Group::default();
         loop {
-            while let Some(start) = self.vat.poll(&self.store, now_ms(), &mut Os)? {
+            while let Some(start) = self.vat.poll(&self.store, now_ms(), &mut self.entropy)? {
                 let store = &self.store;
                 self.executor.deliver(start.delivery, |code| store.code_text(code))?;
             }
+            self.executor.flush();
             match self.next(&group) {
                 Some(Event::Stop { stopped }) => {
                     self.commit(&mut group)?;
@@ -161,7 +181,7 @@ impl Driver {
             self.executor.renew();
         }
         let mut checkpoint = Checkpoint::default();
-        let order = self.vat.handle(input, &mut checkpoint, &self.store, now_ms(), &mut Os)?;
+        let order = self.vat.handle(input, &mut checkpoint, &self.store, now_ms(), &mut self.entropy)?;
         self.store.apply(&mut checkpoint)?;
         group.add(checkpoint.effects);
         let store = &self.store;

@@ -7,6 +7,7 @@ use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
@@ -69,6 +70,8 @@ fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|arg| arg == executor::process::WORKER_ARG) {
         worker::main()
     }
+    // It may have been started as /proc/self/exe, which is no name to find it by.
+    rustix::thread::set_name(c"qrtd").ok();
     let serving = matches!(Args::parse().verb, Verb::Serve { .. });
     match run(Args::parse().verb) {
         Ok(()) => ExitCode::SUCCESS,
@@ -114,6 +117,7 @@ fn start(dir: &Path) -> Result<()> {
     directory::check(dir)?;
     let dir = std::path::absolute(dir)?;
     let mut daemon = Command::new("/proc/self/exe")
+        .arg0("qrtd")
         .arg("serve")
         .arg("--detached")
         .arg(&dir)

@@ -34,7 +34,7 @@ impl Checker {
             Some(worker) => worker,
             None => self.start()?,
         };
-        process.say(ToWorker::Check { text });
+        process.say(vec![ToWorker::Check { text }]);
         let refused = |message: &str| {
             let message = message.to_owned();
             Err(CodeError { message, object: None, line: 0, column: 0, excerpt: String::new() })

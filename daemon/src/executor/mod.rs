@@ -74,6 +74,8 @@ struct Active {
     codes: HashSet<CodeNumber>,
     /// Turns it may still be given.
     turns_left: u64,
+    /// What it is to be told next.
+    batch: Vec<ToWorker>,
 }
 
 impl Executor {
@@ -95,7 +97,7 @@ impl Executor {
         self.active().map(drop)
     }
 
-    /// Streams a delivery to the worker; `text` gives a code's text. When no worker can be started
+    /// Has a delivery for the worker, which hears of it at the next [`Executor::flush`]; `text` gives a code's text. When no worker can be started
     /// now, the delivery is called back a little later, as if its worker had been replaced.
     ///
     /// # Errors
@@ -114,13 +116,21 @@ impl Executor {
         };
         if active.turns_left == 0 {
             // The worker finishes what it has and leaves; what is not sent is delivered again.
+            active.flush();
             active.process.close();
             return Ok(());
         }
         active.turns_left -= 1;
         active.learn(delivery.target.code, text)?;
-        active.process.run(delivery);
+        active.batch.push(ToWorker::Deliver(delivery));
         Ok(())
+    }
+
+    /// Sends the worker what it was given to do since the last time: one wake-up for all of it.
+    pub fn flush(&mut self) {
+        if let Some(active) = &mut self.worker {
+            active.flush();
+        }
     }
 
     /// Answers the running turn's request for an image.
@@ -137,7 +147,8 @@ impl Executor {
         if let Ok(image) = &image {
             active.learn(image.code, text)?;
         }
-        active.process.say(ToWorker::Loaded(image));
+        active.batch.push(ToWorker::Loaded(image));
+        active.flush();
         Ok(())
     }
 
@@ -190,7 +201,8 @@ impl Executor {
                 true
             })?;
             self.status.pid.store(process.pid(), Ordering::Relaxed);
-            self.worker = Some(Active { process, codes: HashSet::new(), turns_left: self.config.turns.max(1) });
+            let turns_left = self.config.turns.max(1);
+            self.worker = Some(Active { process, codes: HashSet::new(), turns_left, batch: Vec::new() });
         }
         self.worker.as_mut().ok_or_else(|| io::Error::other("no worker"))
     }
@@ -199,9 +211,15 @@ impl Executor {
 impl Active {
     fn learn<E>(&mut self, code: CodeNumber, text: impl Fn(CodeNumber) -> Result<String, E>) -> Result<(), E> {
         if !self.codes.contains(&code) {
-            self.process.say(ToWorker::Code { code, text: text(code)? });
+            self.batch.push(ToWorker::Code { code, text: text(code)? });
             self.codes.insert(code);
         }
         Ok(())
+    }
+
+    fn flush(&mut self) {
+        if !self.batch.is_empty() {
+            self.process.say(std::mem::take(&mut self.batch));
+        }
     }
 }

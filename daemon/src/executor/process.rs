@@ -5,14 +5,14 @@
 //! went. Everything it said before its end is reported before its end is.
 
 use std::io::{self, BufReader, BufWriter, Write};
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use super::watch::{Deadlines, Watch};
-use crate::protocol::{Delivery, FromWorker, ToWorker, put_frame, read_frame};
+use crate::protocol::{FromWorker, ToWorker, put_frame, read_frame};
 use crate::vat::Death;
 use crate::worker::EXIT_SPENT;
 
@@ -65,7 +65,9 @@ impl Spares {
 
 impl Spare {
     fn spawn() -> io::Result<Self> {
+        // The very program that runs, even when the file has been replaced.
         let mut child = Command::new("/proc/self/exe")
+            .arg0("qrtd")
             .arg(WORKER_ARG)
             .env_clear()
             .current_dir("/")
@@ -121,7 +123,7 @@ impl Spare {
 /// A worker at work. Dropping it kills it.
 pub struct Process {
     pid: u32,
-    orders: Option<Sender<ToWorker>>,
+    orders: Option<Sender<Vec<ToWorker>>>,
     end: Arc<End>,
     watch: Option<Arc<Watch>>,
 }
@@ -146,19 +148,16 @@ impl Process {
         self.pid
     }
 
-    /// Tells it something. A worker that is gone hears nothing; its end is reported.
-    pub fn say(&self, message: ToWorker) {
-        if let Some(orders) = &self.orders {
-            orders.send(message).ok();
+    /// Tells it something; turns are on the clock from then on. A worker that is gone hears nothing;
+    /// its end is reported.
+    pub fn say(&self, orders: Vec<ToWorker>) {
+        let turns = orders.iter().filter(|order| matches!(order, ToWorker::Deliver(_))).count();
+        if let Some(watch) = self.watch.as_ref().filter(|_| turns > 0) {
+            watch.given(turns as u64);
         }
-    }
-
-    /// Gives it a turn to run, on the clock.
-    pub fn run(&self, delivery: Box<Delivery>) {
-        if let Some(watch) = &self.watch {
-            watch.given();
+        if let Some(to_writer) = &self.orders {
+            to_writer.send(orders).ok();
         }
-        self.say(ToWorker::Deliver(delivery));
     }
 
     /// Tells it that there is nothing more: it finishes and leaves.
@@ -180,13 +179,13 @@ impl Drop for Process {
     }
 }
 
-fn write(stdin: ChildStdin, orders: &Receiver<ToWorker>) {
+fn write(stdin: ChildStdin, orders: &Receiver<Vec<ToWorker>>) {
     let mut stdin = BufWriter::with_capacity(64 << 10, stdin);
-    while let Ok(order) = orders.recv() {
-        let mut next = Some(order);
-        while let Some(order) = next {
+    while let Ok(batch) = orders.recv() {
+        let mut next = Some(batch);
+        while let Some(batch) = next {
             // A broken pipe is a dead worker, which the reader reports.
-            if put_frame(&mut stdin, &order).is_err() {
+            if batch.iter().any(|order| put_frame(&mut stdin, order).is_err()) {
                 return;
             }
             next = orders.try_recv().ok();

@@ -68,11 +68,11 @@ impl Watch {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The worker was given a turn.
-    pub(super) fn given(&self) {
+    /// The worker was given so many turns.
+    pub(super) fn given(&self, turns: u64) {
         let mut state = self.state();
-        state.in_hand += 1;
-        if state.in_hand == 1 {
+        state.in_hand += turns;
+        if state.in_hand == turns {
             state.begin();
             if state.asleep {
                 self.news.notify_one();

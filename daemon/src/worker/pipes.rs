@@ -43,6 +43,8 @@ pub fn main() -> ! {
     if let Err(error) = raise_stack_limit() {
         leave(EXIT_CAGE, &format!("the stack limit cannot be raised: {error}"));
     }
+    // A name to find it by; it only helps people, so its absence is no reason to stop.
+    rustix::thread::set_name(c"qrtd-worker").ok();
     sandbox::fix_time_zone();
     let pipes = Rc::new(RefCell::new(Pipes::new()));
     let mut engine = match Engine::new(Box::new(PipeLoader(Rc::clone(&pipes)))) {
