@@ -333,6 +333,76 @@ fn a_worker_that_lies_is_killed_and_nothing_it_said_is_kept() {
 }
 
 #[test]
+fn a_worker_that_asks_for_an_object_nobody_gave_it_is_killed() {
+    for (what, object) in
+        [("an object of another", None), ("one that is not", Some(99)), ("one the turn has not made", Some(FIRST_MADE))]
+    {
+        let mut world = World::new();
+        for name in ["a", "other"] {
+            world.install(name, &[]).expect("installed");
+        }
+        world.send("other", "null");
+        let other = world.poll().pop().expect("a delivery");
+        world.done(&other, ok());
+        world.send("a", "null");
+        let delivery = world.poll().pop().expect("a delivery");
+        let object = object.unwrap_or(other.target.object);
+        let (_, order) = world.step(Input::Load { delivery: delivery.delivery, object });
+        assert!(matches!(order, Some(Order::Kill(_))), "{what}: {order:?}");
+    }
+}
+
+#[test]
+fn what_a_new_object_did_in_the_turn_that_made_it_is_checked_as_that_of_any_other() {
+    let made = |maker, natives: &[Native], memory| Made {
+        maker,
+        account: false,
+        code: "() => 1".to_owned(),
+        power: Power {
+            statics: "{}".to_owned(),
+            natives: natives.iter().map(|native| (native.name().to_owned(), *native)).collect(),
+        },
+        memory,
+    };
+    let new = || MadeMemory::New(Vec::new());
+    let sent = |sender| vec![Sent { sender, target: FIRST_MADE, args: "null".to_owned() }];
+    let maker = [Native::MakeObject];
+    for (what, honest, build) in [
+        (
+            "its own make_object, its own memory",
+            true,
+            vec![(None, &maker[..], new()), (Some(0), &[][..], MadeMemory::Makers)],
+        ),
+        ("no make_object", false, vec![(None, &[][..], new()), (Some(0), &[][..], MadeMemory::None)]),
+        (
+            "no memory to share",
+            false,
+            vec![(None, &maker[..], MadeMemory::None), (Some(0), &[][..], MadeMemory::Makers)],
+        ),
+        ("a maker not yet made", false, vec![(Some(1), &maker[..], new()), (None, &maker[..], new())]),
+        ("its own maker", false, vec![(Some(0), &maker[..], new())]),
+    ] {
+        let mut world = World::new();
+        world.install("a", &maker).expect("installed");
+        world.send("a", "null");
+        let delivery = world.poll().pop().expect("a delivery");
+        let made = build.into_iter().map(|(by, natives, memory): (Option<u64>, &[Native], _)| {
+            made(by.map_or(delivery.target.object, |index| FIRST_MADE + index), natives, memory)
+        });
+        let report = Report { made: made.collect(), sent: sent(FIRST_MADE), ..ok() };
+        let order = world.done(&delivery, report);
+        assert_eq!(matches!(order, Some(Order::Kill(_))), !honest, "{what}: {order:?}");
+    }
+    let mut world = World::new();
+    world.install("a", &maker).expect("installed");
+    world.send("a", "null");
+    let delivery = world.poll().pop().expect("a delivery");
+    let report = Report { made: vec![made(delivery.target.object, &[], new())], sent: sent(FIRST_MADE + 1), ..ok() };
+    let order = world.done(&delivery, report);
+    assert!(matches!(order, Some(Order::Kill(_))), "a message from one that was not made: {order:?}");
+}
+
+#[test]
 fn a_message_on_which_two_workers_die_is_a_fault_and_its_neighbours_run_in_order() {
     let mut world = World::new();
     for name in ["a", "b", "c"] {

@@ -325,3 +325,20 @@ fn an_error_thrown_by_a_function_that_passed_by_call_shows_no_line_of_another_so
     let error = caller.faults().pop().expect("a fault").error;
     assert_eq!((error.line, error.column, error.excerpt.unwrap_or_default()), (None, None, String::new()));
 }
+
+#[test]
+fn a_call_to_a_held_or_removed_object_throws_before_anything_of_it_runs() {
+    let vat = vat();
+    let callee = vat.object("(args, { memory }) => { memory.ran = true }");
+    let caller = vat.object(
+        "(o, { memory }) => { memory.o ??= o; try { memory.o.call(); return 'called' } catch (e) { return e.name } }",
+    );
+    let target = callee.qrid.parse().expect("a QRID");
+    vat.ask(async |client| client.hold(&target, true).await);
+    assert_eq!(caller.text(&callee.reference()), r#""TypeError""#);
+    assert_eq!(callee.memory(), "{}");
+    vat.ask(async |client| client.hold(&target, false).await);
+    assert_eq!(caller.text("null"), r#""called""#);
+    vat.ask(async |client| client.remove(&target, false).await);
+    assert_eq!(caller.text("null"), r#""TypeError""#);
+}

@@ -366,3 +366,21 @@ fn a_stack_shows_no_other_objects_code() {
     let stack = vat.object("function outerSecret(o) { return o.call() }").text(&callee.reference());
     assert!(stack.contains("inner") && !stack.contains("outerSecret"), "{stack}");
 }
+
+#[test]
+fn code_sees_nothing_of_what_runs_it() {
+    let vat = vat();
+    let code = r"function f(args, power) {
+        const told = [];
+        const probe = run => { try { const value = run(); told.push(value === undefined ? 'undefined' : typeof value) } catch (e) { told.push(e.name) } };
+        probe(() => f.caller); probe(() => f.arguments); probe(() => arguments.callee); probe(() => exports); probe(() => module); probe(() => host);
+        probe(() => (() => this)()); probe(() => new Error().fileName); probe(() => _default); probe(() => __filename);
+        return [told, new Error('x').stack];
+    }";
+    let result: serde_json::Value = serde_json::from_str(&vat.run(code)).expect("JSON");
+    let (t, r) = ("TypeError", "ReferenceError");
+    assert_eq!(result[0], json!(["undefined", "undefined", t, r, r, r, "undefined", "undefined", r, r]));
+    let stack = result[1].as_str().expect("text");
+    assert_eq!(stack, "    at f (object:6:27)\n", "{stack}");
+    assert!(vat.object("() => arguments.length").error("null").starts_with(r));
+}

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use qrt_shared::view::Outcome;
 use qrt_tests::{Grant, Vat};
 use serde_json::Value;
@@ -60,10 +60,7 @@ fn check(content: &str, cases: u32) {
     let vat = vat();
     // No file of earlier failures: the programs are the same at every run.
     let config = Config { cases, failure_persistence: None, ..Config::default() };
-    let mut runner = TestRunner::new_with_rng(
-        config,
-        proptest::test_runner::TestRng::deterministic_rng(proptest::test_runner::RngAlgorithm::ChaCha),
-    );
+    let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
     let counts = Cell::new((0, 0));
     let outcome = runner.run(&programs(), |programs| {
         let (changed, failed) = compare(&vat, content, &programs);
@@ -91,4 +88,41 @@ fn a_large_memory_behaves_as_a_plain_object_for_every_operation() {
     let large = format!("{},{}}}", SMALL.strip_suffix('}').expect("an object"), more.join(","));
     assert!(large.len() > 32 << 10, "beyond what travels with a message: {}", large.len());
     check(&large, 30);
+}
+
+/// Sends what it is told to, all in one turn, so that the turns that follow are in flight together.
+const SENDER: &str = "({ to, messages }) => { for (const message of messages) to.sendOnly(message) }";
+
+#[test]
+fn turns_that_follow_each_other_at_once_leave_the_memory_that_they_leave_one_by_one() {
+    let vat = vat();
+    let sender = vat.object_with(SENDER, &Grant { natives: &[], ..Grant::default() });
+    let config = Config { cases: 25, failure_persistence: None, ..Config::default() };
+    let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    let program = prop::collection::vec(any::<(u16, u8, u8, u8)>(), 1..8);
+    let outcome = TestRunner::new_with_rng(config, rng).run(&prop::collection::vec(program, 12..30), |programs| {
+        let memory = vat.object_with(OPERATIONS, &Grant { memory: Some(SMALL), natives: &[], ..Grant::default() });
+        let plain = vat.object_with(OPERATIONS, &Grant { natives: &[], ..Grant::default() });
+        let mut content = memory.memory();
+        let messages: Vec<_> = programs.iter().map(|program| serde_json::json!({ "program": program })).collect();
+        let messages = serde_json::to_string(&messages).expect("numbers");
+        sender.text(&format!(r#"{{"to":{},"messages":{messages}}}"#, memory.reference()));
+        let mut outcomes = Vec::new();
+        for program in &programs {
+            let program = serde_json::to_string(program).expect("numbers");
+            let told = plain.text(&format!(r#"{{"program":{program},"content":{content}}}"#));
+            let told: Told = serde_json::from_str(&told).expect("what the program tells");
+            if told.lasts {
+                told.content.get().clone_into(&mut content);
+            }
+            outcomes.push(if told.lasts { Outcome::Ok } else { Outcome::Error });
+        }
+        memory.wait_for_turns(programs.len());
+        prop_assert_eq!(memory.turns(99).iter().map(|turn| turn.outcome).collect::<Vec<_>>(), outcomes);
+        prop_assert_eq!(memory.memory(), content);
+        Ok(())
+    });
+    if let Err(error) = outcome {
+        panic!("{error}");
+    }
 }

@@ -3,7 +3,7 @@
 //! A block ```` ```js NAME memory=JSON power=JSON natives=A,B ```` is an object, everything after `js`
 //! optional; the ```` ```text ```` block after it is what happens: `> ARGS` sends to it, and what
 //! follows is the result, `error: ...`, `killed: ...` or `not QJSON: ...`; `memory: ...` and
-//! `NAME memory: ...` are memories, `log: ...` the lines of its last turn, `refused: ...` why it cannot be
+//! `NAME memory: ...` are memories, `hold NAME`, `release NAME` and `remove NAME` what the operator does, `log: ...` the lines of its last turn, `refused: ...` why it cannot be
 //! installed. `qrt:NAME` stands for a QRID, `qrt:self` for the object's own.
 
 use std::collections::HashMap;
@@ -103,6 +103,15 @@ impl Reader<'_> {
         }
     }
 
+    /// Does what an operator does to the object `name`.
+    fn operate(&self, verb: &str, name: &str) {
+        let target = self.named[name].qrid.parse().expect("a QRID");
+        self.vat.ask(async |client| match verb {
+            "remove" => client.remove(&target, false).await.map(drop),
+            _ => client.hold(&target, verb == "hold").await.map(drop),
+        });
+    }
+
     /// The transcript that `expected` should be.
     fn transcript(&self, object: &Result<Object, String>, expected: &str) -> String {
         let object = match object {
@@ -112,7 +121,10 @@ impl Reader<'_> {
         let mut told = String::new();
         let mut log = Vec::new();
         for line in expected.lines() {
-            let now = if let Some(args) = line.strip_prefix("> ") {
+            let now = if let Some((verb @ ("hold" | "release" | "remove"), name)) = line.split_once(' ') {
+                self.operate(verb, name);
+                line.to_owned()
+            } else if let Some(args) = line.strip_prefix("> ") {
                 let answer = self.answer(object, args);
                 settle(self.vat);
                 log = object.last_turn().log;

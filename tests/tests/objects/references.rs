@@ -180,3 +180,12 @@ fn the_methods_of_references_are_shared_frozen_and_nothing_else_can_be_sent_to()
         r#"[true,true,true,"sendOnly","undefined",["sendOnly","call","Symbol(Symbol.toStringTag)"],["sendOnly","call","isReference"],true,true]"#
     );
 }
+
+#[test]
+fn a_location_hint_is_no_part_of_identity() {
+    let vat = vat();
+    let object = vat.object("([a, b]) => [a === b, a]");
+    let qrid = &object.qrid;
+    let args = format!(r#"[{{"@qref":"{qrid}"}},{{"@qref":"{qrid}?at=http://127.0.0.1:9"}}]"#);
+    assert_eq!(object.text(&args), format!("[true,{}]", object.reference()));
+}

@@ -225,3 +225,29 @@ fn a_fault_is_retried_with_the_message_it_kept() {
     assert_eq!(object.memory(), r#"{"n":{"@@x":[1]}}"#);
     assert!(object.faults().is_empty());
 }
+
+#[test]
+fn later_messages_overtake_a_fault_and_a_retried_one_goes_to_the_end() {
+    let vat = vat();
+    let code = "(n, { memory }) => { (memory.ran ??= []).push(n); if (n === 1 && memory.ran.length === 1) throw new Error('not yet'); memory.done = true }";
+    let target = vat.object(code);
+    vat.object("o => { for (const n of [1, 2, 3]) o.sendOnly(n) }").text(&target.reference());
+    target.wait_for_turns(3);
+    assert_eq!(target.memory(), r#"{"ran":[2,3],"done":true}"#);
+    let fault = &target.faults()[0];
+    assert_eq!(fault.args.get(), "1");
+    let id = fault.id;
+    vat.ask(async |client| client.fault_retry(id).await);
+    target.wait_for_turns(4);
+    assert_eq!(target.memory(), r#"{"ran":[2,3,1],"done":true}"#);
+}
+
+#[test]
+fn a_fault_can_be_dropped() {
+    let vat = vat();
+    let object = vat.object("() => { throw 1 }");
+    object.error("null");
+    let id = object.faults()[0].id;
+    vat.ask(async |client| client.fault_drop(id).await);
+    assert!(object.faults().is_empty());
+}

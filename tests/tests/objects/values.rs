@@ -408,3 +408,15 @@ fn a_result_that_is_not_qjson_is_null_and_says_where() {
     assert_eq!(vat.run("() => undefined"), "null");
     assert_eq!(vat.run("() => {}"), "null");
 }
+
+#[test]
+fn any_text_is_a_key_or_a_value_the_zero_character_too() {
+    let vat = vat();
+    let text = r#"{"\u0000":"\u0000","a\u0000b":1,"\u2028":"\n","\ud83d\ude00":"\uffff"}"#;
+    let shown = "{\"\\u0000\":\"\\u0000\",\"a\\u0000b\":1,\"\u{2028}\":\"\\n\",\"😀\":\"\u{ffff}\"}";
+    assert_eq!(vat.object(ECHO).text(text), shown);
+    let keeper = vat.object("(args, { memory }) => { const keys = Object.keys(memory).map(key => key.length); Object.assign(memory, args); return keys }");
+    assert_eq!(keeper.text(text), "[]");
+    assert_eq!(keeper.text("null"), "[1,3,1,2]");
+    assert_eq!(keeper.memory(), shown);
+}
