@@ -190,6 +190,7 @@ impl Driver {
         let store = &self.store;
         match order {
             None => {}
+            Some(Order::Replace) => self.executor.replace(),
             Some(Order::Loaded(image)) => {
                 self.executor.loaded(image, |code| store.code_text(code))?;
             }

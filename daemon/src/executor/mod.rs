@@ -159,6 +159,13 @@ impl Executor {
         }
     }
 
+    /// Ends the worker, which is nobody's fault.
+    pub fn replace(&mut self) {
+        if let Some(active) = &self.worker {
+            active.process.kill(Death::Replaced);
+        }
+    }
+
     /// The worker's death has been handled: the next turn gets another.
     pub fn renew(&mut self) {
         self.worker = None;

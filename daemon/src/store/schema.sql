@@ -125,6 +125,7 @@ CREATE TABLE message (
     cause     INTEGER,          -- the turn that sent it
     deaths    INTEGER NOT NULL  -- how often a worker died on it
 ) STRICT;
+CREATE INDEX message_by_source ON message (source, message);
 
 -- The journal: one row a turn, written in the turn's transaction, pruned oldest first. What an
 -- operator did to an object by hand stands in the same sequence, as a row with an edit.

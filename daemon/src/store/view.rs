@@ -58,10 +58,21 @@ impl View for Store {
         self.one("SELECT code FROM code WHERE sha256 = ?1", [sha256], |row| row.get(0))
     }
 
-    fn message_after(&self, after: u64) -> Read<Option<Message>> {
+    fn sources(&self) -> Read<Vec<Handle>> {
+        // One look at the index a source, however many messages each has.
+        let sql = "WITH RECURSIVE found (source) AS (
+                SELECT min(source) FROM message
+                UNION ALL SELECT (SELECT min(source) FROM message WHERE source > found.source) FROM found
+                    WHERE found.source IS NOT NULL)
+            SELECT source FROM found WHERE source IS NOT NULL";
+        self.all(sql, [], |row| row.get(0))
+    }
+
+    fn message_after(&self, source: Handle, after: u64) -> Read<Option<Message>> {
         let sql = "SELECT message, source, target, args, bytes, queued_at, cause, deaths FROM message
-            WHERE message > ?1 AND NOT (SELECT held FROM object WHERE object = target) ORDER BY message LIMIT 1";
-        self.one(sql, [after], message)
+            WHERE source = ?1 AND message > ?2 AND NOT (SELECT held FROM object WHERE object = target)
+            ORDER BY message LIMIT 1";
+        self.one(sql, [source, after], message)
     }
 
     fn queued(&self, target: Handle) -> Read<Vec<Message>> {

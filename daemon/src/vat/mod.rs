@@ -120,6 +120,8 @@ pub struct Limits {
 pub enum Order {
     /// The image a running turn asked for.
     Loaded(Result<Box<crate::protocol::Image>, String>),
+    /// End it between turns, and call back what it has not reported.
+    Replace,
     /// It lied: end it.
     Kill(String),
 }

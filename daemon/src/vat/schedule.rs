@@ -1,8 +1,12 @@
 //! Which message runs next, and which turns are with the worker.
 //!
-//! Messages run in the order of their numbers. The queue itself is the table `message`; this holds
-//! only a cursor into it and the turns in flight, so its size does not depend on how many messages
-//! wait.
+//! Sources take turns: the ring goes round, a message a source. Inside a source, messages run in the
+//! order of their numbers. So one source's flood delays its own, and what anybody else sends waits
+//! for one turn of each. The queue itself is the table `message`; this holds a cursor for each
+//! source and the turns in flight, so its size does not depend on how many messages wait.
+//!
+//! What is with the worker cannot be overtaken, so a source has only so much work there as
+//! [`AHEAD_US_MAX`], by what its turns cost lately.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
@@ -13,6 +17,13 @@ use crate::protocol::{CodeNumber, Handle, MemoryHandle, Native};
 
 /// Bytes of images and args with the worker at one time, beyond which it gets no more.
 const IN_FLIGHT_BYTES_MAX: usize = 4 << 20;
+
+/// How much work of one source may be with the worker, beyond one turn: CPU time by its recent
+/// turns, in microseconds.
+const AHEAD_US_MAX: u64 = 20_000;
+
+/// What a turn of a source is taken to cost before one has ended.
+const COST_US_UNKNOWN: u64 = 5_000;
 
 /// For how many deliveries turns on a memory run with nothing before them in flight, after one was
 /// stale: a call-back wastes up to a window of turns, so it must stay rare.
@@ -50,12 +61,11 @@ pub(super) struct Given {
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Schedule {
-    /// Every message up to this number is handled or in flight.
-    cursor: u64,
-    /// Messages up to the cursor were passed over and may run now.
-    passed_over: bool,
-    /// The next message and the object it is for, once read.
-    peeked: Option<(Message, Object)>,
+    /// The sources that may have something queued, the one whose turn it is first.
+    ring: VecDeque<Handle>,
+    queues: HashMap<Handle, Queue>,
+    /// Whether the ring knows of what the database had at the start.
+    filled: bool,
     in_flight: VecDeque<InFlight>,
     next_delivery: u64,
     /// Reports of deliveries below this are of turns that were called back.
@@ -64,6 +74,25 @@ pub(super) struct Schedule {
     shy: HashMap<MemoryHandle, u64>,
     /// The worker is to be killed: nothing it still says counts.
     pub(super) condemned: bool,
+}
+
+/// One source's messages.
+#[derive(Debug)]
+struct Queue {
+    /// Every message up to this number is handled, in flight, or passed over because it is held.
+    cursor: u64,
+    /// The next message and the object it is for, once read.
+    peeked: Option<(Message, Object)>,
+    /// What its turns cost lately, in microseconds of CPU time.
+    cost_us: u64,
+    /// Whether the ring has it. One without messages is out, and forgotten with its last turn in flight.
+    in_ring: bool,
+}
+
+impl Queue {
+    fn after(cursor: u64) -> Self {
+        Self { cursor, peeked: None, cost_us: COST_US_UNKNOWN, in_ring: true }
+    }
 }
 
 impl Schedule {
@@ -79,31 +108,79 @@ impl Schedule {
         if self.condemned || suspect || self.in_flight.len() >= WINDOW || bytes >= IN_FLIGHT_BYTES_MAX {
             return Ok(None);
         }
-        if self.passed_over {
-            // What is in flight is above some of them: it ends first, so that nothing is given twice.
+        if !self.filled {
+            // What is in flight is known only by the cursors: it ends first, so that nothing is given twice.
             if !self.in_flight.is_empty() {
                 return Ok(None);
             }
-            (self.cursor, self.passed_over) = (0, false);
+            self.ring = view.sources()?.into();
+            self.queues = self.ring.iter().map(|source| (*source, Queue::after(0))).collect();
+            self.filled = true;
         }
-        if self.peeked.is_none() {
-            let Some(message) = view.message_after(self.cursor)? else { return Ok(None) };
-            let Some(object) = view.object(message.target)? else {
-                let Message { message, target, .. } = message;
-                return Err(Halt::Damaged(format!("message {message} is for object {target}, which is not there")));
+        for _ in 0..self.ring.len() {
+            let Some(source) = self.ring.pop_front() else { break };
+            let Some(queue) = self.queues.get_mut(&source) else { continue };
+            if queue.peeked.is_none() {
+                queue.peeked = peek(view, source, queue.cursor)?;
+            }
+            let Some((message, object)) = &queue.peeked else {
+                queue.in_ring = false;
+                self.forget(source);
+                continue;
             };
-            self.peeked = Some((message, object));
+            let alone = self.in_flight.is_empty();
+            let shy = |memory| self.shy.get(&memory).is_some_and(|until| *until > self.next_delivery);
+            if !alone && (message.deaths > 0 || object.memory.is_some_and(shy)) {
+                // Its turn comes when what is in flight has ended; nobody overtakes it for ever.
+                self.ring.push_front(source);
+                return Ok(None);
+            }
+            let ahead = self.in_flight.iter().filter(|turn| turn.message.source == source).count() as u64;
+            self.ring.push_back(source);
+            if ahead > 0 && ahead * queue.cost_us >= AHEAD_US_MAX {
+                continue;
+            }
+            let Some((message, object)) = queue.peeked.take() else { continue };
+            queue.cursor = message.message;
+            let delivery = self.next_delivery;
+            self.next_delivery += 1;
+            return Ok(Some((delivery, message, object)));
         }
-        let alone = self.in_flight.is_empty();
-        let shy = |memory| self.shy.get(&memory).is_some_and(|until| *until > self.next_delivery);
-        let may_go = |(message, object): &mut (Message, Object)| {
-            alone || (message.deaths == 0 && !object.memory.is_some_and(shy))
-        };
-        let Some((message, object)) = self.peeked.take_if(may_go) else { return Ok(None) };
-        self.cursor = message.message;
-        let delivery = self.next_delivery;
-        self.next_delivery += 1;
-        Ok(Some((delivery, message, object)))
+        Ok(None)
+    }
+
+    /// A message was queued.
+    pub(super) fn queued(&mut self, message: &Message) {
+        // Before the ring is filled, filling it finds the message.
+        if self.filled {
+            self.enter(message.source, message.message - 1);
+        }
+    }
+
+    /// Puts a source into the ring, if it is not there; a new one starts after `cursor`.
+    fn enter(&mut self, source: Handle, cursor: u64) -> &mut Queue {
+        let queue = self.queues.entry(source).or_insert_with(|| Queue { in_ring: false, ..Queue::after(cursor) });
+        if !queue.in_ring {
+            queue.in_ring = true;
+            self.ring.push_back(source);
+        }
+        queue
+    }
+
+    /// Forgets a source that has nothing queued and nothing in flight.
+    fn forget(&mut self, source: Handle) {
+        let idle = self.queues.get(&source).is_some_and(|queue| !queue.in_ring);
+        if idle && !self.in_flight.iter().any(|turn| turn.message.source == source) {
+            self.queues.remove(&source);
+        }
+    }
+
+    /// A turn has ended that cost its source so much.
+    pub(super) fn charge(&mut self, source: Handle, cpu_us: u64) {
+        if let Some(queue) = self.queues.get_mut(&source) {
+            queue.cost_us = (3 * queue.cost_us + cpu_us) / 4;
+        }
+        self.forget(source);
     }
 
     /// The turn that [`Schedule::next`] gave out is with the worker now.
@@ -147,7 +224,9 @@ impl Schedule {
 
     /// An object has changed by hand: turns in flight that were given it are stale.
     pub(super) fn edited(&mut self, object: Handle) {
-        self.peeked = None;
+        for queue in self.queues.values_mut() {
+            queue.peeked = None;
+        }
         for turn in &mut self.in_flight {
             turn.stale |= turn.objects.iter().any(|given| given.object == object);
         }
@@ -155,8 +234,7 @@ impl Schedule {
 
     /// Messages that were passed over may run now: look again from the first.
     pub(super) fn rewind(&mut self) {
-        self.peeked = None;
-        self.passed_over = true;
+        self.filled = false;
     }
 
     /// The oldest turn is stale: it and all after it are called back, and its memories are remembered.
@@ -169,13 +247,23 @@ impl Schedule {
         self.call_back();
     }
 
-    /// Calls every turn in flight back; they will be delivered again, in order.
+    /// Calls every turn in flight back; they will be delivered again, each source's in order.
     pub(super) fn call_back(&mut self) {
-        if let Some(first) = self.in_flight.front() {
-            self.cursor = first.message.message - 1;
+        for turn in std::mem::take(&mut self.in_flight) {
+            let before = turn.message.message - 1;
+            let queue = self.enter(turn.message.source, before);
+            (queue.cursor, queue.peeked) = (queue.cursor.min(before), None);
         }
-        self.peeked = None;
-        self.in_flight.clear();
         self.floor = self.next_delivery;
     }
+}
+
+/// The first message of `source` after `cursor` that may run, and the object it is for.
+fn peek(view: &impl View, source: Handle, cursor: u64) -> Result<Option<(Message, Object)>, Halt> {
+    let Some(message) = view.message_after(source, cursor)? else { return Ok(None) };
+    let Some(object) = view.object(message.target)? else {
+        let Message { message, target, .. } = message;
+        return Err(Halt::Damaged(format!("message {message} is for object {target}, which is not there")));
+    };
+    Ok(Some((message, object)))
 }

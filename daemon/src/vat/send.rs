@@ -78,6 +78,7 @@ pub(super) fn number<V, E>(step: &mut Step<'_, V, E>, new: New) -> Message {
 pub(super) fn queue<V, E>(step: &mut Step<'_, V, E>, message: Message) -> u64 {
     let number = message.message;
     step.vat.counters.inbox += 1;
+    step.vat.schedule.queued(&message);
     step.checkpoint.writes.push(Write::Message(message));
     number
 }

@@ -561,3 +561,41 @@ fn a_turn_of_an_object_removed_meanwhile_counts_for_nothing_however_it_ends() {
         assert_eq!(world.store.counters().inbox, 0);
     }
 }
+
+#[test]
+fn sources_take_turns_and_a_source_with_slow_turns_gets_little_ahead() {
+    let mut world = World::new();
+    for name in ["flood", "a", "b"] {
+        world.install(name, &[]).expect("installed");
+    }
+    // The flood's object sends to "a": its account is a source of its own.
+    let a = world.read(|db| db.object(db.resolve(&Target::Petname("a".parse().expect("a petname")))?)).row.qrid;
+    world.send("flood", &format!("{{\"@qref\":\"{a}\"}}"));
+    let [flood] = <[Delivery; 1]>::try_from(world.poll()).expect("a delivery");
+    let to_a = Sent { sender: flood.target.object, target: flood.target.object + 1, args: "null".to_owned() };
+    assert!(world.done(&flood, Report { sent: vec![to_a; 3], ..ok() }).is_none());
+    for _ in 0..3 {
+        world.send("b", "null");
+    }
+    let started = world.poll();
+    let targets: Vec<_> = started.iter().map(|delivery| delivery.target.object - flood.target.object).collect();
+    assert!(targets == [1, 2, 1, 2, 1, 2] || targets == [2, 1, 2, 1, 2, 1], "one of each in turn: {targets:?}");
+
+    let slow = Report { cpu_us: 1_900_000, ..ok() };
+    let order = world.done(&started[0], slow);
+    assert!(matches!(order, Some(Order::Replace)), "what was planned behind a slow turn is planned anew: {order:?}");
+    world.step(Input::Died(Death::Replaced));
+    let again = world.poll();
+    let slow_source = started[0].target.object;
+    let ahead = again.iter().filter(|delivery| delivery.target.object == slow_source).count();
+    assert_eq!(ahead, 1, "no more than one turn of a slow source is with the worker");
+    assert_eq!(again.len(), 4, "the others' are");
+    for delivery in &again {
+        world.done(delivery, ok());
+    }
+    while let [delivery, ..] = world.poll().as_slice() {
+        assert!(world.done(delivery, ok()).is_none());
+    }
+    assert_eq!(world.store.counters().inbox, 0, "every message ran");
+    assert_eq!(world.store.counters().next_turn, 1 + 1 + 6, "and ran once");
+}

@@ -21,6 +21,10 @@ use crate::protocol::{
 /// How often a worker may die on a message.
 const DEATHS_MAX: u32 = 2;
 
+/// A turn that takes longer, in microseconds of CPU time, is not what its source's turns were taken
+/// for: what is streamed behind it is called back, at the cost of a new worker.
+const SLOW_US: u64 = 100_000;
+
 /// What part of a full journal goes at a time.
 const PRUNE_PART: u64 = 64;
 
@@ -172,7 +176,9 @@ pub(super) fn finish<V: View, E: Entropy>(
         Ok(sizes) => sizes,
         Err(lie) => return Ok(Some(condemn(step.vat, &lie))),
     };
+    let cpu_us = report.cpu_us;
     if let Some(turn) = schedule.pop() {
+        schedule.charge(turn.message.source, cpu_us);
         match report.verdict {
             Verdict::Ok { .. } => commit(step, turn, report, &sizes)?,
             Verdict::Error(ref error) => fail(step, turn, Outcome::Error, error.clone(), report)?,
@@ -182,7 +188,9 @@ pub(super) fn finish<V: View, E: Entropy>(
             }
         }
     }
-    Ok(None)
+    // What was streamed behind a slow turn was planned for quick ones: others come first now.
+    let slow = cpu_us > SLOW_US && step.vat.schedule.in_flight() > 0;
+    Ok(slow.then_some(Order::Replace))
 }
 
 /// The worker is gone. The turn it ran is to blame; the others are delivered again.

@@ -20,8 +20,10 @@ pub trait View {
     fn memory(&self, memory: MemoryHandle) -> Result<Memory, ViewError>;
     /// The number of the code with this SHA-256.
     fn code(&self, sha256: &[u8; 32]) -> Result<Option<CodeNumber>, ViewError>;
-    /// The first queued message whose number is above `after` and whose target is not held.
-    fn message_after(&self, after: u64) -> Result<Option<Message>, ViewError>;
+    /// The sources that have messages queued.
+    fn sources(&self) -> Result<Vec<Handle>, ViewError>;
+    /// The first queued message of `source` whose number is above `after` and whose target is not held.
+    fn message_after(&self, source: Handle, after: u64) -> Result<Option<Message>, ViewError>;
     /// Every queued message for this object, oldest first.
     fn queued(&self, target: Handle) -> Result<Vec<Message>, ViewError>;
     /// The objects of an account, its own first.

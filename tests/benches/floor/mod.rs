@@ -33,7 +33,8 @@ const SETTINGS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PR
 const ENTRY: &str = "INSERT INTO memory_entry VALUES (?1, 'count', ?2, ?3)
     ON CONFLICT DO UPDATE SET ordinal = excluded.ordinal, value = excluded.value";
 const USE: &str = "UPDATE object_use SET turns = turns + 1, cpu_us = cpu_us + 9 WHERE object = ?1";
-const TURN: &str = "INSERT INTO turn VALUES (?1, ?1, 1, ?2, 1, ?3, 1, 'ok', ?4, NULL, NULL, NULL, NULL, NULL, NULL,
+const TURN: &str =
+    "INSERT INTO turn VALUES (?1, ?1, NULL, 1, ?2, 1, ?3, 1, 'ok', ?4, NULL, NULL, NULL, NULL, NULL, NULL,
     0, 9, ?5, NULL, ?6)";
 const CHANGE: &str = "INSERT INTO turn_change VALUES (?1, ?2, 'count', ?3, ?4)";
 const VAT: &str = "UPDATE vat SET commits = ?1, next_turn = ?2, inbox = ?3, journal_bytes = ?4, clock_ms = ?5";
