@@ -190,6 +190,12 @@ impl Settings {
         };
         let settings: Self = toml::from_str(&text)
             .map_err(|error| malformed(error.span().map_or(0, |span| span.start), error.message()))?;
+        for (key, value) in settings.amounts() {
+            if value == 0 {
+                let at = text.find(&format!("\n{key} ")).map_or(0, |at| at + 1);
+                return Err(malformed(at, &format!("`{key}` is 0, and no turn could run: write 1 or more")));
+            }
+        }
         if !settings.url.is_empty() {
             settings.url.parse::<Location>().map_err(|error| {
                 let at = text.find("\nurl").map_or(0, |at| at + 1);
@@ -197,6 +203,22 @@ impl Settings {
             })?;
         }
         Ok(settings)
+    }
+
+    /// What no turn could run without, by key. No messages, objects, log lines or jobs at all is a
+    /// choice.
+    fn amounts(&self) -> [(&'static str, u64); 8] {
+        let Turn { ticks, memory_bytes, bytes, cpu_ms, wall_ms, .. } = self.turn;
+        [
+            ("ticks", ticks),
+            ("memory_bytes", memory_bytes),
+            ("bytes", bytes),
+            ("cpu_ms", cpu_ms),
+            ("wall_ms", wall_ms),
+            ("turns", self.journal.turns),
+            ("bytes", self.journal.bytes),
+            ("turns", self.worker.turns),
+        ]
     }
 
     /// The URL the vat tells others, once it has one.
@@ -228,6 +250,14 @@ mod tests {
         let text = template(Settings::default().listen, None);
         let read: Settings = toml::from_str(&text).expect("the template is TOML");
         assert_eq!(read, Settings::default());
+    }
+
+    #[test]
+    fn an_amount_of_nothing_is_refused() {
+        let dir = tempfile::tempdir().expect("a scratch directory");
+        fs::write(dir.path().join(FILE), "[turn]\nticks = 5\nwall_ms = 0\n").expect("a file");
+        let error = Settings::read(dir.path()).expect_err("no turn could run").to_string();
+        assert!(error.contains("line 3") && error.contains("wall_ms"), "{error}");
     }
 
     #[test]

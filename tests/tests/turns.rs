@@ -28,11 +28,11 @@ fn a_counter_counts_and_its_memory_lasts_over_a_restart() {
 #[test]
 fn a_turn_that_throws_changes_nothing_and_becomes_a_fault_that_can_be_retried() {
     let vat = Scratch::default().vat();
-    let code = "function (args, power) {\n    power.memory.tries = (power.memory.tries || 0) + 1;\n    \
+    let code = "function (args, power) {\n    power.memory.tries = (power.memory.tries || 0) + 1; power.log('trying');\n    \
                 args.target.sendOnly(1);\n    if (!args.target.ok) throw new Error('not today');\n}";
     vat.install("counter", COUNTER, &[]);
     let counter = vat.qrt("objects", &["--json"]).json()[0]["qrid"].as_str().expect("a QRID").to_owned();
-    vat.install("fussy", code, &["--memory", r#"{"tries": 7}"#]);
+    vat.install("fussy", code, &["--memory", r#"{"tries": 7}"#, "--grant", "log"]);
     let answer = vat.send("fussy", &format!(r#"{{"target": {{"@qref": "{counter}"}}}}"#));
     assert_eq!(answer["outcome"], "error");
     assert_eq!(answer["error"], "Error: not today (line 4, column 36)");
@@ -42,6 +42,7 @@ fn a_turn_that_throws_changes_nothing_and_becomes_a_fault_that_can_be_retried() 
     assert_eq!(faults.as_array().map(Vec::len), Some(1));
     assert_eq!((&faults[0]["error"]["line"], &faults[0]["error"]["column"]), (&json!(4), &json!(36)));
     assert_eq!(faults[0]["args"], json!({ "target": { "@qref": counter } }), "the message is kept whole");
+    assert_eq!(vat.qrt("turns", &["--json"]).json()[0]["log"], json!([]), "so were its log lines");
     let used = &faults[0]["used"];
     assert_eq!((&used["messages"], &used["objects"]), (&json!(1), &json!(0)), "and says what was rolled back: {used}");
     let id = faults[0]["id"].to_string();

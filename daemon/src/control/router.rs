@@ -66,7 +66,7 @@ fn no_route(method: &Method, path: &[&str]) -> Refusal {
     let methods: Vec<&str> = routes.filter(|route| fits(route.path)).map(|route| route.method).collect();
     if methods.is_empty() {
         let error = format!("no such path: /{}", path.join("/"));
-        return Refusal::new(StatusCode::NOT_FOUND, error, "GET /v1/ describes them all");
+        return Refusal::new(StatusCode::NOT_FOUND, error, "GET /v1/ lists them all");
     }
     let hint = format!("use {}", methods.join(" or "));
     Refusal::new(StatusCode::METHOD_NOT_ALLOWED, format!("{method} does not work here"), hint)
@@ -105,7 +105,7 @@ impl Asked<'_> {
     /// The body, as what it must be.
     pub(super) fn body<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
         serde_json::from_slice(self.body)
-            .map_err(|error| Refusal::bad(error, "GET /v1/ describes what each path takes"))
+            .map_err(|error| Refusal::bad(error, "GET /v1/ lists the paths and what they are for"))
     }
 }
 

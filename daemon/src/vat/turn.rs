@@ -340,6 +340,8 @@ fn fail<V: View, E: Entropy>(
     let used = Used { cpu_us: report.cpu_us, bytes, messages, objects, jobs };
     let failed = Failed { turn: Some(number), outcome, error: error.clone(), ticks: report.ticks, used };
     fault::add(step, turn.message.clone(), failed);
+    // Log lines are effects like any other: they are gone with the rest.
+    let report = Report { log: Vec::new(), ..report };
     let shown = Some(error.one_line());
     let ending = Ending { turn: Some(number), outcome, result: None, result_error: None, error: shown };
     send::ended(step, &turn.message, ending)?;

@@ -89,7 +89,7 @@ fn scan(code: &str) -> Result<(), CodeError> {
         return Err(refusal("", 0, 0, &format!("code of {} bytes; {CODE_BYTES_MAX} is the most", code.len())));
     }
     if code.trim().is_empty() {
-        return Err(refusal("", 0, 0, "there is no code; it must be exactly one function"));
+        return Err(refusal("", 0, 0, "there is no code"));
     }
     let bytes = code.as_bytes();
     let mut depth = 0_usize;
