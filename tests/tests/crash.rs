@@ -26,7 +26,7 @@ fn a_vat_killed_in_the_middle_of_a_thousand_queued_turns_runs_each_exactly_once(
     vat.install("starter", STARTER, &["--power", &format!(r#"{{"counter": {{"@qref": "{counter}"}}}}"#)]);
     vat.result("starter", "null");
     // Each kill comes while there is work queued and turns are in flight.
-    for turns in [2, 100, 101, 300, 500, 800] {
+    for turns in [2, 100, 101, 250, 400, 600] {
         vat.wait_for_turn(turns);
         vat.kill();
         vat.start();
