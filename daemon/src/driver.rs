@@ -130,9 +130,9 @@ impl Driver {
     pub fn run(mut self) -> Result<(), Error> {
         let mut group = Group::default();
         loop {
-            while let Some(start) = self.vat.poll(&self.store, now_ms(), &mut self.entropy)? {
+            while let Some(delivery) = self.vat.poll(&self.store, now_ms(), &mut self.entropy)? {
                 let store = &self.store;
-                self.executor.deliver(start.delivery, |code| store.code_text(code))?;
+                self.executor.deliver(delivery, |code| store.code_text(code))?;
             }
             self.executor.flush();
             match self.next(&group) {

@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
-use qrt_shared::control::{BODY_BYTES_MAX, Install, InstallObject, Installed, InstalledObject};
+use qrt_shared::control::{BODY_BYTES_MAX, CODE_BYTES_MAX, Install, InstallObject, Installed, InstalledObject};
 use qrt_shared::id::Petname;
 use serde_json::value::RawValue;
 
@@ -13,9 +13,6 @@ use super::input::{cannot_read, text};
 use super::{Call, Done, object_value};
 use crate::failure::Failure;
 use crate::samples::{self, SAMPLES};
-
-/// The longest code of one object, in bytes.
-const CODE_BYTES_MAX: u64 = 1 << 20;
 
 /// In a directory, the first memory of its objects.
 const MEMORY_FILE: &str = "memory.json";
@@ -132,7 +129,7 @@ pub(super) fn one(file: &Path) -> Result<(String, String), Failure> {
 fn read(file: &Path) -> Result<Sources, Failure> {
     let one = |source| Sources { each: vec![source], many: false, memory: None };
     if file == Path::new("-") {
-        let code = text(io::stdin().lock(), "standard input", CODE_BYTES_MAX)?;
+        let code = text(io::stdin().lock(), "standard input", CODE_BYTES_MAX as u64)?;
         return Ok(one(Source { path: "-".to_owned(), name: "-".to_owned(), code }));
     }
     match fs::metadata(file) {
@@ -157,7 +154,7 @@ fn read(file: &Path) -> Result<Sources, Failure> {
 fn read_file(file: &Path) -> Result<Source, Failure> {
     let path = file.display().to_string();
     let opened = File::open(file).map_err(|error| cannot_read(&path, &error))?;
-    let code = text(opened, &path, CODE_BYTES_MAX)?;
+    let code = text(opened, &path, CODE_BYTES_MAX as u64)?;
     let name = file.file_stem().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
     Ok(Source { path, name, code })
 }

@@ -2,7 +2,6 @@
 
 use super::Refusal;
 use super::router::{self, Asked, segment};
-use crate::vat::checkpoint::Answer;
 use crate::vat::request::Action;
 
 /// `GET /v1/faults`
@@ -13,16 +12,10 @@ pub(super) async fn list(asked: &Asked<'_>) -> Result<Vec<u8>, Refusal> {
 
 /// `POST /v1/faults/{fault}/retry`
 pub(super) async fn retry(asked: &Asked<'_>, fault: &str) -> Result<Vec<u8>, Refusal> {
-    match asked.state.request(asked.who, Action::FaultRetry(segment(fault)?)).await? {
-        Answer::Retried(retried) => router::json(&retried),
-        other => Err(Refusal::failed(format!("{other:?}"))),
-    }
+    asked.change(Action::FaultRetry(segment(fault)?)).await
 }
 
 /// `DELETE /v1/faults/{fault}`
 pub(super) async fn drop(asked: &Asked<'_>, fault: &str) -> Result<Vec<u8>, Refusal> {
-    match asked.state.request(asked.who, Action::FaultDrop(segment(fault)?)).await? {
-        Answer::Done(done) => router::json(&done),
-        other => Err(Refusal::failed(format!("{other:?}"))),
-    }
+    asked.change(Action::FaultDrop(segment(fault)?)).await
 }

@@ -9,17 +9,13 @@ use tokio::time::{Instant, timeout_at};
 
 use super::Refusal;
 use super::router::{self, Asked, segment};
-use crate::vat::checkpoint::Answer;
 use crate::vat::request::{self, Action};
 
 /// `POST /v1/messages`
 pub(super) async fn send(asked: &Asked<'_>) -> Result<Vec<u8>, Refusal> {
     let Send { target, args, key } = asked.body()?;
     let args = qjson::parse(args.get(), "args").map_err(|error| Refusal::bad(error, "mend the arguments"))?;
-    match asked.state.request(asked.who, Action::Send(request::Send { target, args, key })).await? {
-        Answer::Queued(queued) => router::json(&queued),
-        other => Err(Refusal::failed(format!("{other:?}"))),
-    }
+    asked.change(Action::Send(request::Send { target, args, key })).await
 }
 
 /// `GET /v1/messages/{message}/outcome?wait_ms=`

@@ -9,7 +9,6 @@ use qrt_shared::qjson::{self, Document};
 use super::Refusal;
 use super::router::{self, Asked, segment};
 use crate::protocol::Native;
-use crate::vat::checkpoint::Answer;
 use crate::vat::request::{self, Action};
 
 /// Objects one request may install.
@@ -45,17 +44,13 @@ pub(super) async fn install(asked: &Asked<'_>) -> Result<Vec<u8>, Refusal> {
     let memory = memory.map(|memory| object(memory.get(), "memory")).transpose()?;
     let statics = object(power.get(), "power")?;
     let natives = grants(natives, &statics)?;
-    let state = asked.state;
     let mut checked = Vec::new();
     for object in objects {
         check(asked, &object.label, &object.code)?;
         checked.push((object.label, object.code, object.name));
     }
     let install = request::Install { objects: checked, memory, statics, natives };
-    match state.request(asked.who, Action::Install(install)).await? {
-        Answer::Installed(installed) => router::json(&installed),
-        other => Err(Refusal::failed(format!("{other:?}"))),
-    }
+    asked.change(Action::Install(install)).await
 }
 
 /// Checks code in a worker of its own.
@@ -77,19 +72,13 @@ pub(super) async fn upgrade(asked: &Asked<'_>, object: &str) -> Result<Vec<u8>, 
     let Upgrade { label, code } = asked.body()?;
     let object = segment(object)?;
     check(asked, &label, &code)?;
-    match asked.state.request(asked.who, Action::Upgrade { object, code }).await? {
-        Answer::Upgraded(upgraded) => router::json(&upgraded),
-        other => Err(Refusal::failed(format!("{other:?}"))),
-    }
+    asked.change(Action::Upgrade { object, code }).await
 }
 
 /// `DELETE /v1/objects/{object}?account=`
 pub(super) async fn remove(asked: &Asked<'_>, object: &str) -> Result<Vec<u8>, Refusal> {
     let account = asked.parameter("account")?.unwrap_or(false);
-    match asked.state.request(asked.who, Action::Remove { object: segment(object)?, account }).await? {
-        Answer::Removed(removed) => router::json(&removed),
-        other => Err(Refusal::failed(format!("{other:?}"))),
-    }
+    asked.change(Action::Remove { object: segment(object)?, account }).await
 }
 
 /// `PUT /v1/objects/{object}/memory/{key}`
@@ -97,18 +86,12 @@ pub(super) async fn memory_set(asked: &Asked<'_>, object: &str, key: &str) -> Re
     let MemorySet { value } = asked.body()?;
     let value = qjson::parse(value.get(), "value").map_err(|error| Refusal::bad(error, "mend the value"))?;
     let action = Action::MemorySet { object: segment(object)?, key: key.to_owned(), value };
-    match asked.state.request(asked.who, action).await? {
-        Answer::MemoryWas(was) => router::json(&was),
-        other => Err(Refusal::failed(format!("{other:?}"))),
-    }
+    asked.change(action).await
 }
 
 /// `POST /v1/objects/{object}/hold` and `/release`
 pub(super) async fn hold(asked: &Asked<'_>, object: &str, held: bool) -> Result<Vec<u8>, Refusal> {
-    match asked.state.request(asked.who, Action::Hold { object: segment(object)?, held }).await? {
-        Answer::Held(held) => router::json(&held),
-        other => Err(Refusal::failed(format!("{other:?}"))),
-    }
+    asked.change(Action::Hold { object: segment(object)?, held }).await
 }
 
 /// `PUT /v1/objects/{object}/name`
@@ -123,10 +106,7 @@ pub(super) async fn unname(asked: &Asked<'_>, object: &str) -> Result<Vec<u8>, R
 }
 
 async fn rename(asked: &Asked<'_>, action: Action) -> Result<Vec<u8>, Refusal> {
-    match asked.state.request(asked.who, action).await? {
-        Answer::Named(named) => router::json(&named),
-        other => Err(Refusal::failed(format!("{other:?}"))),
-    }
+    asked.change(action).await
 }
 
 /// A document that must be an object.

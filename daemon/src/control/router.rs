@@ -11,7 +11,7 @@ use qrt_shared::control::WAIT_MS_MAX;
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{Refusal, State, faults, messages, objects, turns, vat};
-use crate::vat::request::Who;
+use crate::vat::request::{Action, Who};
 
 /// A request, taken apart.
 pub(super) struct Asked<'a> {
@@ -83,6 +83,11 @@ fn query(text: &str) -> Result<BTreeMap<String, String>, Refusal> {
 }
 
 impl Asked<'_> {
+    /// Has the kernel carry a change out; the reply, once it is durable.
+    pub(super) async fn change(&self, action: Action) -> Result<Vec<u8>, Refusal> {
+        json(&self.state.request(self.who, action).await?)
+    }
+
     /// A query parameter, if it is there.
     pub(super) fn parameter<T>(&self, name: &str) -> Result<Option<T>, Refusal>
     where

@@ -6,6 +6,8 @@ use qrt_shared::control::{Done, Held, Installed, MemoryWas, Named, Problem, Queu
 use qrt_shared::id::{ObjectId, Petname};
 use qrt_shared::view::{Outcome, Used};
 
+use serde::Serialize;
+
 use super::request::{Ticket, Who};
 use super::view::{Entry, Message};
 use crate::protocol::{CodeError, CodeNumber, Handle, MemoryHandle, Native};
@@ -39,11 +41,6 @@ impl<T> Embargo<T> {
         self.0.push(effect);
     }
 
-    /// Whether nothing waits.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// Adds all of `other`.
     pub fn append(&mut self, mut other: Self) {
         self.0.append(&mut other.0);
@@ -64,8 +61,9 @@ pub enum Effect {
     Ended(u64),
 }
 
-/// The answer to a request that changed something.
-#[derive(Debug)]
+/// The answer to a request that changed something; serialised as what it holds.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
 pub enum Answer {
     /// To [`super::request::Action::Install`].
     Installed(Installed),

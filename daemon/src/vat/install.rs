@@ -120,8 +120,7 @@ impl<V: View, E: Entropy> Step<'_, V, E> {
 /// The ordinal of a key that is added: its own number when it is integer-like, as JavaScript
 /// orders keys, else the next one.
 pub(super) fn ordinal(key: &str, next: &mut u64) -> u64 {
-    let integer = key.parse::<u32>().ok().filter(|n| *n != u32::MAX && n.to_string() == key);
-    integer.map_or_else(
+    qjson::array_index(key).map_or_else(
         || {
             *next += 1;
             *next - 1

@@ -8,7 +8,7 @@
 //! One message's life, each arrow a step:
 //!
 //! ```text
-//! send (request) --> message row --> poll: Start, streamed to the worker --> Report
+//! send (request) --> message row --> poll: Delivery, streamed to the worker --> Report
 //!                                                 |                            |
 //!                                                 | worker dies                v
 //!                                                 +--> once more, alone     finish: one checkpoint with
@@ -46,12 +46,11 @@ mod tests;
 
 use qrt_shared::id::VatId;
 
-use crate::protocol::{Budget, Handle, Report};
+use crate::protocol::{Budget, Delivery, Handle, Report};
 pub use checkpoint::{Checkpoint, Counters};
 use entropy::Entropy;
 pub use request::Request;
 use schedule::Schedule;
-pub use turn::Start;
 use view::{View, ViewError};
 
 /// Something that happened.
@@ -167,7 +166,12 @@ impl Vat {
     ///
     /// # Errors
     /// As for [`Vat::handle`].
-    pub fn poll(&mut self, view: &impl View, now_ms: u64, entropy: &mut impl Entropy) -> Result<Option<Start>, Halt> {
+    pub fn poll(
+        &mut self,
+        view: &impl View,
+        now_ms: u64,
+        entropy: &mut impl Entropy,
+    ) -> Result<Option<Box<Delivery>>, Halt> {
         turn::start(self, view, now_ms, entropy)
     }
 

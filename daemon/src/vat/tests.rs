@@ -105,8 +105,8 @@ impl World {
     /// Everything the worker may be given now.
     fn poll(&mut self) -> Vec<Delivery> {
         let mut started = Vec::new();
-        while let Some(start) = self.vat.poll(&self.store, self.now_ms, &mut self.entropy).expect("a poll") {
-            started.push(*start.delivery);
+        while let Some(delivery) = self.vat.poll(&self.store, self.now_ms, &mut self.entropy).expect("a poll") {
+            started.push(*delivery);
         }
         started
     }

@@ -28,20 +28,13 @@ const SLOW_US: u64 = 100_000;
 /// What part of a full journal goes at a time.
 const PRUNE_PART: u64 = 64;
 
-/// A turn to give to the worker.
-#[derive(Debug)]
-pub struct Start {
-    /// What to tell it.
-    pub delivery: Box<Delivery>,
-}
-
 /// The next turn that may go to the worker.
 pub(super) fn start(
     vat: &mut Vat,
     view: &impl View,
     now_ms: u64,
     entropy: &mut impl Entropy,
-) -> Result<Option<Start>, Halt> {
+) -> Result<Option<Box<Delivery>>, Halt> {
     let Some((delivery, message, object)) = vat.schedule.next(view)? else { return Ok(None) };
     // The clock may be set back; a vat's never goes.
     vat.counters.clock_ms = vat.counters.clock_ms.max(now_ms);
@@ -70,7 +63,7 @@ pub(super) fn start(
         budget: vat.limits.turn,
     };
     vat.schedule.started(turn);
-    Ok(Some(Start { delivery: Box::new(delivery) }))
+    Ok(Some(Box::new(delivery)))
 }
 
 /// Gives `turn` an object; its image.

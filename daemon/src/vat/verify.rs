@@ -11,13 +11,11 @@
 
 use std::collections::HashSet;
 
+use qrt_shared::control::CODE_BYTES_MAX;
 use qrt_shared::qjson::{self, ARGS_BYTES_MAX};
 
 use super::schedule::InFlight;
 use crate::protocol::{Budget, FIRST_MADE, Handle, Made, MadeMemory, MemoryChange, Native, Report, Sent, Verdict};
-
-/// The longest text of code, in bytes.
-pub const CODE_BYTES_MAX: usize = 1 << 20;
 
 /// The longest log line or error message, in bytes.
 const LINE_BYTES_MAX: usize = 64 << 10;

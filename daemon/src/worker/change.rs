@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use qrt_shared::qjson::array_index;
+
 use crate::protocol::{MemoryChange, MemoryHandle};
 
 /// What turns the entries `before` into `after`, the order of keys included.
@@ -22,7 +24,7 @@ pub(super) fn difference(
             kept[place] = true;
         }
         // JavaScript keeps integer-like keys in numeric order wherever they are stored.
-        if !is_integer_like(&key) {
+        if array_index(&key).is_none() {
             match place {
                 Some(place) if !moving && place >= next => next = place + 1,
                 // From the first key that is new or out of place on, all go to the end in order.
@@ -41,11 +43,6 @@ pub(super) fn difference(
     }
     deleted.extend(kept.iter().zip(before).filter(|(kept, _)| !**kept).map(|(_, (key, _))| key.clone()));
     (!deleted.is_empty() || !set.is_empty()).then_some(MemoryChange { memory, deleted, set })
-}
-
-/// Whether JavaScript orders the key numerically: an array index.
-fn is_integer_like(key: &str) -> bool {
-    key.len() <= 10 && key.parse::<u32>().is_ok_and(|index| index < u32::MAX && index.to_string() == key)
 }
 
 #[cfg(test)]

@@ -9,12 +9,10 @@ use oxc_allocator::Allocator;
 use oxc_ast::ast::{Expression, Statement};
 use oxc_parser::{ParseOptions, Parser};
 use oxc_span::{GetSpan, SourceType};
+use qrt_shared::control::CODE_BYTES_MAX;
 
 use super::js::{Ctx, ErrorKind, Kind, Val};
 use crate::protocol::{CodeError, CodeNumber};
-
-/// The longest code an object can have, in bytes.
-pub(super) const CODE_BYTES_MAX: usize = 1 << 20;
 
 /// The deepest nesting of brackets a code text may have.
 const NESTING_MAX: usize = 256;

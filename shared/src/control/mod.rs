@@ -25,6 +25,9 @@ pub const SOCKET_PATH_MAX: usize = 107;
 /// The reply header with the daemon's version.
 pub const VERSION_HEADER: &str = "qrt-version";
 
+/// The longest text of one object's code, in bytes.
+pub const CODE_BYTES_MAX: usize = 1 << 20;
+
 /// The longest request body, in bytes.
 pub const BODY_BYTES_MAX: usize = 16 << 20;
 

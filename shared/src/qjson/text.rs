@@ -12,7 +12,15 @@ pub fn string_text(text: &str) -> String {
 /// `key`, a property's own name, as QJSON writes it: in quotes, with one more `@` in front of a
 /// leading `@`.
 pub fn key_text(key: &str) -> String {
-    if key.starts_with('@') { string_text(&format!("@{key}")) } else { string_text(key) }
+    let mut out = String::with_capacity(key.len() + 3);
+    push_key(&mut out, key);
+    out
+}
+
+/// The array index that `key` is, below 2^32 - 1: JavaScript orders such keys by number, before all
+/// others.
+pub fn array_index(key: &str) -> Option<u32> {
+    key.parse::<u32>().ok().filter(|index| *index != u32::MAX && index.to_string() == key)
 }
 
 /// The top-level properties of `text`, an object in inside form: each property's own name
@@ -31,16 +39,20 @@ pub fn join_object<'a>(entries: impl IntoIterator<Item = (&'a str, &'a str)>) ->
         if out.len() > 1 {
             out.push(',');
         }
-        if key.starts_with('@') {
-            push_string(&mut out, &format!("@{key}"));
-        } else {
-            push_string(&mut out, key);
-        }
+        push_key(&mut out, key);
         out.push(':');
         out.push_str(value);
     }
     out.push('}');
     out
+}
+
+fn push_key(out: &mut String, key: &str) {
+    if key.starts_with('@') {
+        push_string(out, &format!("@{key}"));
+    } else {
+        push_string(out, key);
+    }
 }
 
 pub(super) fn push_string(out: &mut String, text: &str) {
