@@ -47,6 +47,11 @@ fn show(out: &mut Output, object: &Object) -> io::Result<()> {
         out.line(format!("{held}: it takes no turns; let it go on with `qrt release`"))?;
     }
 
+    if row.refused > 0 {
+        let refused = out.paint(Tone::Bad, &format::count(row.refused, "message"));
+        out.line(format!("{refused} for it had no room and were dropped: `qrt inbox` shows who floods it"))?;
+    }
+
     title(out, "Memory")?;
     let none = out.paint(Tone::Dim, "none");
     let memory = object.memory.as_ref().map(|memory| format::qjson(memory.get(), out.width() - 2));

@@ -34,13 +34,17 @@ pub mod verify;
 pub mod view;
 
 mod edit;
+mod fair;
 mod fault;
 mod hold;
+mod in_flight;
 mod install;
 mod name;
 mod remove;
 mod schedule;
 mod send;
+mod shares;
+pub mod source;
 #[cfg(test)]
 mod tests;
 
@@ -50,6 +54,7 @@ use crate::protocol::{Budget, Delivery, Handle, Report};
 pub use checkpoint::{Checkpoint, Counters};
 use entropy::Entropy;
 pub use request::Request;
+pub use schedule::Queued;
 use schedule::Schedule;
 use view::{View, ViewError};
 
@@ -92,6 +97,17 @@ pub enum Death {
     Crashed(String),
 }
 
+impl Death {
+    /// What it is taken to have cost, in microseconds: the time the turn had, and another worker.
+    fn cost_us(&self) -> u64 {
+        const WORKER_US: u64 = 15_000;
+        match self {
+            Self::Deadline { limit_ms, .. } => limit_ms.saturating_mul(1000).saturating_add(WORKER_US),
+            Self::Replaced | Self::Crashed(_) => WORKER_US,
+        }
+    }
+}
+
 /// Why the vat cannot go on. The process must end and start again from the last commit.
 #[derive(Debug, thiserror::Error)]
 pub enum Halt {
@@ -112,6 +128,23 @@ pub struct Limits {
     pub journal_turns: u64,
     /// Bytes kept in the journal.
     pub journal_bytes: u64,
+    /// What may be queued.
+    pub queue: QueueLimits,
+}
+
+/// How much may be queued. A message that has no room is refused, never the turn that sent it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueueLimits {
+    /// Messages of one source for one object.
+    pub messages: u64,
+    /// Bytes of their args. One message always fits.
+    pub bytes: u64,
+    /// Messages in all.
+    pub all_messages: u64,
+    /// Bytes of their args in all.
+    pub all_bytes: u64,
+    /// Refused messages of one source to one object that are kept as faults; others are counted.
+    pub faults: u64,
 }
 
 /// What the worker must be told, now.
@@ -151,6 +184,7 @@ impl Vat {
         now_ms: u64,
         entropy: &mut impl Entropy,
     ) -> Result<Option<Order>, Halt> {
+        self.schedule.fill(view)?;
         let mut step = Step { vat: self, checkpoint, view, now_ms, entropy };
         let order = match input {
             Input::Request(request) => request::handle(&mut step, request).map(|()| None),
@@ -177,7 +211,7 @@ impl Vat {
 
     /// How many turns are with the worker.
     pub fn in_flight(&self) -> usize {
-        self.schedule.in_flight()
+        self.schedule.in_flight.len()
     }
 }
 

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use super::checkpoint::{Answer, Effect};
 use super::entropy::Entropy;
 use super::request::{Action, Install, Request, Send, Ticket, Who};
-use super::{Checkpoint, Death, Input, Limits, Order, Vat};
+use super::{Checkpoint, Counters, Death, Input, Limits, Order, QueueLimits, Vat};
 use crate::protocol::{
     Budget, CodeError, Delivery, FIRST_MADE, Limit, Made, MadeMemory, MemoryChange, Native, Power, Report, Sent,
     Verdict,
@@ -46,6 +46,7 @@ const LIMITS: Limits = Limits {
     turn: Budget { ticks: 100, memory_bytes: 1 << 20, messages: 3, objects: 2, bytes: 1 << 20, log_lines: 2, jobs: 10 },
     journal_turns: 1000,
     journal_bytes: 1 << 20,
+    queue: QueueLimits { messages: 100, bytes: 1 << 20, all_messages: 1000, all_bytes: 4 << 20, faults: 2 },
 };
 
 impl World {
@@ -462,7 +463,7 @@ fn what_is_refused_leaves_no_row_and_no_number_is_lost() {
     let problem = world.install("a", &[]).expect_err("the name is taken");
     assert!(problem.error.contains("another object is named a"), "{problem:?}");
     let after = world.store.counters().clone();
-    assert_eq!(super::Counters { commits: before.commits, ..after }, before);
+    assert_eq!(Counters { commits: before.commits, ..after }, before);
     assert_eq!(world.read(|db| db.objects(None, 0)).items.len(), 1);
 }
 
@@ -563,7 +564,7 @@ fn a_turn_of_an_object_removed_meanwhile_counts_for_nothing_however_it_ends() {
 }
 
 #[test]
-fn sources_take_turns_and_a_source_with_slow_turns_gets_little_ahead() {
+fn sources_take_turns_and_nothing_is_sent_ahead_of_a_slow_turn() {
     let mut world = World::new();
     for name in ["flood", "a", "b"] {
         world.install(name, &[]).expect("installed");
@@ -586,16 +587,98 @@ fn sources_take_turns_and_a_source_with_slow_turns_gets_little_ahead() {
     assert!(matches!(order, Some(Order::Replace)), "what was planned behind a slow turn is planned anew: {order:?}");
     world.step(Input::Died(Death::Replaced));
     let again = world.poll();
-    let slow_source = started[0].target.object;
-    let ahead = again.iter().filter(|delivery| delivery.target.object == slow_source).count();
-    assert_eq!(ahead, 1, "no more than one turn of a slow source is with the worker");
-    assert_eq!(again.len(), 4, "the others' are");
+    let slow = started[0].target.object;
+    assert_eq!(again.len(), 3, "what the other source has goes first");
+    assert!(again.iter().all(|delivery| delivery.target.object != slow));
     for delivery in &again {
         world.done(delivery, ok());
+    }
+    for _ in 0..2 {
+        let [alone] = <[Delivery; 1]>::try_from(world.poll()).expect("one at a time: each may be slow");
+        assert_eq!(alone.target.object, slow);
+        assert!(world.done(&alone, Report { cpu_us: 50_000, ..ok() }).is_none());
     }
     while let [delivery, ..] = world.poll().as_slice() {
         assert!(world.done(delivery, ok()).is_none());
     }
     assert_eq!(world.store.counters().inbox, 0, "every message ran");
     assert_eq!(world.store.counters().next_turn, 1 + 1 + 6, "and ran once");
+}
+
+#[test]
+fn a_full_queue_refuses_the_message_and_never_the_turn() {
+    let mut world = World::new();
+    for name in ["flood", "a"] {
+        world.install(name, &[]).expect("installed");
+    }
+    world.vat = Vat::new(world.id, Limits { queue: QueueLimits { messages: 2, ..LIMITS.queue }, ..LIMITS }, {
+        world.store.counters().clone()
+    });
+    let a = world.read(|db| db.object(db.resolve(&Target::Petname("a".parse().expect("a petname")))?)).row.qrid;
+    let hold = |held| Action::Hold { object: Target::Petname("a".parse().expect("a petname")), held };
+    world.ask(hold(true)).expect("held");
+    let mut outcomes = Vec::new();
+    for _ in 0..3 {
+        let message = world.send("flood", &format!("{{\"@qref\":\"{a}\"}}"));
+        let [flood] = <[Delivery; 1]>::try_from(world.poll()).expect("a delivery");
+        let to_a = Sent { sender: flood.target.object, target: flood.target.object + 1, args: "7".to_owned() };
+        assert!(world.done(&flood, Report { sent: vec![to_a; 2], ..ok() }).is_none());
+        outcomes.push(world.outcome(message));
+    }
+    assert_eq!(outcomes, ["ok ", "ok ", "ok "], "the sender's turns are ok");
+    let faults = world.read(|db| db.faults(0)).items;
+    let errors: Vec<_> = faults.iter().map(|fault| fault.error.message.as_str()).collect();
+    assert_eq!(errors, ["queue full: its source has too much queued for this object"; 2], "two are kept");
+    assert!(faults.iter().all(|fault| fault.args.get() == "7" && fault.turn.is_none()), "whole");
+    assert_eq!(world.read(|db| db.object(db.resolve(&Target::Qrid(a.clone()))?)).row.refused, 2, "two are counted");
+    // The operator has a queue of its own, which is as long.
+    let args = || qjson::parse("1", "args").expect("JSON");
+    let send = || Action::Send(Send { target: Target::Qrid(a.clone()), args: args(), key: None });
+    world.ask(send()).expect("room");
+    world.ask(send()).expect("room");
+    let problem = world.ask(send()).expect_err("no room");
+    assert!(problem.error.contains("full"), "{problem:?}");
+    world.ask(Action::FaultRetry(faults[0].id)).expect_err("no room for what had no room");
+    world.ask(hold(false)).expect("released");
+    for delivery in world.poll() {
+        assert!(world.done(&delivery, ok()).is_none());
+    }
+    world.ask(Action::FaultRetry(faults[0].id)).expect("room now");
+    let [retried] = <[Delivery; 1]>::try_from(world.poll()).expect("a delivery");
+    assert_eq!(retried.args, "7");
+    assert!(world.done(&retried, ok()).is_none());
+    let Counters { inbox, inbox_bytes, faults, .. } = *world.store.counters();
+    assert_eq!((inbox, inbox_bytes, faults), (0, 0, 1));
+}
+
+#[test]
+fn a_held_object_keeps_nothing_else_waiting_and_order_within_each_queue() {
+    let mut world = World::new();
+    for name in ["a", "b"] {
+        world.install(name, &[]).expect("installed");
+    }
+    let object = || Target::Petname("a".parse().expect("a petname"));
+    world.ask(Action::Hold { object: object(), held: true }).expect("held");
+    for n in 0..40 {
+        world.send(if n % 2 == 0 { "a" } else { "b" }, &n.to_string());
+    }
+    let run = |world: &mut World| {
+        let mut ran = Vec::new();
+        loop {
+            let deliveries = world.poll();
+            if deliveries.is_empty() {
+                return ran;
+            }
+            for delivery in deliveries {
+                ran.push(delivery.args.parse::<u64>().expect("a number"));
+                assert!(world.done(&delivery, ok()).is_none());
+            }
+        }
+    };
+    assert_eq!(run(&mut world), (0..20).map(|n| 2 * n + 1).collect::<Vec<_>>());
+    // A restart knows the queue from the database.
+    world.vat = Vat::new(world.id, LIMITS, world.store.counters().clone());
+    assert_eq!(run(&mut world), [0; 0]);
+    world.ask(Action::Hold { object: object(), held: false }).expect("released");
+    assert_eq!(run(&mut world), (0..20).map(|n| 2 * n).collect::<Vec<_>>());
 }
