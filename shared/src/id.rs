@@ -43,8 +43,14 @@ pub enum Error {
     )]
     Petname(String),
     /// Not the name of a queued message.
-    #[error("{0:?} is not a queued message: write in:<number>")]
+    #[error("{0:?} is not a message: write in:<number>, or <vat id>#<number> for one to another vat")]
     MessageName(String),
+    /// Nothing an operator can ask about.
+    #[error(
+        "{0:?} names nothing of a vat: write a QRID, a vat id, a petname, a message (in:<number>, PEER#<number>) \
+         or a turn's number"
+    )]
+    Subject(String),
 }
 
 fn decode<const N: usize>(text: &str) -> Option<[u8; N]> {
@@ -318,28 +324,123 @@ impl fmt::Display for Target {
 
 text_serde!(Target);
 
-/// A message of the inbox by its durable name, `in:<number>`. Numbers are never used again.
+/// What an operator may write for another vat.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PeerName {
+    /// Its id.
+    Vat(VatId),
+    /// A petname of the vat that is asked.
+    Petname(Petname),
+}
+
+impl FromStr for PeerName {
+    type Err = Error;
+    fn from_str(text: &str) -> Result<Self, Error> {
+        match (text.parse(), text.parse()) {
+            (Ok(vat), _) => Ok(Self::Vat(vat)),
+            (_, Ok(petname)) => Ok(Self::Petname(petname)),
+            (Err(error), _) => Err(error),
+        }
+    }
+}
+
+impl fmt::Display for PeerName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Vat(vat) => vat.fmt(f),
+            Self::Petname(petname) => petname.fmt(f),
+        }
+    }
+}
+
+text_serde!(PeerName);
+
+/// A message by its durable name. Numbers are never used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct MessageName(pub u64);
+pub enum MessageName {
+    /// One of the inbox: `in:<number>`.
+    In(u64),
+    /// One to another vat: `<vat id>#<number on its channel>`.
+    Out(VatId, u64),
+}
 
 impl fmt::Display for MessageName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "in:{}", self.0)
+        match self {
+            Self::In(number) => write!(f, "in:{number}"),
+            Self::Out(peer, number) => write!(f, "{peer}#{number}"),
+        }
     }
+}
+
+fn digits(text: &str) -> Option<u64> {
+    if text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { None }
 }
 
 impl FromStr for MessageName {
     type Err = Error;
     fn from_str(text: &str) -> Result<Self, Error> {
-        text.strip_prefix("in:")
-            .filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()))
-            .and_then(|digits| digits.parse().ok())
-            .map(Self)
-            .ok_or_else(|| Error::MessageName(text.to_owned()))
+        let name = match text.split_once('#') {
+            Some((peer, number)) => peer.parse().ok().zip(digits(number)).map(|(peer, number)| Self::Out(peer, number)),
+            None => text.strip_prefix("in:").and_then(digits).map(Self::In),
+        };
+        name.ok_or_else(|| Error::MessageName(text.to_owned()))
     }
 }
 
 text_serde!(MessageName);
+
+/// Anything of a vat that an operator may ask about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subject {
+    /// An object by its QRID.
+    Object(Qrid),
+    /// Another vat by its id.
+    Peer(VatId),
+    /// An object or a peer by its petname.
+    Petname(Petname),
+    /// A message of the inbox.
+    In(u64),
+    /// A message to another vat.
+    Out(PeerName, u64),
+    /// A turn.
+    Turn(u64),
+}
+
+impl FromStr for Subject {
+    type Err = Error;
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let refused = || Error::Subject(text.to_owned());
+        if text.starts_with("qrt:") {
+            return text.parse().map(Self::Object);
+        }
+        if let Some((peer, number)) = text.split_once('#') {
+            return Ok(Self::Out(peer.parse().map_err(|_| refused())?, digits(number).ok_or_else(refused)?));
+        }
+        if let Some(number) = text.strip_prefix("in:") {
+            return digits(number).map(Self::In).ok_or_else(refused);
+        }
+        let turn = digits(text).map(Self::Turn);
+        turn.or_else(|| text.parse().ok().map(Self::Peer))
+            .or_else(|| text.parse().ok().map(Self::Petname))
+            .ok_or_else(refused)
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Object(qrid) => qrid.fmt(f),
+            Self::Peer(vat) => vat.fmt(f),
+            Self::Petname(petname) => petname.fmt(f),
+            Self::In(number) => write!(f, "in:{number}"),
+            Self::Out(peer, number) => write!(f, "{peer}#{number}"),
+            Self::Turn(turn) => turn.fmt(f),
+        }
+    }
+}
+
+text_serde!(Subject);
 
 #[cfg(test)]
 mod tests {
@@ -408,6 +509,23 @@ mod tests {
         for bad in ["", "-a", ".a", "A", "12", "a b", "é", VAT, &"a".repeat(65)] {
             assert!(bad.parse::<Petname>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn every_subject_reads_back_as_it_is_written() {
+        let qrid = format!("qrt:{VAT}/{OBJECT}");
+        let out = format!("{VAT}#7");
+        for text in [&qrid, VAT, "counter", "in:3", &out, "shop#7", "12"] {
+            let subject: Subject = text.parse().expect("a subject");
+            assert_eq!(subject.to_string(), text);
+        }
+        assert!(matches!("12".parse(), Ok(Subject::Turn(12))));
+        assert!(matches!(VAT.parse(), Ok(Subject::Peer(_))));
+        for bad in ["", "in:", "in:-1", "#1", "shop#", "shop#x", "Shop", "qrt:x", "in:99999999999999999999"] {
+            assert!(bad.parse::<Subject>().is_err(), "{bad}");
+        }
+        assert_eq!(out.parse::<MessageName>().expect("a name").to_string(), out);
+        assert!("shop#7".parse::<MessageName>().is_err(), "a durable name has no petname in it");
     }
 
     #[test]
