@@ -64,4 +64,6 @@ pub mod seal;
 pub mod session;
 
 #[cfg(test)]
+mod simulation;
+#[cfg(test)]
 mod tests;

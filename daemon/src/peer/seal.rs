@@ -18,8 +18,8 @@ use zeroize::Zeroizing;
 
 use crate::key::Key;
 
-/// Draws the random part of nonces: HMAC of fresh randomness, the peer, the number and the text. A
-/// machine that was cloned, randomness included, still never seals two texts under one nonce.
+/// Draws ids and the random part of nonces: HMAC of fresh randomness, the peer, the number and the text.
+/// A machine that was cloned, randomness included, still never seals two texts under one nonce.
 #[derive(Clone)]
 pub struct NonceKey(Zeroizing<[u8; 32]>);
 
@@ -30,26 +30,36 @@ impl NonceKey {
         Self(Zeroizing::new(hmac(secret.as_slice(), &[b"qrt nonce key"])))
     }
 
+    /// The id of a message to `peer` after `prev`: as random as `fresh`, and another for another text, so
+    /// that the messages of a cloned machine do not pass for those of the other.
+    pub fn id(&self, fresh: &[u8; 32], peer: VatId, number: Sequence, prev: &Tip, json: &[u8]) -> MessageId {
+        let full = self.draw(0, fresh, peer, number, &[prev.as_bytes(), json]);
+        MessageId::from_bytes(*full.first_chunk().expect("32 bytes hold 16"))
+    }
+
     /// The random part of the nonce of message `number` to `peer`, whose whole plaintext is `text`.
     /// `fresh` comes from the operating system, for this nonce alone. Store it with the message: it is
     /// drawn once.
     pub fn message(&self, fresh: &[u8; 32], peer: VatId, number: Sequence, text: &Plaintext<'_>) -> [u8; RANDOM_BYTES] {
-        self.draw(1, fresh, peer, number, &[text.id.as_bytes(), text.prev.as_bytes(), text.json])
+        nonce_part(&self.draw(1, fresh, peer, number, &[text.id.as_bytes(), text.prev.as_bytes(), text.json]))
     }
 
     /// The random part of the nonce of an ack to `peer`.
     pub fn ack(&self, fresh: &[u8; 32], peer: VatId, ack: &Ack) -> [u8; RANDOM_BYTES] {
-        self.draw(2, fresh, peer, ack.number, &[&ack.encode()])
+        nonce_part(&self.draw(2, fresh, peer, ack.number, &[&ack.encode()]))
     }
 
-    fn draw(&self, kind: u8, fresh: &[u8; 32], peer: VatId, number: Sequence, text: &[&[u8]]) -> [u8; RANDOM_BYTES] {
+    fn draw(&self, kind: u8, fresh: &[u8; 32], peer: VatId, number: Sequence, text: &[&[u8]]) -> [u8; 32] {
         let number = number.0.to_be_bytes();
         // Every part before the text has a fixed length, so no two inputs read the same.
         let mut parts: Vec<&[u8]> = vec![std::slice::from_ref(&kind), fresh, peer.as_bytes(), &number];
         parts.extend(text);
-        let full = hmac(self.0.as_slice(), &parts);
-        *full.first_chunk().expect("32 bytes hold 14")
+        hmac(self.0.as_slice(), &parts)
     }
+}
+
+fn nonce_part(full: &[u8; 32]) -> [u8; RANDOM_BYTES] {
+    *full.first_chunk().expect("32 bytes hold 14")
 }
 
 fn hmac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
