@@ -6,7 +6,8 @@
 //! - [`store`]: the database. Only it knows SQL, only its commit lets effects out.
 //! - [`executor`]: the daemon's side of the worker processes; [`protocol`]: what the sides say.
 //! - [`peer`]: the protocol between two vats, pure: sealing, sessions, schedules.
-//! - [`http`]: that protocol over TCP, in and out.
+//! - [`http`]: that protocol over TCP, in and out; [`intake`]: what comes in goes to the kernel; [`post`]: what
+//!   is due goes out.
 //! - [`worker`]: the other side, a process without authority that runs strangers' code.
 //! - [`control`]: the socket that operators' programs talk to.
 
@@ -15,8 +16,10 @@ pub mod directory;
 pub mod driver;
 pub mod executor;
 pub mod http;
+pub mod intake;
 pub mod key;
 pub mod peer;
+pub mod post;
 pub mod protocol;
 pub mod serve;
 pub mod settings;

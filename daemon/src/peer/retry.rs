@@ -28,6 +28,14 @@ impl Default for Policy {
 /// No wait is shorter, however the dice fall: a peer that refuses at once would be hammered.
 const FLOOR_MS: u64 = 50;
 
+/// How long to wait after a failure, the `failures`-th before it having been in a row: `random` is any
+/// number, `retry_after_ms` what the peer asked for, which is honoured up to the cap.
+pub fn wait_ms(policy: &Policy, failures: u32, random: u64, retry_after_ms: Option<u64>) -> u64 {
+    let limit_ms = policy.base_ms.saturating_mul(1 << failures.min(32)).min(policy.cap_ms);
+    let asked_ms = retry_after_ms.unwrap_or(0).min(policy.cap_ms);
+    below(random, limit_ms).max(FLOOR_MS.min(policy.cap_ms)).max(asked_ms)
+}
+
 /// When one peer is tried next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Schedule {

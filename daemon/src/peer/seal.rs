@@ -7,6 +7,7 @@ use std::fmt;
 
 use crypto_box::SalsaBox;
 use crypto_box::aead::{Aead, AeadInPlace};
+use data_encoding::HEXLOWER;
 use hmac::{Hmac, KeyInit, Mac};
 use qrt_shared::id::VatId;
 use qrt_shared::wire::{
@@ -47,6 +48,11 @@ impl NonceKey {
     /// The random part of the nonce of an ack to `peer`.
     pub fn ack(&self, fresh: &[u8; 32], peer: VatId, ack: &Ack) -> [u8; RANDOM_BYTES] {
         nonce_part(&self.draw(2, fresh, peer, ack.number, &[&ack.encode()]))
+    }
+
+    /// What a peer is told of the turn that sent a message: it says nothing, and stands for that turn.
+    pub fn cause(&self, turn: u64) -> String {
+        HEXLOWER.encode(&hmac(self.0.as_slice(), &[&[3], &turn.to_be_bytes()])[..8])
     }
 
     fn draw(&self, kind: u8, fresh: &[u8; 32], peer: VatId, number: Sequence, text: &[&[u8]]) -> [u8; 32] {

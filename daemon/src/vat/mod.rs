@@ -40,6 +40,7 @@ mod hold;
 mod in_flight;
 mod install;
 mod name;
+pub mod peer;
 mod remove;
 mod schedule;
 mod send;
@@ -48,8 +49,10 @@ pub mod source;
 #[cfg(test)]
 mod tests;
 
-use qrt_shared::id::VatId;
+use qrt_shared::id::{Location, VatId};
 
+use crate::peer::retry;
+use crate::peer::seal::{NonceKey, OpenedRequest};
 use crate::protocol::{Budget, Delivery, Handle, Report};
 pub use checkpoint::{Checkpoint, Counters};
 use entropy::Entropy;
@@ -77,6 +80,21 @@ pub enum Input {
         /// Which object.
         object: Handle,
     },
+    /// Another vat's request came in, and its boxes are open.
+    Received {
+        /// Where the answer goes.
+        ticket: request::Ticket,
+        /// Who it is from.
+        from: VatId,
+        /// What it holds.
+        request: OpenedRequest,
+    },
+    /// A request to another vat has ended.
+    Attempted(peer::attempt::Attempt),
+    /// The daemon serves from now on.
+    Started,
+    /// The clock was set, by so many milliseconds.
+    ClockSet(i64),
     /// The worker is gone, and every turn it had not reported with it.
     Died(Death),
 }
@@ -130,6 +148,23 @@ pub struct Limits {
     pub journal_bytes: u64,
     /// What may be queued.
     pub queue: QueueLimits,
+    /// What may wait for other vats, of and in all; no faults are counted here.
+    pub outbox: QueueLimits,
+    /// What peers that no operator named may bring.
+    pub strangers: Strangers,
+    /// How long a peer that fails is left alone.
+    pub retry: retry::Policy,
+}
+
+/// What peers that no operator named may bring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Strangers {
+    /// How many there may be.
+    pub peers: u64,
+    /// Bytes that all of them may have queued.
+    pub bytes: u64,
+    /// Messages of any peer that can be given to no object and whose head is kept.
+    pub undeliverable: u64,
 }
 
 /// How much may be queued. A message that has no room is refused, never the turn that sent it.
@@ -147,6 +182,10 @@ pub struct QueueLimits {
     pub faults: u64,
 }
 
+/// Over which time peers are asked where they stand when the daemon starts, so that thousands are not
+/// asked at once.
+const ASK_SPREAD_MS: u64 = 30_000;
+
 /// What the worker must be told, now.
 #[derive(Debug)]
 pub enum Order {
@@ -161,15 +200,19 @@ pub enum Order {
 /// A vat's state that is not in its database: counters, and which turns are with the worker.
 pub struct Vat {
     id: VatId,
+    nonce_key: NonceKey,
+    /// Where this vat is reached, as it tells others.
+    urls: Vec<Location>,
     limits: Limits,
     counters: Counters,
     schedule: Schedule,
 }
 
 impl Vat {
-    /// A vat that goes on from the last commit, whose counters these are.
-    pub fn new(id: VatId, limits: Limits, counters: Counters) -> Self {
-        Self { id, limits, counters, schedule: Schedule::default() }
+    /// A vat that goes on from the last commit, whose counters these are. `urls` is where it tells others
+    /// that it is reached.
+    pub fn new(id: VatId, nonce_key: NonceKey, urls: Vec<Location>, limits: Limits, counters: Counters) -> Self {
+        Self { id, nonce_key, urls, limits, counters, schedule: Schedule::default() }
     }
 
     /// One step: `input` happened at `now_ms`. What it changes is added to `checkpoint`.
@@ -191,7 +234,24 @@ impl Vat {
             Input::Done { delivery, report } => turn::finish(&mut step, delivery, *report),
             Input::Load { delivery, object } => turn::load(&mut step, delivery, object),
             Input::Died(death) => turn::died(&mut step, &death).map(|()| None),
+            Input::Received { ticket, from, request } => {
+                peer::receive::receive(&mut step, ticket, from, &request).map(|()| None)
+            }
+            Input::Attempted(attempt) => peer::attempt::ended(&mut step, attempt).map(|()| None),
+            Input::Started => {
+                step.checkpoint.writes.push(checkpoint::Write::Ask { now_ms, spread_ms: ASK_SPREAD_MS });
+                step.checkpoint.effects.push(checkpoint::Effect::Due);
+                Ok(None)
+            }
+            Input::ClockSet(by_ms) => {
+                step.checkpoint.writes.push(checkpoint::Write::ShiftDue { by_ms });
+                step.checkpoint.effects.push(checkpoint::Effect::Due);
+                Ok(None)
+            }
         }?;
+        let changed = checkpoint.peers.take().map(|peer| checkpoint::Write::Peer(Box::new(peer)));
+        checkpoint.writes.extend(changed);
+        checkpoint.references.clear();
         checkpoint.counters = Some(self.counters.clone());
         Ok(order)
     }

@@ -55,6 +55,8 @@ pub(super) struct Schedule {
     /// The accounts above an account, the nearest first: those that the database may not know yet, and
     /// some that were looked up.
     above: HashMap<Handle, Arc<[Handle]>>,
+    /// Bytes in queues of peers that no operator named.
+    strangers_bytes: u64,
     /// How many messages that had no room are kept as faults.
     refused: HashMap<(Source, Handle), u64>,
     /// Whether this knows of what the database had at the start.
@@ -77,6 +79,8 @@ struct Queue {
     /// The object, once it was read.
     object: Option<Arc<Object>>,
     held: bool,
+    /// Whether it is of a peer that no operator had named when the queue began.
+    stranger: bool,
     /// What its turns cost lately.
     cost_us: Option<u64>,
 }
@@ -92,6 +96,8 @@ pub struct Queued {
     pub account: Handle,
     /// Whether the object is held.
     pub held: bool,
+    /// Whether the source is a peer that no operator named.
+    pub stranger: bool,
     /// Messages.
     pub messages: u64,
     /// Bytes of their args.
@@ -112,6 +118,8 @@ pub(super) enum Full {
     Queue,
     /// All queues together.
     Vat,
+    /// The outbox, for its peer or in all.
+    Outbox,
 }
 
 impl Default for Schedule {
@@ -121,6 +129,7 @@ impl Default for Schedule {
             shares: Shares::default(),
             queues: HashMap::new(),
             above: HashMap::new(),
+            strangers_bytes: 0,
             refused: HashMap::new(),
             filled: false,
             cost_us: COST_US_UNKNOWN,
@@ -134,7 +143,10 @@ impl Schedule {
         if !self.filled {
             for queued in view.queues()? {
                 let mut queue = Queue::new(self.path(view, queued.source, queued.account, queued.target)?, queued.held);
-                (queue.messages, queue.bytes) = (queued.messages, queued.bytes);
+                (queue.messages, queue.bytes, queue.stranger) = (queued.messages, queued.bytes, queued.stranger);
+                if queued.stranger {
+                    self.strangers_bytes += queued.bytes;
+                }
                 if !queued.held {
                     self.shares.enter(&queue.path);
                 }
@@ -203,6 +215,11 @@ impl Schedule {
         }
     }
 
+    /// Bytes in queues of peers that no operator named.
+    pub(super) fn strangers_bytes(&self) -> u64 {
+        self.strangers_bytes
+    }
+
     /// Whether another message that had no room may be kept as a fault; it is then counted.
     pub(super) fn keep_refused(&mut self, view: &impl View, key: (Source, Handle), most: u64) -> Result<bool, Halt> {
         let kept = match self.refused.get(&key) {
@@ -238,16 +255,19 @@ impl Schedule {
 
     /// A message was queued for an object of `account`. [`Schedule::fill`] has been called.
     pub(super) fn queued(&mut self, view: &impl View, message: &Message, recipient: Recipient) -> Result<(), Halt> {
-        let Recipient { account, held } = recipient;
+        let Recipient { account, held, stranger } = recipient;
         let Message { source, target, bytes, .. } = *message;
         if !self.queues.contains_key(&(source, target)) {
             let path = self.path(view, source, account, target)?;
-            let queue = Queue { cursor: message.message - 1, ..Queue::new(path, held) };
+            let queue = Queue { cursor: message.message - 1, stranger, ..Queue::new(path, held) };
             self.queues.insert((source, target), queue);
         }
         if let Some(queue) = self.queues.get_mut(&(source, target)) {
             queue.messages += 1;
             queue.bytes += bytes;
+            if queue.stranger {
+                self.strangers_bytes += bytes;
+            }
             if !queue.held {
                 self.shares.enter(&queue.path);
             }
@@ -264,6 +284,9 @@ impl Schedule {
         self.shares.charge(&queue.path, difference(cost_us, turn.estimate_us));
         queue.messages -= 1;
         queue.bytes -= turn.message.bytes;
+        if queue.stranger {
+            self.strangers_bytes -= turn.message.bytes;
+        }
         queue.in_flight -= 1;
         if queue.messages == 0 {
             self.queues.remove(&key);
@@ -302,7 +325,9 @@ impl Schedule {
     /// An object is gone, and what was queued for it is no longer.
     pub(super) fn removed(&mut self, object: Handle) {
         self.hold(object, true);
-        self.queues.retain(|(_, target), _| *target != object);
+        let gone = self.queues.extract_if(|(_, target), _| *target == object);
+        let bytes: u64 = gone.filter(|(_, queue)| queue.stranger).map(|(_, queue)| queue.bytes).sum();
+        self.strangers_bytes -= bytes;
     }
 
     /// The oldest turn is stale: it and all after it are called back, and its memories are remembered.
@@ -362,6 +387,7 @@ impl Queue {
             next: VecDeque::new(),
             object: None,
             held,
+            stranger: false,
             cost_us: None,
         }
     }

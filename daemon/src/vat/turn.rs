@@ -2,6 +2,7 @@
 
 use std::mem;
 
+use qrt_shared::id::Qrid;
 use qrt_shared::qjson;
 use qrt_shared::view::{Outcome, Used};
 
@@ -10,6 +11,8 @@ use super::entropy::Entropy;
 use super::fault::Failed;
 use super::in_flight::{self, Given};
 use super::install::{NewSpec, edges, ordinal};
+use super::peer::post;
+use super::schedule::Full;
 use super::schedule::{BASE_US, BYTES_PER_US, Next};
 use super::send::{self, Ending, New, Recipient};
 use super::source::Source;
@@ -296,17 +299,30 @@ fn commit<V: View, E: Entropy>(
             step.vat.schedule.in_flight.changed(*memory, made.is_empty());
         }
     }
-    let mut sent = Vec::new();
+    let (mut sent, mut posted) = (Vec::new(), Vec::new());
     for (message, bytes) in mem::take(&mut report.sent).into_iter().zip(sizes) {
         let sender = actors.iter().find(|actor| actor.acted_as == message.sender);
         let source = Source::Account(sender.ok_or_else(gone)?.account);
         let target = message.target;
-        let new = New { source, target, args: message.args, bytes: *bytes, cause: Some(number) };
+        let recipient = recipient(step, &actors, target)?;
+        if let To::Abroad(to) = &recipient {
+            let new = post::New { to, target, args: &message.args, bytes: *bytes, turn: Some(number) };
+            match post::post(step, &new) {
+                Ok((peer, _, seq)) => {
+                    posted.push((peer, seq));
+                    continue;
+                }
+                Err(post::Refusal::Full | post::Refusal::NoNumbers) => {}
+                Err(post::Refusal::Halt(halt)) => return Err(halt),
+            }
+        }
+        let new = New { source, target, args: message.args, bytes: *bytes, cause: Some(number), abroad: None };
         let message = send::number(step, new);
         sent.push(message.message);
-        match recipient(step.view, &actors, target)? {
-            None => fault::undeliverable(step, message, remove::GONE)?,
-            Some(recipient) => match send::room(step, source, target, *bytes) {
+        match recipient {
+            To::Abroad(_) => fault::refused(step, message, Full::Outbox)?,
+            To::Nobody => fault::undeliverable(step, message, remove::GONE)?,
+            To::Here(recipient) => match send::room(step, source, target, *bytes) {
                 Ok(()) => drop(send::queue(step, message, recipient)?),
                 Err(full) => fault::refused(step, message, full)?,
             },
@@ -325,17 +341,28 @@ fn commit<V: View, E: Entropy>(
         error: None,
     };
     send::ended(step, &turn.message, ending)?;
-    let row = Turn { result, result_error, made, sent, changes, ..journal(number, turn, Outcome::Ok, report) };
+    let row = Turn { result, result_error, made, sent, posted, changes, ..journal(number, turn, Outcome::Ok, report) };
     record(step, row)
 }
 
-/// What queueing wants to know of a message's target; `None` when it was removed.
-fn recipient(view: &impl View, actors: &[Actor], target: Handle) -> Result<Option<Recipient>, Halt> {
+/// Where a message goes.
+enum To {
+    Here(Recipient),
+    Abroad(Qrid),
+    /// Its target was removed.
+    Nobody,
+}
+
+fn recipient<V: View, E: Entropy>(step: &Step<'_, V, E>, actors: &[Actor], target: Handle) -> Result<To, Halt> {
     // Those that acted in the turn are not held, and the view does not know those that were made in it.
     if let Some(actor) = actors.iter().find(|actor| actor.object == target) {
-        return Ok(Some(Recipient { account: actor.account, held: false }));
+        return Ok(To::Here(Recipient { account: actor.account, held: false, stranger: false }));
     }
-    Ok(view.object(target)?.map(|object| Recipient::of(&object)))
+    if let Some(object) = step.view.object(target)? {
+        return Ok(To::Here(Recipient::of(&object)));
+    }
+    let qrid = step.qrid(target)?;
+    Ok(if qrid.vat == step.vat.id { To::Nobody } else { To::Abroad(qrid) })
 }
 
 /// What a turn is charged, in microseconds.
@@ -457,6 +484,7 @@ fn journal(number: u64, turn: in_flight::Turn, outcome: Outcome, report: Report)
         error: None,
         made: Vec::new(),
         sent: Vec::new(),
+        posted: Vec::new(),
         log,
         ticks,
         cpu_us,

@@ -8,7 +8,7 @@ use qrt_shared::qjson;
 use qrt_shared::view::Awaited;
 
 use super::request::{Action, Send};
-use super::{Counters, Death, Input, Limits, Order, QueueLimits, Vat};
+use super::{Counters, Death, Input, Limits, Order, QueueLimits};
 use crate::protocol::{
     CodeError, Delivery, FIRST_MADE, Limit, Made, MadeMemory, MemoryChange, Native, Power, Report, Sent, Verdict,
 };
@@ -328,7 +328,7 @@ fn the_count_of_deaths_outlives_the_daemon() {
     let message = world.send("a", "null");
     world.poll();
     world.step(Input::Died(Death::Crashed("boom".to_owned())));
-    world.vat = Vat::new(world.id, LIMITS, world.store.counters().clone());
+    world.vat = world::vat(LIMITS, world.store.counters());
     world.poll();
     world.step(Input::Died(Death::Crashed("boom".to_owned())));
     assert!(world.outcome(message).starts_with("killed"));
@@ -375,7 +375,7 @@ fn made_objects_get_lasting_handles_everywhere() {
 #[test]
 fn the_journal_is_cut_at_its_old_end_and_its_bytes_stay_counted() {
     let mut world = World::new();
-    world.vat = Vat::new(world.id, Limits { journal_turns: 10, ..LIMITS }, world.store.counters().clone());
+    world.vat = world::vat(Limits { journal_turns: 10, ..LIMITS }, world.store.counters());
     world.install("a", &[]).expect("installed");
     for n in 0..40 {
         world.send("a", "null");
@@ -490,9 +490,8 @@ fn a_full_queue_refuses_the_message_and_never_the_turn() {
     for name in ["flood", "a"] {
         world.install(name, &[]).expect("installed");
     }
-    world.vat = Vat::new(world.id, Limits { queue: QueueLimits { messages: 2, ..LIMITS.queue }, ..LIMITS }, {
-        world.store.counters().clone()
-    });
+    let limits = Limits { queue: QueueLimits { messages: 2, ..LIMITS.queue }, ..LIMITS };
+    world.vat = world::vat(limits, world.store.counters());
     let a = world.read(|db| db.object(db.resolve(&Target::Petname("a".parse().expect("a petname")))?)).row.qrid;
     let hold = |held| Action::Hold { object: Target::Petname("a".parse().expect("a petname")), held };
     world.ask(hold(true)).expect("held");
@@ -556,7 +555,7 @@ fn a_held_object_keeps_nothing_else_waiting_and_order_within_each_queue() {
     };
     assert_eq!(run(&mut world), (0..20).map(|n| 2 * n + 1).collect::<Vec<_>>());
     // A restart knows the queue from the database.
-    world.vat = Vat::new(world.id, LIMITS, world.store.counters().clone());
+    world.vat = world::vat(LIMITS, world.store.counters());
     assert_eq!(run(&mut world), [0; 0]);
     world.ask(Action::Hold { object: object(), held: false }).expect("released");
     assert_eq!(run(&mut world), (0..20).map(|n| 2 * n).collect::<Vec<_>>());
