@@ -8,6 +8,15 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+/// How often something may be done.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rate {
+    /// In the long run.
+    pub per_second: f64,
+    /// At once, after a pause.
+    pub burst: f64,
+}
+
 /// How much.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Limits {
@@ -15,10 +24,10 @@ pub struct Limits {
     pub connections: usize,
     /// Connections of one address.
     pub connections_per_address: usize,
-    /// Requests a second of one address, in the long run.
-    pub requests_per_second: f64,
-    /// Requests of one address at once.
-    pub requests_burst: f64,
+    /// Requests of one address. A lone message is one, so this is high.
+    pub requests: Rate,
+    /// Requests of one address that cost a Diffie-Hellman, because their sender's shared key is not kept.
+    pub strangers: Rate,
     /// Bytes of bodies in memory, in all.
     pub body_bytes: usize,
     /// Bytes of bodies in memory, of one address.
@@ -30,8 +39,8 @@ impl Default for Limits {
         Self {
             connections: 1024,
             connections_per_address: 64,
-            requests_per_second: 100.0,
-            requests_burst: 400.0,
+            requests: Rate { per_second: 5_000.0, burst: 5_000.0 },
+            strangers: Rate { per_second: 100.0, burst: 200.0 },
             body_bytes: 256 << 20,
             body_bytes_per_address: 32 << 20,
         }
@@ -60,9 +69,37 @@ impl From<IpAddr> for Address {
 struct Entry {
     connections: usize,
     bytes: usize,
-    /// Requests it may make at once, as of `at`.
+    requests: Bucket,
+    strangers: Bucket,
+}
+
+/// What is left of a [`Rate`].
+#[derive(Debug, Clone, Copy)]
+struct Bucket {
+    /// As of `at`.
     tokens: f64,
     at: Instant,
+}
+
+impl Bucket {
+    fn full(rate: &Rate, now: Instant) -> Self {
+        Self { tokens: rate.burst, at: now }
+    }
+
+    fn tokens(&self, rate: &Rate, now: Instant) -> f64 {
+        let refilled = now.saturating_duration_since(self.at).as_secs_f64() * rate.per_second;
+        (self.tokens + refilled).min(rate.burst)
+    }
+
+    /// Takes one, or says when there will be one.
+    fn take(&mut self, rate: &Rate, now: Instant) -> Result<(), Duration> {
+        let tokens = self.tokens(rate, now);
+        if tokens < 1.0 {
+            return Err(Duration::try_from_secs_f64((1.0 - tokens) / rate.per_second).unwrap_or(Duration::MAX));
+        }
+        *self = Self { tokens: tokens - 1.0, at: now };
+        Ok(())
+    }
 }
 
 #[derive(Debug, Default)]
@@ -93,6 +130,14 @@ pub struct BodyBytes<'a> {
     bytes: usize,
 }
 
+impl Entry {
+    /// Whether forgetting it would give something away.
+    fn is_news(&self, limits: &Limits, now: Instant) -> bool {
+        self.requests.tokens(&limits.requests, now) < limits.requests.burst
+            || self.strangers.tokens(&limits.strangers, now) < limits.strangers.burst
+    }
+}
+
 impl Gate {
     /// An empty house.
     pub fn new(limits: Limits) -> Self {
@@ -103,15 +148,16 @@ impl Gate {
         let mut books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
         let Books { connections, bytes, addresses } = &mut *books;
         if addresses.len() >= REMEMBERED {
-            addresses.retain(|_, entry| entry.connections > 0 || self.tokens(entry, now) < self.limits.requests_burst);
+            addresses.retain(|_, entry| entry.connections > 0 || entry.is_news(&self.limits, now));
         }
-        let fresh = Entry { connections: 0, bytes: 0, tokens: self.limits.requests_burst, at: now };
-        work(connections, bytes, addresses.entry(address).or_insert(fresh))
-    }
-
-    fn tokens(&self, entry: &Entry, now: Instant) -> f64 {
-        let refilled = now.saturating_duration_since(entry.at).as_secs_f64() * self.limits.requests_per_second;
-        (entry.tokens + refilled).min(self.limits.requests_burst)
+        let Limits { requests, strangers, .. } = &self.limits;
+        let fresh = || Entry {
+            connections: 0,
+            bytes: 0,
+            requests: Bucket::full(requests, now),
+            strangers: Bucket::full(strangers, now),
+        };
+        work(connections, bytes, addresses.entry(address).or_insert_with(fresh))
     }
 
     /// A place for a connection from `ip`, if there is one.
@@ -139,17 +185,17 @@ impl Place {
     /// # Errors
     /// How long it must wait.
     pub fn request(&self, now: Instant) -> Result<(), Duration> {
-        let limits = &self.gate.limits;
-        self.gate.with(self.address, now, |_, _, entry| {
-            entry.tokens = self.gate.tokens(entry, now);
-            entry.at = now;
-            if entry.tokens < 1.0 {
-                let wait = (1.0 - entry.tokens) / limits.requests_per_second;
-                return Err(Duration::try_from_secs_f64(wait).unwrap_or(Duration::MAX));
-            }
-            entry.tokens -= 1.0;
-            Ok(())
-        })
+        let rate = &self.gate.limits.requests;
+        self.gate.with(self.address, now, |_, _, entry| entry.requests.take(rate, now))
+    }
+
+    /// Whether a request of its address may cost a Diffie-Hellman at `now`.
+    ///
+    /// # Errors
+    /// How long it must wait.
+    pub fn stranger(&self, now: Instant) -> Result<(), Duration> {
+        let rate = &self.gate.limits.strangers;
+        self.gate.with(self.address, now, |_, _, entry| entry.strangers.take(rate, now))
     }
 
     /// A body that takes up nothing yet.
@@ -205,8 +251,8 @@ mod tests {
     const LIMITS: Limits = Limits {
         connections: 3,
         connections_per_address: 2,
-        requests_per_second: 10.0,
-        requests_burst: 2.0,
+        requests: Rate { per_second: 10.0, burst: 2.0 },
+        strangers: Rate { per_second: 1.0, burst: 1.0 },
         body_bytes: 100,
         body_bytes_per_address: 60,
     };
@@ -249,6 +295,16 @@ mod tests {
         drop(place);
         let again = gate.connect(ip("192.0.2.1")).expect("free");
         assert!(again.request(now + wait).is_err(), "a new connection is no new bucket");
+    }
+
+    #[test]
+    fn strangers_are_counted_apart() {
+        let gate = Gate::new(LIMITS);
+        let place = gate.connect(ip("192.0.2.1")).expect("free");
+        let now = Instant::now();
+        assert_eq!(place.stranger(now), Ok(()));
+        assert_eq!(place.stranger(now), Err(Duration::from_secs(1)));
+        assert_eq!(place.request(now), Ok(()));
     }
 
     #[test]

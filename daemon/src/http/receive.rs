@@ -17,7 +17,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Incoming};
 use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::service::service_fn;
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use qrt_shared::id::VatId;
 use qrt_shared::wire::{self, Ack, PATH, REQUEST_BYTES_MAX, encode_response, refusal};
@@ -209,7 +209,7 @@ impl<I: Inbox> Receiver<I> {
                 }
                 if let Some(retry_after) = answer.retry_after {
                     // Whole seconds, rounded up: 0 would mean at once.
-                    let seconds = retry_after.as_secs().saturating_add(1);
+                    let seconds = retry_after.saturating_add(Duration::from_nanos(999_999_999)).as_secs().max(1);
                     headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
                 }
                 if answer.unread {
@@ -229,19 +229,18 @@ impl<I: Inbox> Receiver<I> {
         if head.method != Method::POST {
             return Err(Answer::unread(StatusCode::METHOD_NOT_ALLOWED, "not a POST"));
         }
-        if head.headers.get(CONTENT_TYPE).is_none_or(|kind| kind != wire::CONTENT_TYPE) {
+        if !is_box(&head.headers) {
             return Err(Answer::unread(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not a box"));
         }
-        if let Err(wait) = place.request(Instant::now()) {
-            let answer = Answer::unread(StatusCode::TOO_MANY_REQUESTS, "too many requests");
-            return Err(Answer { retry_after: Some(wait), ..answer });
-        }
+        place
+            .request(Instant::now())
+            .map_err(|wait| Answer { unread: true, ..Answer::too_many("too many requests", wait) })?;
         let mut memory = place.body();
         let body = match timeout(self.limits.body, read(body, &mut memory)).await {
             Ok(body) => body?,
             Err(_) => return Err(Answer::late(StatusCode::REQUEST_TIMEOUT, "the body did not come in time")),
         };
-        let (channel, opened) = self.open(body).await?;
+        let (channel, opened) = self.open(body, place).await?;
         let from = channel.peer();
         let ack = match timeout(self.limits.answer, self.inbox.receive(from, opened)).await {
             Ok(Ok(ack)) => ack,
@@ -255,13 +254,16 @@ impl<I: Inbox> Receiver<I> {
     }
 
     /// Opens a body on a thread of its own, when it is its turn.
-    async fn open(&self, body: Bytes) -> Result<(Arc<Channel>, OpenedRequest), Answer> {
+    async fn open(&self, body: Bytes, place: &Place) -> Result<(Arc<Channel>, OpenedRequest), Answer> {
         let malformed = |error: &wire::Error| {
             let status = if error.is_size() { StatusCode::PAYLOAD_TOO_LARGE } else { StatusCode::BAD_REQUEST };
             Answer::named(status, "malformed")
         };
         // Before it may cost anything.
         let from = wire::Request::decode(&body).map_err(|error| malformed(&error))?.from;
+        if self.channels.kept(from).is_none() {
+            place.stranger(Instant::now()).map_err(|wait| Answer::too_many("too many strangers", wait))?;
+        }
         let stopping = || Answer::busy("stopping", Duration::from_secs(5));
         let turn = Arc::clone(&self.opening).acquire_owned().await.map_err(|_| stopping())?;
         let channels = Arc::clone(&self.channels);
@@ -279,6 +281,12 @@ impl<I: Inbox> Receiver<I> {
         let opened = work.await.map_err(|_| stopping())?;
         opened.ok_or_else(|| Answer::named(StatusCode::BAD_REQUEST, "it does not open"))
     }
+}
+
+/// Whether the content type is ours, whatever its case and parameters.
+fn is_box(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case(wire::CONTENT_TYPE))
 }
 
 fn response(status: StatusCode, body: Vec<u8>) -> Response<Full<Bytes>> {
@@ -333,6 +341,10 @@ impl Answer {
         Self { status, why, retry_after: None, names_us: false, unread: true }
     }
 
+    fn too_many(why: &'static str, retry_after: Duration) -> Self {
+        Self { status: StatusCode::TOO_MANY_REQUESTS, ..Self::busy(why, retry_after) }
+    }
+
     fn busy(why: &'static str, retry_after: Duration) -> Self {
         let status = StatusCode::SERVICE_UNAVAILABLE;
         Self { status, why, retry_after: Some(retry_after), names_us: false, unread: false }
@@ -342,9 +354,7 @@ impl Answer {
 impl From<Refused> for Answer {
     fn from(refused: Refused) -> Self {
         match refused {
-            Refused::TooMuch { retry_after } => {
-                Self { status: StatusCode::TOO_MANY_REQUESTS, ..Self::busy("the inbox is full", retry_after) }
-            }
+            Refused::TooMuch { retry_after } => Self::too_many("the inbox is full", retry_after),
             Refused::Unavailable { retry_after } => Self::busy("the inbox takes nothing", retry_after),
         }
     }

@@ -187,12 +187,12 @@ async fn redirects_are_not_followed() {
 #[tokio::test]
 async fn an_answer_that_is_none_is_told_apart_from_silence() {
     for (said, wanted) in [
-        (ok(&[b'x'; 70 << 10]), "longer"),
+        (ok(&vec![b'x'; 70 << 10]), "longer"),
         (ok(b"QRT1"), "malformed"),
         (ok(&[b"QRT1".as_slice(), key(RECEIVER).vat().as_bytes()].concat()), "malformed"),
         (b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nQRT1".to_vec(), "broke"),
         (b"nonsense\r\n\r\n".to_vec(), "broke"),
-        ([b"HTTP/1.1 200 OK\r\na: ".as_slice(), &[b'x'; 40_000], b"\r\n\r\n"].concat(), "broke"),
+        ([b"HTTP/1.1 200 OK\r\na: ".as_slice(), &vec![b'x'; 40_000], b"\r\n\r\n"].concat(), "broke"),
         (Vec::new(), "broke"),
     ] {
         let (address, _came) = saying(said.clone()).await;

@@ -23,14 +23,15 @@ const RECEIVER: u8 = 2;
 
 /// Short enough to wait for, long enough for a busy machine where nothing should end.
 const SHORT: Duration = Duration::from_millis(300);
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 fn key(seed: u8) -> Key {
     Key::from_bytes([seed; 32]).expect("a usable key")
 }
 
 fn limits() -> Limits {
-    let gate = gate::Limits { requests_per_second: 1e9, requests_burst: 1e9, ..gate::Limits::default() };
+    let unlimited = gate::Rate { per_second: 1e9, burst: 1e9 };
+    let gate = gate::Limits { requests: unlimited, strangers: unlimited, ..gate::Limits::default() };
     Limits { gate, head: LONG, body: LONG, answer: LONG, ..Limits::default() }
 }
 

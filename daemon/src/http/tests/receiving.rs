@@ -3,6 +3,7 @@
 use qrt_shared::wire::{Request, Response, refusal};
 use tokio::time::timeout;
 
+use super::super::gate::Rate;
 use super::*;
 
 const ID: [u8; 16] = [7; 16];
@@ -108,7 +109,7 @@ async fn a_body_too_large_is_refused_by_what_it_claims_and_by_what_it_is() {
 
     let mut stream = TcpStream::connect(server.address).await.expect("it listens");
     stream.write_all(format!("{head}transfer-encoding: chunked\r\n\r\n").as_bytes()).await.expect("it reads");
-    let chunk = [b"10000\r\n".as_slice(), &[0; 0x10000], b"\r\n"].concat();
+    let chunk = [b"10000\r\n".as_slice(), &vec![0; 0x10000], b"\r\n"].concat();
     for _ in 0..64 {
         stream.write_all(&chunk).await.expect("it reads 4 MiB");
     }
@@ -204,13 +205,26 @@ async fn connections_of_one_address_are_limited_and_a_free_place_is_used() {
 
 #[tokio::test]
 async fn requests_of_one_address_are_limited() {
-    let gate = gate::Limits { requests_per_second: 0.001, requests_burst: 2.0, ..limits().gate };
+    let requests = Rate { per_second: 0.001, burst: 2.0 };
+    let gate = gate::Limits { requests, ..limits().gate };
     let server = server(Limits { gate, ..limits() }).await;
     assert_eq!(ask(&server, &good(1)).await.status, 200);
     assert_eq!(ask(&server, &good(1)).await.status, 200);
     let seen = ask(&server, &good(1)).await;
     assert_eq!(seen.status, 429);
     assert!(seen.head.contains("retry-after: 10"), "about a thousand seconds: {}", seen.head);
+}
+
+#[tokio::test]
+async fn senders_whose_keys_are_not_kept_are_limited_and_those_who_proved_themselves_are_not() {
+    let strangers = Rate { per_second: 0.001, burst: 1.0 };
+    let gate = gate::Limits { strangers, ..limits().gate };
+    let server = server(Limits { gate, ..limits() }).await;
+    assert_eq!(ask(&server, &good(1)).await.status, 200);
+    let mut stranger = request(RequestId::from_bytes(ID), 1);
+    stranger[4..36].copy_from_slice(key(3).vat().as_bytes());
+    assert_eq!(ask(&server, &post(&stranger)).await.status, 429);
+    assert_eq!(ask(&server, &good(1)).await.status, 200);
 }
 
 #[tokio::test]
@@ -230,7 +244,7 @@ async fn an_inbox_that_refuses_is_told_with_a_time() {
         *server.model.refuses.lock().expect("not poisoned") = Some(refused);
         let seen = ask(&server, &good(1)).await;
         assert_eq!(seen.status, status);
-        assert!(seen.head.contains("retry-after: 8"), "{}", seen.head);
+        assert!(seen.head.contains("retry-after: 7"), "{}", seen.head);
     }
     assert_eq!(server.model.last_in(), 0);
 }
