@@ -25,10 +25,11 @@ impl<'a> Frame<'a> {
         if length < min {
             return Err(Error::FrameShort { bytes: length, min });
         }
+        // What only claims to be long is malformed; what is long is too large.
+        let (mut frame, rest) = bytes.split_at_checked(length).ok_or(Error::Truncated { what: "a frame" })?;
         if length > FRAME_BYTES_MAX {
             return Err(Error::FrameLong { bytes: length });
         }
-        let (mut frame, rest) = bytes.split_at_checked(length).ok_or(Error::Truncated { what: "a frame" })?;
         *bytes = rest;
         let nonce = Nonce::from_bytes(*take(&mut frame, "a nonce")?);
         Ok(Self { nonce, boxed: frame })
@@ -63,11 +64,7 @@ impl<'a> Request<'a> {
     /// What stands in front of the frames.
     pub const HEAD_BYTES: usize = 4 + 32 + 16;
 
-    /// Who sends it and what it is called, from the front of a body.
-    ///
-    /// # Errors
-    /// It is malformed.
-    pub fn head(mut bytes: &[u8]) -> Result<(VatId, RequestId), Error> {
+    fn head(mut bytes: &[u8]) -> Result<(VatId, RequestId), Error> {
         let bytes = &mut bytes;
         if take(bytes, "the magic")? != MAGIC {
             return Err(Error::Magic);

@@ -259,6 +259,9 @@ fn every_limit_is_held_at_its_edge() {
     assert!(Request::decode(&body(&[FRAME_BYTES_MAX])).is_ok());
     let long = Request::decode(&body(&[FRAME_BYTES_MAX + 1])).expect_err("too long");
     assert!(long.is_size(), "{long}");
+    let mut claims = body(&[88]);
+    claims[Request::HEAD_BYTES] = 0xff;
+    assert_eq!(Request::decode(&claims), Err(Error::Truncated { what: "a frame" }));
     let third = (REQUEST_BYTES_MAX - Request::HEAD_BYTES) / 4 - 4;
     let mut full = body(&[third, third, third, third]);
     assert_eq!(full.len(), REQUEST_BYTES_MAX);
