@@ -70,6 +70,8 @@ pub(super) struct Schedule {
     next_delivery: u64,
     /// Reports of deliveries below this are of turns that were called back.
     floor: u64,
+    /// The oldest delivery that the worker has not answered, called back or not: the one it runs.
+    unanswered: u64,
     /// Memories on which a turn was stale, and the delivery until which that is remembered.
     shy: HashMap<MemoryHandle, u64>,
     /// The worker is to be killed: nothing it still says counts.
@@ -206,6 +208,23 @@ impl Schedule {
     /// Whether this delivery was called back, so that what is said of it counts for nothing.
     pub(super) fn called_back(&self, delivery: u64) -> bool {
         self.condemned || delivery < self.floor
+    }
+
+    /// The worker has answered this delivery, the oldest in flight or one that was called back.
+    pub(super) fn answered(&mut self, delivery: u64) {
+        self.unanswered = self.unanswered.max(delivery.saturating_add(1));
+    }
+
+    /// The turn that the worker runs, unless that was called back.
+    pub(super) fn running(&self) -> Option<&InFlight> {
+        self.in_flight.front().filter(|turn| turn.delivery == self.unanswered)
+    }
+
+    /// The worker is gone, and with it everything it was given.
+    pub(super) fn gone(&mut self) {
+        self.call_back();
+        self.unanswered = self.floor;
+        self.condemned = false;
     }
 
     /// Whether a turn in flight has this Memory.

@@ -155,12 +155,14 @@ pub(super) fn finish<V: View, E: Entropy>(
 ) -> Result<Option<Order>, Halt> {
     let schedule = &mut step.vat.schedule;
     if schedule.called_back(delivery) {
+        schedule.answered(delivery);
         return Ok(None);
     }
     let Some(turn) = schedule.front().filter(|turn| turn.delivery == delivery) else {
         return Ok(Some(condemn(step.vat, "reported a turn it does not run")));
     };
     if turn.stale {
+        schedule.answered(delivery);
         schedule.call_back_stale();
         return Ok(None);
     }
@@ -170,6 +172,7 @@ pub(super) fn finish<V: View, E: Entropy>(
         Err(lie) => return Ok(Some(condemn(step.vat, &lie))),
     };
     let cpu_us = report.cpu_us;
+    schedule.answered(delivery);
     if let Some(turn) = schedule.pop() {
         schedule.charge(turn.message.source, cpu_us);
         match report.verdict {
@@ -186,9 +189,9 @@ pub(super) fn finish<V: View, E: Entropy>(
     Ok(slow.then_some(Order::Replace))
 }
 
-/// The worker is gone. The turn it ran is to blame; the others are delivered again.
+/// The worker is gone. The turn it ran is to blame, unless that was called back and counts for
+/// nothing; the others are delivered again.
 pub(super) fn died<V: View, E: Entropy>(step: &mut Step<'_, V, E>, death: &Death) -> Result<(), Halt> {
-    step.vat.schedule.condemned = false;
     let (limit, message) = match death {
         Death::Replaced => (None, String::new()),
         Death::Deadline { clock, limit_ms } => {
@@ -200,7 +203,7 @@ pub(super) fn died<V: View, E: Entropy>(step: &mut Step<'_, V, E>, death: &Death
     let suspect = step
         .vat
         .schedule
-        .front()
+        .running()
         .filter(|turn| !turn.stale)
         .map(|turn| (turn.message.message, turn.message.deaths + 1));
     if let (Some(limit), Some((message_number, deaths))) = (limit, suspect) {
@@ -217,7 +220,7 @@ pub(super) fn died<V: View, E: Entropy>(step: &mut Step<'_, V, E>, death: &Death
             None => {}
         }
     }
-    step.vat.schedule.call_back();
+    step.vat.schedule.gone();
     Ok(())
 }
 

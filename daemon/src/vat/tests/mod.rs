@@ -322,6 +322,35 @@ fn a_deadline_is_final_at_once_and_a_replaced_worker_is_nobodys_fault() {
 }
 
 #[test]
+fn a_worker_that_dies_in_a_turn_that_was_called_back_harms_no_other_message() {
+    for death in [Death::Crashed("boom".to_owned()), Death::Deadline { clock: "CPU", limit_ms: 2000 }] {
+        let mut world = World::new();
+        for name in ["a", "b"] {
+            world.install(name, &[]).expect("installed");
+        }
+        let messages = ["a", "b"].map(|name| world.send(name, "null"));
+        let [a, b] = <[Delivery; 2]>::try_from(world.poll()).expect("both are with the worker");
+        let object = Target::Petname("a".parse().expect("a petname"));
+        let value = qjson::parse("7", "value").expect("JSON");
+        world.ask(Action::MemorySet { object, key: "n".to_owned(), value }).expect("set");
+        assert!(world.done(&a, ok()).is_none(), "it ran on the old memory: both are called back");
+        assert_eq!(world.poll().len(), 2, "and given out again, behind what the worker still has");
+        // It has not come to them: it ran what it was given of "b" before.
+        world.step(Input::Died(death.clone()));
+        for message in messages {
+            assert_eq!(world.outcome(message), "Queued", "{death:?}");
+        }
+        let again = world.poll();
+        assert_eq!(again.len(), 2, "nobody is suspected, so nobody runs alone");
+        // The next worker has nothing that was called back: what it dies on is to blame.
+        world.step(Input::Died(death.clone()));
+        let alone = world.poll();
+        let expected = if death == Death::Crashed("boom".to_owned()) { a } else { b };
+        assert_eq!(alone.iter().map(|d| d.target.object).collect::<Vec<_>>(), [expected.target.object], "{death:?}");
+    }
+}
+
+#[test]
 fn the_count_of_deaths_outlives_the_daemon() {
     let mut world = World::new();
     world.install("a", &[]).expect("installed");
