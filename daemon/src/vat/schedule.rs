@@ -36,6 +36,8 @@ pub(super) struct InFlight {
     pub(super) message: Message,
     /// The objects it was given: its target first, then those it called.
     pub(super) objects: Vec<Given>,
+    /// Those it called and was not given, because they were held.
+    pub(super) refused: Vec<Handle>,
     /// The Memories it was given, as they were then. `None`: as the turns before it leave it, which
     /// is known when they have ended.
     pub(super) memories: Vec<(MemoryHandle, Option<Memory>)>,
@@ -241,13 +243,13 @@ impl Schedule {
         }
     }
 
-    /// An object has changed by hand: turns in flight that were given it are stale.
+    /// An object has changed by hand: turns in flight that were given it, or refused it, are stale.
     pub(super) fn edited(&mut self, object: Handle) {
         for queue in self.queues.values_mut() {
             queue.peeked = None;
         }
         for turn in &mut self.in_flight {
-            turn.stale |= turn.objects.iter().any(|given| given.object == object);
+            turn.stale |= turn.objects.iter().any(|given| given.object == object) || turn.refused.contains(&object);
         }
     }
 

@@ -105,6 +105,30 @@ fn a_turn_that_was_given_what_a_call_then_changed_runs_again_on_the_new_memory()
     assert_eq!((world.memory("b"), world.outcome(second)), ("{\"n\":3}".to_owned(), "ok ".to_owned()));
 }
 
+#[test]
+fn a_turn_that_was_refused_a_held_object_runs_again_when_that_was_released_meanwhile() {
+    let mut world = World::new();
+    for name in ["a", "b"] {
+        world.install(name, &[]).expect("installed");
+    }
+    let b = world.read(|db| Ok(db.objects(Some("b"), 0)?.items.pop().expect("b"))).qrid;
+    let hold = |held| Action::Hold { object: Target::Petname("b".parse().expect("a petname")), held };
+    world.ask(hold(true)).expect("held");
+    let message = world.send("a", &format!("{{\"@qref\":\"{b}\"}}"));
+    let [a] = <[Delivery; 1]>::try_from(world.poll()).expect("a delivery");
+    let object = a.target.object + 1;
+    let (_, order) = world.step(Input::Load { delivery: a.delivery, object });
+    let Some(Order::Loaded(Err(_))) = order else { panic!("it is held: {order:?}") };
+    world.ask(hold(false)).expect("released");
+    assert!(world.done(&a, sets(&a, "2")).is_none());
+    assert_eq!(world.memory("a"), "{\"n\":1}", "in the order of turns it comes after the release");
+    let [again] = <[Delivery; 1]>::try_from(world.poll()).expect("it is delivered again");
+    let (_, order) = world.step(Input::Load { delivery: again.delivery, object });
+    assert!(matches!(order, Some(Order::Loaded(Ok(_)))), "{order:?}");
+    assert!(world.done(&again, sets(&again, "3")).is_none());
+    assert_eq!((world.memory("a"), world.outcome(message)), ("{\"n\":3}".to_owned(), "ok ".to_owned()));
+}
+
 /// A report an honest worker never makes, on a delivery and given another object's handle.
 type Lie = Box<dyn Fn(&Delivery, u64) -> Report>;
 
