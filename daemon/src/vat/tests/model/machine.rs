@@ -84,13 +84,9 @@ pub(super) struct Machine {
 }
 
 impl Machine {
-    /// A new vat on a fast disk, if there is one.
+    /// A new vat.
     pub(super) fn new(dice: Dice, journal_turns: u64) -> Self {
-        let fast = Path::new("/dev/shm");
-        let mut builder = tempfile::Builder::new();
-        builder.prefix("qrt-model-");
-        let dir = if fast.is_dir() { builder.tempdir_in(fast) } else { builder.tempdir() };
-        let dir = dir.expect("a scratch directory");
+        let dir = scratch();
         let mut key = [9; 32];
         key[31] = 1;
         let id = VatId::from_bytes(key).expect("a canonical key");
@@ -223,8 +219,20 @@ impl Machine {
 
     /// The daemon dies and starts again: what was not committed is gone, and so is what nobody was
     /// told yet.
-    pub(super) fn crash(&mut self) {
+    ///
+    /// `kill`: nobody closed the database, so the next one finds the files as they lay on the disk.
+    pub(super) fn crash(&mut self, kill: bool) {
         self.effects = Embargo::default();
+        if kill {
+            let left = scratch();
+            for file in [store::FILE.to_owned(), format!("{}-wal", store::FILE)] {
+                let from = self.dir.path().join(&file);
+                if from.exists() {
+                    std::fs::copy(from, left.path().join(file)).expect("a copy");
+                }
+            }
+            self.dir = left;
+        }
         self.store = None;
         self.store = Some(Store::open(self.dir.path(), self.id).expect("a database"));
         self.restart();
@@ -246,6 +254,15 @@ impl Machine {
             Awaited::Unknown => "unknown".to_owned(),
         }
     }
+}
+
+/// A directory on a fast disk, if there is one.
+fn scratch() -> TempDir {
+    let fast = Path::new("/dev/shm");
+    let mut builder = tempfile::Builder::new();
+    builder.prefix("qrt-model-");
+    let dir = if fast.is_dir() { builder.tempdir_in(fast) } else { builder.tempdir() };
+    dir.expect("a scratch directory")
 }
 
 fn shown(effect: &Effect, handle: &impl Fn(&Qrid) -> Handle) -> String {

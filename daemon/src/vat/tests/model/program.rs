@@ -81,7 +81,7 @@ impl Operator {
     }
 
     fn refs(&mut self, live: &[Handle]) -> Vec<Ref> {
-        let count = self.dice().below(4);
+        let count = self.dice().below(4).max(1);
         (0..count).filter(|_| !live.is_empty()).map(|_| Ref { handle: self.one(live) }).collect()
     }
 

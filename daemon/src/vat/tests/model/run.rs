@@ -15,8 +15,11 @@ use super::program::{Ask, Operator};
 use super::script::{Author, Taste};
 use super::turns::Ran;
 use super::worker::{Marks, Said, Worker};
-use crate::protocol::{Delivery, Handle};
+use crate::protocol::{Delivery, Handle, MemoryHandle};
 use crate::vat::{Death, Input, Order};
+
+/// For how many deliveries a memory that suffered a call-back has nothing before it in flight.
+const SHY_DELIVERIES: u64 = 1024;
 
 /// How often each kind of thing happened.
 pub(super) type Hits = BTreeMap<&'static str, u64>;
@@ -45,6 +48,7 @@ struct Flight {
     clock_ms: u64,
     seed: [u8; 32],
     loads: Vec<Handle>,
+    memories: Vec<MemoryHandle>,
     /// The kernel has called it back: what is said of it counts for nothing.
     void: bool,
     /// Something has changed since it was given out, so it may be stale.
@@ -79,8 +83,12 @@ pub(super) struct Run {
     /// What was said of each message of the operator.
     told: BTreeMap<u64, String>,
     marks: Marks,
+    /// Memories on which a turn was stale, and until which delivery nothing runs before one on them.
+    shy: BTreeMap<MemoryHandle, u64>,
     now_ms: u64,
     steps_since_commit: u64,
+    /// Nothing goes wrong from outside, so that more is under way at a time.
+    calm: bool,
     steps: u64,
     hits: Hits,
     /// Whether every event is printed as it happens.
@@ -93,6 +101,7 @@ impl Run {
         let taste = Taste { bad: [0, 15, 40, 80][usize::try_from(dice.below(4)).expect("small")] };
         let operator = Operator::new(Author::new(Dice::new(dice.bits()), taste));
         let journal_turns = if dice.one_in(4) { 12 } else { 100_000 };
+        let calm = dice.one_in(3);
         let machine = Machine::new(Dice::new(dice.bits()), journal_turns);
         Self {
             dice,
@@ -110,8 +119,10 @@ impl Run {
             tickets: 0,
             told: BTreeMap::new(),
             marks: Marks::These(HashSet::new()),
+            shy: BTreeMap::new(),
             now_ms: 1_000_000,
             steps_since_commit: 0,
+            calm,
             steps: 0,
             hits: Hits::new(),
             traced,
@@ -134,11 +145,14 @@ impl Run {
                 mood = [Mood::Ahead, Mood::Steady, Mood::Late][usize::try_from(self.dice.below(3)).expect("small")];
             }
             self.pass_time();
-            let weights = match mood {
-                Mood::Ahead => [200, 40, 40, 10, 60, 2, 1, 2, 2],
+            let mut weights = match mood {
+                Mood::Ahead => [200, 30, 30, 10, 90, 2, 1, 2, 2],
                 Mood::Steady => [100, 100, 100, 30, 40, 2, 1, 2, 2],
                 Mood::Late => [100, 60, 20, 4, 60, 2, 2, 2, 2],
             };
+            if self.calm {
+                weights[5..].fill(0);
+            }
             match self.dice.weighed(&weights) {
                 0 => drop(self.poll()),
                 1 => drop(self.work()),
@@ -218,8 +232,28 @@ impl Run {
         let queued = self.model.queue.values().filter(|message| same(message.target, &message.args)).count();
         let flying = self.flights.iter().filter(|flight| !flight.void && same(flight.target, &flight.args)).count();
         assert!(flying < queued, "a message for object {target} was delivered that is not queued, or twice: {args}");
+        let memories: Vec<_> = delivery.target.memory.iter().map(|memory| memory.memory).collect();
+        let shy = memories.iter().any(|memory| self.shy.get(memory).is_some_and(|until| *until > number));
         let (void, touched, loads) = (false, false, Vec::new());
-        self.flights.push_back(Flight { delivery: number, target, args, clock_ms, seed, loads, void, touched });
+        self.flights.push_back(Flight {
+            delivery: number,
+            target,
+            args,
+            clock_ms,
+            seed,
+            loads,
+            memories,
+            void,
+            touched,
+        });
+        let with_it: Vec<&Flight> = self.flights.iter().filter(|flight| !flight.void).collect();
+        assert!(with_it.len() == 1 || !shy, "delivery {number} is on a memory that suffered a call-back just now");
+        let suspect = |flight: &&Flight| {
+            let queued = self.model.queue.values();
+            let its = queued.filter(|message| (message.target, &message.args) == (flight.target, &flight.args));
+            its.map(|message| message.deaths).min().is_some_and(|deaths| deaths > 0)
+        };
+        assert!(with_it.len() == 1 || !with_it.iter().any(suspect), "a message on which a worker died runs alone");
         let code = self.machine.code(delivery.target.code);
         self.worker.get_or_insert_default().deliver(delivery, &code);
         let ahead = self.flights.iter().filter(|flight| !flight.void).count() as u64;
@@ -240,8 +274,10 @@ impl Run {
             Said::Load { delivery, object } => {
                 let seen = self.machine.step(Input::Load { delivery, object }, self.now_ms, true);
                 let Some(Order::Loaded(image)) = seen.order else { panic!("an honest load: {:?}", seen.order) };
-                if let Some(flight) = self.flights.iter_mut().find(|flight| flight.delivery == delivery) {
-                    flight.loads.extend(image.as_ref().ok().map(|_| object));
+                let flight = self.flights.iter_mut().find(|flight| flight.delivery == delivery);
+                if let (Some(flight), Ok(image)) = (flight, &image) {
+                    flight.loads.push(object);
+                    flight.memories.extend(image.memory.iter().map(|memory| memory.memory));
                 }
                 if image.is_err() {
                     self.hit("call refused");
@@ -274,6 +310,8 @@ impl Run {
             assert!(flight.void || flight.touched, "a turn that nothing had touched was thrown away");
             self.hit(if flight.void { "report of a turn called back" } else { "stale turn" });
             if !flight.void {
+                let last = self.flights.back().map_or(delivery, |flight| flight.delivery);
+                self.shy.extend(flight.memories.iter().map(|memory| (*memory, last + 1 + SHY_DELIVERIES)));
                 self.void_all();
             }
             return;
@@ -435,7 +473,7 @@ impl Run {
             }
         }
         self.steps_since_commit = 0;
-        self.hit("commit");
+        self.compare("commit");
     }
 
     /// The daemon dies between two commits.
@@ -463,7 +501,12 @@ impl Run {
     }
 
     fn reopen(&mut self) {
-        self.machine.crash();
+        let kill = self.dice.one_in(2);
+        self.machine.crash(kill);
+        if kill {
+            self.hit("daemon killed, files as they lay");
+        }
+        self.shy.clear();
         self.model = self.committed.clone();
         self.history.truncate(self.history_committed);
         self.expected.clear();

@@ -183,8 +183,8 @@ impl Author {
 
     fn find(&mut self) -> Find {
         match self.dice.below(10) {
-            0..5 => Find::Arg(self.index()),
-            5..7 => Find::Memory(self.key()),
+            0..6 => Find::Arg(self.index()),
+            6..7 => Find::Memory(self.key()),
             7..9 => Find::Made(self.index()),
             _ => Find::Static(self.index()),
         }
@@ -202,15 +202,15 @@ impl Author {
             0..14 => Op::Set { key: self.key(), to: self.small(1000) },
             28..34 => Op::Delete { key: self.key() },
             34..40 => Op::Move { key: self.key() },
-            40..50 => Op::Keep { key: self.key(), of: self.finds() },
-            50..66 if depth > 0 => Op::Send { to: self.find(), with: self.finds(), script: self.script(depth - 1) },
-            66..80 if depth > 0 => Op::Call {
+            40..48 => Op::Keep { key: self.key(), of: self.finds() },
+            48..64 if depth > 0 => Op::Send { to: self.find(), with: self.finds(), script: self.script(depth - 1) },
+            64..82 if depth > 0 => Op::Call {
                 to: self.find(),
                 with: self.finds(),
                 script: self.script(depth - 1),
                 catch: self.dice.one_in(2),
             },
-            80..89 => self.make(),
+            82..89 => self.make(),
             89..92 => Op::Clock { key: self.key() },
             92..95 => Op::Random { key: self.key() },
             95..99 => Op::Log { line: self.small(100) },
