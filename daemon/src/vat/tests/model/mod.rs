@@ -9,17 +9,24 @@
 //! that fails is named, and `QRT_MODEL_SEED=S QRT_MODEL_ASKS=A` runs it alone and prints what happens.
 //!
 //! - [`machine`]: the one place that knows the kernel's interface, with [`steered`]
-//! - [`script`], [`program`]: what objects and the operator do; [`worker`]: who runs it
-//! - [`oracle`], [`turns`]: the model; [`disk`]: the whole database, against it
-//! - [`run`]: a run; [`unbroken`]: the same without anything going wrong
+//! - [`script`], [`program`]: what objects and the operator do
+//! - [`worker`], with [`player`]: who runs it
+//! - [`oracle`], with [`asks`], [`turns`] and [`sim`]: the model
+//! - [`disk`]: the whole database, against the model
+//! - [`run`], with [`flight`] and [`life`]: a run; [`unbroken`]: the same with nothing going wrong
 
+mod asks;
 mod dice;
 mod disk;
+mod flight;
+mod life;
 mod machine;
 mod oracle;
+mod player;
 mod program;
 mod run;
 mod script;
+mod sim;
 mod steered;
 mod turns;
 mod unbroken;
@@ -35,7 +42,8 @@ const SEEDS: u64 = 60;
 const ASKS: u64 = 60;
 
 /// What must have happened in a default run, for it to mean anything.
-const MUST_HAPPEN: [&str; 37] = [
+const MUST_HAPPEN: [&str; 40] = [
+    "after a commit",
     "after the daemon's end",
     "ask refused",
     "ask repeated",
@@ -48,6 +56,7 @@ const MUST_HAPPEN: [&str; 37] = [
     "daemon died at rest",
     "daemon died before a commit",
     "daemon died in the middle of a step",
+    "daemon killed, files as they lay",
     "deadline",
     "edit with turns in flight",
     "fault dropped",
@@ -69,6 +78,7 @@ const MUST_HAPPEN: [&str; 37] = [
     "worker died",
     "worker died in a call",
     "worker died in a turn called back",
+    "worker died with nothing to do",
     "worker killed from outside",
     "worker replaced",
     "worker replaced behind a slow turn",

@@ -34,19 +34,19 @@ impl Operator {
         &mut self.author.dice
     }
 
-    /// The next thing asked for of a vat that is as the model says.
-    pub(super) fn ask(&mut self, model: &Model) -> Ask {
+    /// The next thing asked for of a vat that is as the model says, in which these objects are busy.
+    pub(super) fn ask(&mut self, model: &Model, busy: &[Handle]) -> Ask {
         let live: Vec<Handle> = model.objects.keys().copied().collect();
         if live.len() < 3 {
             return self.install(&live);
         }
         // Now and then one that was removed.
-        let object = if self.dice().one_in(40) {
-            1 + self.author.dice.below(model.next_reference() - 1)
-        } else {
-            self.one(&live)
+        let object = match self.dice().below(40) {
+            0 => 1 + self.author.dice.below(model.next_reference() - 1),
+            1..20 => self.dice().pick(busy).copied().unwrap_or_else(|| self.one(&live)),
+            _ => self.one(&live),
         };
-        match self.dice().weighed(&[8, 120, 6, 8, 4, 20, 16, 8, 4]) {
+        match self.dice().weighed(&[8, 120, 6, 8, 4, 24, 24, 8, 4]) {
             0 => self.install(&live),
             2 => {
                 let name = (!self.dice().one_in(3)).then(|| self.name());
@@ -76,7 +76,7 @@ impl Operator {
 
     fn one(&mut self, live: &[Handle]) -> Handle {
         // The first few are the ones everybody knows.
-        let few = if self.dice().one_in(2) { &live[..live.len().min(4)] } else { live };
+        let few = if self.dice().one_in(2) { &live[..live.len().min(3)] } else { live };
         *self.dice().pick(few).expect("an object")
     }
 

@@ -144,7 +144,7 @@ pub(super) fn text(value: &impl Serialize) -> String {
 }
 
 /// Keys that scripts use: integer-like ones have an order of their own.
-pub(super) const KEYS: [&str; 7] = ["a", "b", "c", "d", "3", "12", "@k"];
+pub(super) const KEYS: [&str; 5] = ["a", "b", "3", "12", "@k"];
 
 /// How often the operations that hurt come up.
 #[derive(Debug, Clone, Copy)]
@@ -183,8 +183,8 @@ impl Author {
 
     fn find(&mut self) -> Find {
         match self.dice.below(10) {
-            0..6 => Find::Arg(self.index()),
-            6..7 => Find::Memory(self.key()),
+            0..5 => Find::Arg(self.index()),
+            5..7 => Find::Memory(self.key()),
             7..9 => Find::Made(self.index()),
             _ => Find::Static(self.index()),
         }
@@ -199,7 +199,7 @@ impl Author {
             return self.bad();
         }
         match self.dice.below(100) {
-            0..14 => Op::Set { key: self.key(), to: self.small(1000) },
+            0..10 => Op::Set { key: self.key(), to: self.small(1000) },
             28..34 => Op::Delete { key: self.key() },
             34..40 => Op::Move { key: self.key() },
             40..48 => Op::Keep { key: self.key(), of: self.finds() },
