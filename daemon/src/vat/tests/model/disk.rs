@@ -17,6 +17,12 @@ type Row = Map<String, Value>;
 /// Every table's rows, in the order of its first columns, which are its key.
 pub(super) type Tables = BTreeMap<String, Vec<Row>>;
 
+/// Has a new vat's messages start with this number.
+pub(super) fn count_messages_from(file: &Path, first: u64) {
+    let db = Connection::open(file).expect("the database");
+    db.execute("UPDATE vat SET next_message = ?1", [first]).expect("one row");
+}
+
 /// Reads all of a database, as of its last commit.
 pub(super) fn read(file: &Path) -> Tables {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -186,7 +192,7 @@ fn consistent(disk: &Tables, model: &Model) {
     places.extend(disk["fault"].iter().filter(|row| row["turn"].is_null()).map(|row| number(row, "message")));
     places.extend(&model.forgotten);
     places.sort_unstable();
-    assert!(places.into_iter().eq(1..=model.messages), "each message is in one place");
+    assert!(places.into_iter().eq(model.first_message..=model.messages), "each message is in one place");
 }
 
 /// A Memory's keys and values by ordinal.

@@ -129,7 +129,11 @@ impl Run {
         assert_eq!(turn.clock_ms, flight.clock_ms, "the time the turn was told");
         let ran = self.ran(&flight, turn.turn, turn.message, Vec::new());
         let before = self.model.before.len();
+        let outcomes = self.model.outcomes.len();
         self.expected.extend(self.model.turn(&ran, turn.outcome.as_str()));
+        if self.model.outcomes.len() < outcomes {
+            self.hit("outcomes forgotten");
+        }
         let changed = self.model.before.len() > before;
         self.touch(changed);
         self.hit(match turn.outcome {

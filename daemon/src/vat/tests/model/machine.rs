@@ -84,14 +84,15 @@ pub(super) struct Machine {
 }
 
 impl Machine {
-    /// A new vat.
-    pub(super) fn new(dice: Dice, journal_turns: u64) -> Self {
+    /// A new vat, but that its first message has this number: at each 1,024th, old outcomes go.
+    pub(super) fn new(dice: Dice, journal_turns: u64, first_message: u64) -> Self {
         let dir = scratch();
         let mut key = [9; 32];
         key[31] = 1;
         let id = VatId::from_bytes(key).expect("a canonical key");
         let limits = Limits { turn: BUDGET, journal_turns, journal_bytes: 64 << 20 };
         Store::create(dir.path(), id, 1).expect("a database");
+        super::disk::count_messages_from(&dir.path().join(store::FILE), first_message);
         let store = Store::open(dir.path(), id).expect("a database");
         let vat = Vat::new(id, limits, store.counters().clone());
         let reader = Reader::open(dir.path()).expect("a reader");

@@ -38,11 +38,12 @@ use std::panic::catch_unwind;
 use run::{Hits, Run};
 
 /// Seeds and asks of a run by default: a few seconds.
-const SEEDS: u64 = 60;
+const SEEDS: u64 = 64;
 const ASKS: u64 = 60;
 
 /// What must have happened in a default run, for it to mean anything.
-const MUST_HAPPEN: [&str; 40] = [
+const MUST_HAPPEN: [&str; 42] = [
+    "a day has passed",
     "after a commit",
     "after the daemon's end",
     "ask refused",
@@ -68,6 +69,7 @@ const MUST_HAPPEN: [&str; 40] = [
     "memory taken as left",
     "message sent",
     "object held or released",
+    "outcomes forgotten",
     "object removed",
     "report of a turn called back",
     "stale turn",
@@ -89,9 +91,7 @@ const MUST_HAPPEN: [&str; 40] = [
 fn seed(seed: u64, asks: u64, traced: bool) -> (Hits, u64) {
     let mut run = Run::new(seed, traced);
     run.run(asks);
-    let (history, broken, hits, steps) = run.end();
-    unbroken::same(broken, unbroken::unbroken(&history));
-    (hits, steps)
+    run.end()
 }
 
 fn number(name: &str) -> Option<u64> {

@@ -103,6 +103,7 @@ pub(super) struct Model {
     /// What each Memory was when it was made.
     pub(super) born: BTreeMap<MemoryHandle, Content>,
     pub(super) references: u64,
+    pub(super) first_message: u64,
     pub(super) messages: u64,
     pub(super) faults_ever: u64,
     pub(super) clock_ms: u64,
@@ -111,6 +112,11 @@ pub(super) struct Model {
 }
 
 impl Model {
+    /// A new vat whose first message has this number.
+    pub(super) fn new(first_message: u64) -> Self {
+        Self { first_message, messages: first_message - 1, ..Self::default() }
+    }
+
     pub(super) fn next_reference(&self) -> Handle {
         self.references + 1
     }
@@ -194,6 +200,10 @@ impl Model {
         row["keyed"] = json!(u64::from(keyed));
         row["keep_until"] = json!(now_ms + if keyed { 24 * HOUR_MS } else { HOUR_MS });
         self.outcomes.insert(message, Rc::new(row));
+        if message.is_multiple_of(1024) {
+            self.outcomes.retain(|_, row| row["keep_until"].as_u64() >= Some(now_ms));
+            self.keys.retain(|_, (_, at)| *at + 24 * HOUR_MS >= now_ms);
+        }
         heard.push(format!("ended {message}"));
     }
 }

@@ -15,6 +15,7 @@ use super::oracle::Model;
 use super::program::{Ask, Operator};
 use super::script::{Author, Taste};
 use super::turns::Ran;
+use super::unbroken;
 use super::worker::{Marks, Worker};
 use crate::protocol::{Handle, MemoryHandle};
 use crate::vat::Death;
@@ -85,15 +86,17 @@ impl Run {
         let operator = Operator::new(Author::new(Dice::new(dice.bits()), taste));
         let journal_turns = if dice.one_in(4) { 12 } else { 100_000 };
         let calm = dice.one_in(3);
-        let machine = Machine::new(Dice::new(dice.bits()), journal_turns);
+        let first_message = if dice.one_in(2) { 1000 } else { 1 };
+        let machine = Machine::new(Dice::new(dice.bits()), journal_turns, first_message);
+        let model = Model::new(first_message);
         Self {
             dice,
             operator,
             machine,
             worker: None,
             flights: VecDeque::new(),
-            model: Model::default(),
-            committed: Model::default(),
+            committed: model.clone(),
+            model,
             history: Vec::new(),
             history_committed: 0,
             expected: Vec::new(),
@@ -160,8 +163,9 @@ impl Run {
         if self.dice.one_in(400) {
             self.now_ms -= 500;
             self.hit("clock set back");
-        } else if self.dice.one_in(2000) {
+        } else if self.dice.one_in(500) {
             self.now_ms += 25 * 60 * 60 * 1000;
+            self.hit("a day has passed");
         } else {
             self.now_ms += self.dice.below(3);
         }
@@ -207,9 +211,10 @@ impl Run {
         self.hit(when);
     }
 
-    /// What the vat has been through, and what it is now.
-    pub(super) fn end(self) -> (Vec<Event>, disk::Tables, Hits, u64) {
-        let disk = disk::read(&self.machine.file());
-        (self.history, disk, self.hits, self.steps)
+    /// Whether the same history without anything going wrong leaves the same; what happened, and in
+    /// how many steps.
+    pub(super) fn end(self) -> (Hits, u64) {
+        unbroken::same(disk::read(&self.machine.file()), unbroken::unbroken(&self.history, self.model.first_message));
+        (self.hits, self.steps)
     }
 }

@@ -13,9 +13,9 @@ use super::worker::{Marks, Said, Worker};
 use crate::protocol::Delivery;
 use crate::vat::{Input, Order};
 
-/// What the vat is after `history`.
-pub(super) fn unbroken(history: &[Event]) -> Tables {
-    let mut machine = Machine::new(Dice::new(0), 100_000);
+/// What the vat is after `history`, which starts with that message.
+pub(super) fn unbroken(history: &[Event], first_message: u64) -> Tables {
+    let mut machine = Machine::new(Dice::new(0), 100_000, first_message);
     for event in history {
         machine.restart();
         match &event.what {
