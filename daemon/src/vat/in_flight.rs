@@ -22,6 +22,8 @@ pub(super) struct Turn {
     pub(super) message: Message,
     /// The objects it was given: its target first, then those it called.
     pub(super) objects: Vec<Given>,
+    /// Those it called and was not given, because they were held.
+    pub(super) refused: Vec<Handle>,
     /// The Memories it was given, as they were then. `None`: as the turns before it leave it, which
     /// is known when they have ended.
     pub(super) memories: Vec<(MemoryHandle, Option<Memory>)>,
@@ -129,10 +131,10 @@ impl InFlight {
         }
     }
 
-    /// An object has changed by hand: turns in flight that were given it are stale.
+    /// An object has changed by hand: turns in flight that were given it, or refused it, are stale.
     pub(super) fn edited(&mut self, object: Handle) {
         for turn in &mut self.turns {
-            turn.stale |= turn.objects.iter().any(|given| given.object == object);
+            turn.stale |= turn.objects.iter().any(|given| given.object == object) || turn.refused.contains(&object);
         }
     }
 

@@ -50,6 +50,7 @@ pub(super) fn start(
         bytes: message.args.len(),
         message,
         objects: Vec::new(),
+        refused: Vec::new(),
         memories: Vec::new(),
         clock_ms: vat.counters.clock_ms,
         seed: entropy.draw(),
@@ -154,6 +155,7 @@ pub(super) fn load<V: View, E>(
         return Ok(Some(Order::Loaded(Err(remove::GONE.to_owned()))));
     };
     if row.held {
+        turn.refused.push(object);
         return Ok(Some(Order::Loaded(Err("the object is held".to_owned()))));
     }
     Ok(Some(Order::Loaded(Ok(Box::new(image(step.view, turn, object, &row)?)))))

@@ -1,6 +1,7 @@
 //! The kernel against a scripted worker: what it gives out, what it believes, what it does when the
 //! worker dies. The database is a real one in a scratch directory.
 
+mod model;
 mod world;
 
 use qrt_shared::id::{MessageName, Target};
@@ -103,6 +104,30 @@ fn a_turn_that_was_given_what_a_call_then_changed_runs_again_on_the_new_memory()
     assert_eq!(content(&again).expect("it is sent"), [("n".to_owned(), "2".to_owned())]);
     assert!(world.done(&again, sets(&again, "3")).is_none());
     assert_eq!((world.memory("b"), world.outcome(second)), ("{\"n\":3}".to_owned(), "ok ".to_owned()));
+}
+
+#[test]
+fn a_turn_that_was_refused_a_held_object_runs_again_when_that_was_released_meanwhile() {
+    let mut world = World::new();
+    for name in ["a", "b"] {
+        world.install(name, &[]).expect("installed");
+    }
+    let b = world.read(|db| Ok(db.objects(Some("b"), 0)?.items.pop().expect("b"))).qrid;
+    let hold = |held| Action::Hold { object: Target::Petname("b".parse().expect("a petname")), held };
+    world.ask(hold(true)).expect("held");
+    let message = world.send("a", &format!("{{\"@qref\":\"{b}\"}}"));
+    let [a] = <[Delivery; 1]>::try_from(world.poll()).expect("a delivery");
+    let object = a.target.object + 1;
+    let (_, order) = world.step(Input::Load { delivery: a.delivery, object });
+    let Some(Order::Loaded(Err(_))) = order else { panic!("it is held: {order:?}") };
+    world.ask(hold(false)).expect("released");
+    assert!(world.done(&a, sets(&a, "2")).is_none());
+    assert_eq!(world.memory("a"), "{\"n\":1}", "in the order of turns it comes after the release");
+    let [again] = <[Delivery; 1]>::try_from(world.poll()).expect("it is delivered again");
+    let (_, order) = world.step(Input::Load { delivery: again.delivery, object });
+    assert!(matches!(order, Some(Order::Loaded(Ok(_)))), "{order:?}");
+    assert!(world.done(&again, sets(&again, "3")).is_none());
+    assert_eq!((world.memory("a"), world.outcome(message)), ("{\"n\":3}".to_owned(), "ok ".to_owned()));
 }
 
 /// A report an honest worker never makes, on a delivery and given another object's handle.
@@ -319,6 +344,35 @@ fn a_deadline_is_final_at_once_and_a_replaced_worker_is_nobodys_fault() {
     world.step(Input::Died(Death::Deadline { clock: "CPU", limit_ms: 2000 }));
     assert_eq!(world.outcome(message), "killed more than 2000 ms of CPU time in one turn");
     assert!(world.poll().is_empty());
+}
+
+#[test]
+fn a_worker_that_dies_in_a_turn_that_was_called_back_harms_no_other_message() {
+    for death in [Death::Crashed("boom".to_owned()), Death::Deadline { clock: "CPU", limit_ms: 2000 }] {
+        let mut world = World::new();
+        for name in ["a", "b"] {
+            world.install(name, &[]).expect("installed");
+        }
+        let messages = ["a", "b"].map(|name| world.send(name, "null"));
+        let [a, b] = <[Delivery; 2]>::try_from(world.poll()).expect("both are with the worker");
+        let object = Target::Petname("a".parse().expect("a petname"));
+        let value = qjson::parse("7", "value").expect("JSON");
+        world.ask(Action::MemorySet { object, key: "n".to_owned(), value }).expect("set");
+        assert!(world.done(&a, ok()).is_none(), "it ran on the old memory: both are called back");
+        assert_eq!(world.poll().len(), 2, "and given out again, behind what the worker still has");
+        // It has not come to them: it ran what it was given of "b" before.
+        world.step(Input::Died(death.clone()));
+        for message in messages {
+            assert_eq!(world.outcome(message), "Queued", "{death:?}");
+        }
+        let again = world.poll();
+        assert_eq!(again.len(), 2, "nobody is suspected, so nobody runs alone");
+        // The next worker has nothing that was called back: what it dies on is to blame.
+        world.step(Input::Died(death.clone()));
+        let alone = world.poll();
+        let expected = if death == Death::Crashed("boom".to_owned()) { a } else { b };
+        assert_eq!(alone.iter().map(|d| d.target.object).collect::<Vec<_>>(), [expected.target.object], "{death:?}");
+    }
 }
 
 #[test]
