@@ -5,6 +5,7 @@
 //! - [`vat`]: the kernel, a pure step function. Start here to understand what a turn is.
 //! - [`store`]: the database. Only it knows SQL, only its commit lets effects out.
 //! - [`executor`]: the daemon's side of the worker processes; [`protocol`]: what the sides say.
+//!   [`page`]: how a worker says what it runs.
 //! - [`worker`]: the other side, a process without authority that runs strangers' code.
 //! - [`control`]: the socket that operators' programs talk to.
 
@@ -13,6 +14,7 @@ pub mod directory;
 pub mod driver;
 pub mod executor;
 pub mod key;
+pub mod page;
 pub mod protocol;
 pub mod serve;
 pub mod settings;

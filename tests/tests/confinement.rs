@@ -50,7 +50,7 @@ fn in_the_cage() {
         "leave by itself" => || exit(7),
         other => panic!("no attempt is called {other}"),
     };
-    qrtd::worker::sandbox::enter().expect("the cage shuts");
+    qrtd::worker::sandbox::enter(qrtd::worker::Sandbox::Required).expect("the cage shuts");
     attempt();
     exit(0);
 }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use qrt_shared::view::{Holding, Object, Place};
+use qrt_shared::view::{Death, Holding, Object, Place};
 
 use super::{Call, Done};
 use crate::format;
@@ -45,6 +45,15 @@ fn show(out: &mut Output, object: &Object) -> io::Result<()> {
     if row.held {
         let held = out.paint(Tone::Bad, "held");
         out.line(format!("{held}: it takes no turns; let it go on with `qrt release`"))?;
+    }
+
+    if object.deaths > 0 {
+        let killed = out.paint(Tone::Bad, "killed");
+        out.line(format!("its code {killed} its process {}", format::count(object.deaths, "time")))?;
+        for Death { at, how, message, turn } in &object.killed {
+            let turn = turn.map_or_else(|| "ran once more".to_owned(), |turn| format!("turn {turn}"));
+            indented(out, &format!("{} UTC, {message}, {turn}: {}", format::time(*at), format::line(how)))?;
+        }
     }
 
     title(out, "Memory")?;

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use super::{Store, apply};
 use crate::protocol::{CodeNumber, Handle, MemoryHandle};
 use crate::vat::Counters;
-use crate::vat::view::{Entry, Fault, Memory, Message, Object, View, ViewError};
+use crate::vat::view::{Entry, Fault, Memory, Message, Object, Offence, View, ViewError};
 
 type Read<T> = Result<T, ViewError>;
 
@@ -118,6 +118,11 @@ impl View for Store {
     fn keyed(&self, key: &str, target: Handle, since_ms: u64) -> Read<Option<u64>> {
         let sql = "SELECT message FROM send_key WHERE key = ?1 AND target = ?2 AND queued_at >= ?3";
         self.one(sql, params![key, target, since_ms], |row| row.get(0))
+    }
+
+    fn offenders(&self) -> Read<Vec<Offence>> {
+        let sql = "SELECT account, max(turn), max(at) FROM death WHERE turn IS NOT NULL GROUP BY account";
+        self.all(sql, [], |row| Ok(Offence { account: row.get(0)?, turn: row.get(1)?, at: row.get(2)? }))
     }
 
     fn is_keyed(&self, message: u64) -> Read<bool> {

@@ -23,16 +23,21 @@
 //! changed by somebody else after it was sent is *stale*: its report is thrown away, and its
 //! message and all later ones are delivered again. Nothing had left, so nobody can tell.
 //!
+//! All turns in flight are in one worker, that of their [`lane`]; what a worker's death means is in
+//! [`death`].
+//!
 //! Read next: [`turn`] (a report becomes a checkpoint), [`verify`] (what a worker may say),
 //! [`request`] (what operators do), then the driver, which owns the loop.
 
 pub mod checkpoint;
 pub mod entropy;
+pub mod lane;
 pub mod request;
 pub mod turn;
 pub mod verify;
 pub mod view;
 
+mod death;
 mod edit;
 mod fault;
 mod hold;
@@ -46,9 +51,11 @@ mod tests;
 
 use qrt_shared::id::VatId;
 
-use crate::protocol::{Budget, Delivery, Handle, Report};
+use crate::protocol::{Budget, Delivery, Handle, Report, Running};
 pub use checkpoint::{Checkpoint, Counters};
+use death::Offenders;
 use entropy::Entropy;
+use lane::{Isolation, Lane};
 pub use request::Request;
 use schedule::Schedule;
 use view::{View, ViewError};
@@ -73,7 +80,23 @@ pub enum Input {
         object: Handle,
     },
     /// The worker is gone, and every turn it had not reported with it.
-    Died(Death),
+    Died {
+        /// How it went.
+        death: Death,
+        /// What it ran, by its own word.
+        ran: Option<Running>,
+    },
+}
+
+/// A turn to run.
+#[derive(Debug)]
+pub struct Start {
+    /// The worker it is for.
+    pub lane: Lane,
+    /// Whether that worker must not have run anything yet: one died on this message.
+    pub fresh: bool,
+    /// What the worker is told.
+    pub delivery: Box<Delivery>,
 }
 
 /// How a worker went.
@@ -112,6 +135,10 @@ pub struct Limits {
     pub journal_turns: u64,
     /// Bytes kept in the journal.
     pub journal_bytes: u64,
+    /// Which accounts share a worker.
+    pub isolation: Isolation,
+    /// For how many turns an account that killed a worker does not, at least.
+    pub quarantine_turns: u64,
 }
 
 /// What the worker must be told, now.
@@ -131,12 +158,16 @@ pub struct Vat {
     limits: Limits,
     counters: Counters,
     schedule: Schedule,
+    /// Read from the database when first needed.
+    offenders: Option<Offenders>,
+    /// Whose worker has the turns in flight.
+    lane: Lane,
 }
 
 impl Vat {
     /// A vat that goes on from the last commit, whose counters these are.
     pub fn new(id: VatId, limits: Limits, counters: Counters) -> Self {
-        Self { id, limits, counters, schedule: Schedule::default() }
+        Self { id, limits, counters, schedule: Schedule::default(), offenders: None, lane: Lane::Shared }
     }
 
     /// One step: `input` happened at `now_ms`. What it changes is added to `checkpoint`.
@@ -156,7 +187,7 @@ impl Vat {
             Input::Request(request) => request::handle(&mut step, request).map(|()| None),
             Input::Done { delivery, report } => turn::finish(&mut step, delivery, *report),
             Input::Load { delivery, object } => turn::load(&mut step, delivery, object),
-            Input::Died(death) => turn::died(&mut step, &death).map(|()| None),
+            Input::Died { death, ran } => death::died(&mut step, &death, ran).map(|()| None),
         }?;
         checkpoint.counters = Some(self.counters.clone());
         Ok(order)
@@ -166,12 +197,7 @@ impl Vat {
     ///
     /// # Errors
     /// As for [`Vat::handle`].
-    pub fn poll(
-        &mut self,
-        view: &impl View,
-        now_ms: u64,
-        entropy: &mut impl Entropy,
-    ) -> Result<Option<Box<Delivery>>, Halt> {
+    pub fn poll(&mut self, view: &impl View, now_ms: u64, entropy: &mut impl Entropy) -> Result<Option<Start>, Halt> {
         turn::start(self, view, now_ms, entropy)
     }
 

@@ -11,6 +11,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::Halt;
+use super::lane::Lane;
 use super::view::{Memory, Message, Object, View};
 use crate::protocol::WINDOW;
 use crate::protocol::{CodeNumber, Handle, MemoryHandle, Native};
@@ -100,8 +101,14 @@ impl Schedule {
         self.in_flight.len()
     }
 
-    /// The next turn that may go to the worker now: its delivery's number, message and object.
-    pub(super) fn next(&mut self, view: &impl View) -> Result<Option<(u64, Message, Object)>, Halt> {
+    /// The next turn that may go to the worker now: its delivery's number, message and object. What is
+    /// in flight is in lane `now`.
+    pub(super) fn next(
+        &mut self,
+        view: &impl View,
+        now: Lane,
+        lane: impl Fn(&Object) -> Lane,
+    ) -> Result<Option<(u64, Message, Object)>, Halt> {
         let bytes: usize = self.in_flight.iter().map(|turn| turn.bytes).sum();
         // A message on which a worker died runs with nothing before or behind it.
         let suspect = self.in_flight.front().is_some_and(|turn| turn.message.deaths > 0);
@@ -130,7 +137,7 @@ impl Schedule {
             };
             let alone = self.in_flight.is_empty();
             let shy = |memory| self.shy.get(&memory).is_some_and(|until| *until > self.next_delivery);
-            if !alone && (message.deaths > 0 || object.memory.is_some_and(shy)) {
+            if !alone && (message.deaths > 0 || lane(object) != now || object.memory.is_some_and(shy)) {
                 // Its turn comes when what is in flight has ended; nobody overtakes it for ever.
                 self.ring.push_front(source);
                 return Ok(None);
@@ -196,6 +203,18 @@ impl Schedule {
     /// The oldest turn has ended.
     pub(super) fn pop(&mut self) -> Option<InFlight> {
         self.in_flight.pop_front()
+    }
+
+    /// Takes out the turn a worker died on: the one that it said it ran, if that is in flight, or the oldest.
+    pub(super) fn take_suspect(&mut self, delivery: Option<u64>) -> Option<InFlight> {
+        let at = self.in_flight.iter().position(|turn| Some(turn.delivery) == delivery).unwrap_or(0);
+        self.in_flight.remove(at)
+    }
+
+    /// Whether a turn that was given out before this one, from the same source to the same target, is in flight.
+    pub(super) fn has_before(&self, turn: &InFlight) -> bool {
+        let way = |message: &Message| (message.source, message.target);
+        (self.in_flight.iter()).any(|other| other.delivery < turn.delivery && way(&other.message) == way(&turn.message))
     }
 
     /// A turn that was taken out stays with the worker after all.
