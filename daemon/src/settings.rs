@@ -9,8 +9,8 @@ use qrt_shared::id::Location;
 use serde::Deserialize;
 
 use crate::protocol::Budget;
-use crate::vat::Limits;
 use crate::vat::lane::Isolation;
+use crate::vat::{Limits, QueueLimits};
 use crate::worker::Sandbox;
 
 /// The settings file's name in a vat's base directory.
@@ -49,6 +49,8 @@ pub struct Settings {
     pub url: String,
     /// What one turn may use.
     pub turn: Turn,
+    /// What may be queued.
+    pub queue: Queue,
     /// What the journal keeps.
     pub journal: Journal,
     /// The processes that run object code.
@@ -69,6 +71,18 @@ pub struct Turn {
     pub jobs: u32,
     pub cpu_ms: u64,
     pub wall_ms: u64,
+}
+
+/// What may be queued.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[expect(missing_docs, reason = "the template below explains each key")]
+pub struct Queue {
+    pub messages: u64,
+    pub bytes: u64,
+    pub all_messages: u64,
+    pub all_bytes: u64,
+    pub faults: u64,
 }
 
 /// What the journal keeps.
@@ -98,6 +112,7 @@ impl Default for Settings {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             url: String::new(),
             turn: Turn::default(),
+            queue: Queue::default(),
             journal: Journal::default(),
             worker: Worker::default(),
         }
@@ -117,6 +132,12 @@ impl Default for Turn {
             cpu_ms: 2_000,
             wall_ms: 10_000,
         }
+    }
+}
+
+impl Default for Queue {
+    fn default() -> Self {
+        Self { messages: 100_000, bytes: 64 << 20, all_messages: 1_000_000, all_bytes: 1 << 30, faults: 1_000 }
     }
 }
 
@@ -141,8 +162,9 @@ impl Default for Worker {
 /// The text of a new settings file: every key with its default, explained.
 pub fn template(listen: SocketAddr, url: Option<&Location>) -> String {
     let url = url.map(ToString::to_string).unwrap_or_default();
-    let (turn, journal, worker) = (Turn::default(), Journal::default(), Worker::default());
+    let (turn, queue, journal, worker) = (Turn::default(), Queue::default(), Journal::default(), Worker::default());
     let Turn { ticks, memory_bytes, messages, objects, bytes, log_lines, jobs, cpu_ms, wall_ms } = turn;
+    let Queue { messages: queue_messages, bytes: queue_bytes, all_messages, all_bytes, faults } = queue;
     let Journal { turns: journal_turns, bytes: journal_bytes } = journal;
     let Worker { turns: worker_turns, processes, quarantine_turns, .. } = worker;
     format!(
@@ -173,6 +195,18 @@ jobs = {jobs}
 # CPU time and wall-clock time, in milliseconds; then its process is killed.
 cpu_ms = {cpu_ms}
 wall_ms = {wall_ms}
+
+# What may be queued. A message that has no room never fails the turn that sent it: it becomes a fault
+# `queue full`, or an error of `qrt send`.
+[queue]
+# Messages of one source (an account, a peer, you) for one object, and bytes of their arguments.
+messages = {queue_messages}
+bytes = {queue_bytes}
+# The same in all.
+all_messages = {all_messages}
+all_bytes = {all_bytes}
+# Refused messages of one source for one object that are kept as faults; others are only counted.
+faults = {faults}
 
 # The turn journal is cut at its old end when it holds more than this.
 [journal]
@@ -216,9 +250,10 @@ impl Settings {
         };
         let settings: Self = toml::from_str(&text)
             .map_err(|error| malformed(error.span().map_or(0, |span| span.start), error.message()))?;
-        for (key, value) in settings.amounts() {
+        for (section, key, value) in settings.amounts() {
             if value == 0 {
-                let at = text.find(&format!("\n{key} ")).map_or(0, |at| at + 1);
+                let from = text.find(&format!("[{section}]")).unwrap_or(0);
+                let at = text[from..].find(&format!("\n{key} ")).map_or(from, |at| from + at + 1);
                 return Err(malformed(at, &format!("`{key}` is 0, and no turn could run: write 1 or more")));
             }
         }
@@ -231,20 +266,24 @@ impl Settings {
         Ok(settings)
     }
 
-    /// What no turn could run without, by key. No messages, objects, log lines or jobs at all is a
+    /// What no turn could run without, by section and key. No messages, objects, log lines or jobs at all is a
     /// choice.
-    fn amounts(&self) -> [(&'static str, u64); 9] {
+    fn amounts(&self) -> [(&'static str, &'static str, u64); 13] {
         let Turn { ticks, memory_bytes, bytes, cpu_ms, wall_ms, .. } = self.turn;
         [
-            ("ticks", ticks),
-            ("memory_bytes", memory_bytes),
-            ("bytes", bytes),
-            ("cpu_ms", cpu_ms),
-            ("wall_ms", wall_ms),
-            ("turns", self.journal.turns),
-            ("bytes", self.journal.bytes),
-            ("turns", self.worker.turns),
-            ("processes", self.worker.processes as u64),
+            ("turn", "ticks", ticks),
+            ("turn", "memory_bytes", memory_bytes),
+            ("turn", "bytes", bytes),
+            ("turn", "cpu_ms", cpu_ms),
+            ("turn", "wall_ms", wall_ms),
+            ("queue", "messages", self.queue.messages),
+            ("queue", "bytes", self.queue.bytes),
+            ("queue", "all_messages", self.queue.all_messages),
+            ("queue", "all_bytes", self.queue.all_bytes),
+            ("journal", "turns", self.journal.turns),
+            ("journal", "bytes", self.journal.bytes),
+            ("worker", "turns", self.worker.turns),
+            ("worker", "processes", self.worker.processes as u64),
         ]
     }
 
@@ -266,6 +305,13 @@ impl Settings {
             journal_bytes: self.journal.bytes,
             isolation: self.worker.isolation,
             quarantine_turns: self.worker.quarantine_turns,
+            queue: QueueLimits {
+                messages: self.queue.messages,
+                bytes: self.queue.bytes,
+                all_messages: self.queue.all_messages,
+                all_bytes: self.queue.all_bytes,
+                faults: self.queue.faults,
+            },
         }
     }
 }
@@ -284,9 +330,9 @@ mod tests {
     #[test]
     fn an_amount_of_nothing_is_refused() {
         let dir = tempfile::tempdir().expect("a scratch directory");
-        fs::write(dir.path().join(FILE), "[turn]\nticks = 5\nwall_ms = 0\n").expect("a file");
+        fs::write(dir.path().join(FILE), "[turn]\nbytes = 5\nmessages = 0\n[queue]\nbytes = 0\n").expect("a file");
         let error = Settings::read(dir.path()).expect_err("no turn could run").to_string();
-        assert!(error.contains("line 3") && error.contains("wall_ms"), "{error}");
+        assert!(error.contains("line 5") && error.contains("bytes"), "{error}");
     }
 
     #[test]

@@ -116,6 +116,9 @@ pub struct ObjectRow {
     pub account: Qrid,
     /// Whether it is held: it takes no turns.
     pub held: bool,
+    /// Messages for it that had no room in their queue and were only counted: no fault was left to keep them.
+    #[serde(default)]
+    pub refused: u64,
 }
 
 /// One object whole.

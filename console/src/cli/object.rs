@@ -55,6 +55,10 @@ fn show(out: &mut Output, object: &Object) -> io::Result<()> {
             indented(out, &format!("{} UTC, {message}, {turn}: {}", format::time(*at), format::line(how)))?;
         }
     }
+    if row.refused > 0 {
+        let refused = out.paint(Tone::Bad, &format::count(row.refused, "message"));
+        out.line(format!("{refused} for it had no room and were dropped: `qrt inbox` shows who floods it"))?;
+    }
 
     title(out, "Memory")?;
     let none = out.paint(Tone::Dim, "none");

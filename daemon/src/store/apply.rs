@@ -7,7 +7,8 @@ use serde::Serialize;
 use crate::protocol::{Handle, MemoryHandle, Native};
 use crate::vat::Counters;
 use crate::vat::checkpoint::{Change, Death, Edit, Ended, Fault, NewObject, Turn, Write};
-use crate::vat::view::{Entry, Message, OPERATOR};
+use crate::vat::source::Source;
+use crate::vat::view::{Entry, Message};
 
 /// Writes one row.
 pub(super) fn apply(db: &Connection, write: Write) -> Result<()> {
@@ -33,6 +34,8 @@ pub(super) fn apply(db: &Connection, write: Write) -> Result<()> {
             }
             Ok(())
         }
+        Write::Account { account, above } => run(db, "INSERT INTO account VALUES (?1, ?2)", params![account, above]),
+        Write::Refused(object) => run(db, "UPDATE object_use SET refused = refused + 1 WHERE object = ?1", [object]),
         Write::Memory(memory) => run(db, "INSERT INTO memory VALUES (?1, 0, 0)", [memory]),
         Write::Entry { memory, entry, edges } => entry_row(db, memory, &entry, edges.as_deref()),
         Write::NoEntry { memory, key, edges } => {
@@ -104,6 +107,7 @@ pub(super) fn counters(db: &Connection, counters: &Counters) -> Result<()> {
         next_fault,
         objects,
         inbox,
+        inbox_bytes,
         faults,
         journal_first,
         journal_bytes,
@@ -112,8 +116,8 @@ pub(super) fn counters(db: &Connection, counters: &Counters) -> Result<()> {
     run(
         db,
         "UPDATE vat SET commits = ?1, next_reference = ?2, next_memory = ?3, next_code = ?4, next_message = ?5,
-            next_turn = ?6, next_fault = ?7, objects = ?8, inbox = ?9, faults = ?10, journal_first = ?11,
-            journal_bytes = ?12, clock_ms = ?13",
+            next_turn = ?6, next_fault = ?7, objects = ?8, inbox = ?9, inbox_bytes = ?10, faults = ?11,
+            journal_first = ?12, journal_bytes = ?13, clock_ms = ?14",
         params![
             commits,
             next_reference,
@@ -124,6 +128,7 @@ pub(super) fn counters(db: &Connection, counters: &Counters) -> Result<()> {
             next_fault,
             objects,
             inbox,
+            inbox_bytes,
             faults,
             journal_first,
             journal_bytes,
@@ -146,7 +151,7 @@ fn object(db: &Connection, new: &NewObject) -> Result<()> {
         "INSERT INTO object VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8)",
         params![object, account, maker, code, statics, json(&natives), memory, created_at],
     )?;
-    run(db, "INSERT INTO object_use VALUES (?1, 0, 0, 0, 0)", [object])?;
+    run(db, "INSERT INTO object_use VALUES (?1, 0, 0, 0, 0, 0)", [object])?;
     for (key, references) in edges {
         for reference in references {
             run(db, "INSERT INTO power_edge VALUES (?1, ?2, ?3)", params![reference, object, key])?;
@@ -228,7 +233,7 @@ fn edit(db: &Connection, row: &Edit) -> Result<()> {
         db,
         "INSERT INTO turn (turn, edit, source, object, code, args, outcome, ticks, cpu_us, clock_ms, bytes)
             VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'ok', 0, 0, ?7, ?8)",
-        params![row.turn, row.verb, OPERATOR, row.object, row.code, row.args, row.clock_ms, row.bytes],
+        params![row.turn, row.verb, Source::Operator, row.object, row.code, row.args, row.clock_ms, row.bytes],
     )?;
     changes(db, row.turn, &row.changes)
 }

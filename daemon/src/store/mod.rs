@@ -13,6 +13,7 @@
 mod apply;
 mod migrate;
 pub mod read;
+mod source;
 mod view;
 
 use std::path::{Path, PathBuf};

@@ -18,6 +18,7 @@ CREATE TABLE vat (
     next_fault      INTEGER NOT NULL,
     objects         INTEGER NOT NULL, -- rows in object
     inbox           INTEGER NOT NULL, -- rows in message
+    inbox_bytes     INTEGER NOT NULL, -- sum of message.bytes
     faults          INTEGER NOT NULL, -- rows in fault
     journal_first   INTEGER NOT NULL, -- the oldest turn still in the journal
     journal_bytes   INTEGER NOT NULL, -- sum of turn.bytes
@@ -55,6 +56,13 @@ CREATE TABLE object (
 ) STRICT;
 CREATE INDEX object_by_memory ON object (memory) WHERE memory IS NOT NULL;
 
+-- Accounts: one for each installed object and for each object that make_account made. A row stays when
+-- its object is removed, as others of the account may live on.
+CREATE TABLE account (
+    account INTEGER PRIMARY KEY, -- its first object
+    above   INTEGER              -- the account whose make_account made it; NULL when it was installed
+) STRICT;
+
 -- What an object used: rewritten by each of its turns, so kept out of the wide rows above and
 -- never indexed.
 CREATE TABLE object_use (
@@ -62,7 +70,8 @@ CREATE TABLE object_use (
     turns  INTEGER NOT NULL,
     faults INTEGER NOT NULL,
     cpu_us INTEGER NOT NULL,
-    deaths INTEGER NOT NULL -- worker processes that its code killed
+    deaths INTEGER NOT NULL, -- worker processes that its code killed
+    refused INTEGER NOT NULL -- messages for it that had no room, neither in a queue nor as a fault
 ) STRICT;
 
 -- The code an object had before an upgrade; goes with the object.
@@ -118,7 +127,7 @@ CREATE TABLE petname (
 -- The inbox: messages durable and not yet handled. A row goes in the commit of its turn.
 CREATE TABLE message (
     message   INTEGER PRIMARY KEY,
-    source    INTEGER NOT NULL, -- 0: the operator; else the account, an object's number
+    source    INTEGER NOT NULL, -- 0: the operator; above: the account; below: the peer
     target    INTEGER NOT NULL,
     args      TEXT    NOT NULL,
     bytes     INTEGER NOT NULL, -- size of args, a reference counted as 128
@@ -126,7 +135,8 @@ CREATE TABLE message (
     cause     INTEGER,          -- the turn that sent it
     deaths    INTEGER NOT NULL  -- how often a worker died on it
 ) STRICT;
-CREATE INDEX message_by_source ON message (source, message);
+-- A queue's messages in order; with their bytes, so that the queues can be counted by it alone.
+CREATE INDEX message_by_queue ON message (source, target, message, bytes);
 
 -- The journal: one row a turn, written in the turn's transaction, pruned oldest first. What an
 -- operator did to an object by hand stands in the same sequence, as a row with an edit.
@@ -182,6 +192,8 @@ CREATE TABLE fault (
     used      TEXT    NOT NULL, -- JSON of a Used: what was rolled back
     at        INTEGER NOT NULL
 ) STRICT;
+-- The faults of a queue; those with turn NULL never ran.
+CREATE INDEX fault_by_queue ON fault (source, target, turn);
 
 -- Worker processes that an object's code killed: it crashed the engine, or ran past a deadline.
 -- Written as the kernel hears of it; the newest 1,000 rows stay. An account with a row that has a

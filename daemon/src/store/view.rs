@@ -5,8 +5,9 @@ use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
 use super::{Store, apply};
 use crate::protocol::{CodeNumber, Handle, MemoryHandle};
-use crate::vat::Counters;
+use crate::vat::source::Source;
 use crate::vat::view::{Entry, Fault, Memory, Message, Object, Offence, View, ViewError};
+use crate::vat::{Counters, Queued};
 
 type Read<T> = Result<T, ViewError>;
 
@@ -58,27 +59,53 @@ impl View for Store {
         self.one("SELECT code FROM code WHERE sha256 = ?1", [sha256], |row| row.get(0))
     }
 
-    fn sources(&self) -> Read<Vec<Handle>> {
-        // One look at the index a source, however many messages each has.
-        let sql = "WITH RECURSIVE found (source) AS (
-                SELECT min(source) FROM message
-                UNION ALL SELECT (SELECT min(source) FROM message WHERE source > found.source) FROM found
-                    WHERE found.source IS NOT NULL)
-            SELECT source FROM found WHERE source IS NOT NULL";
-        self.all(sql, [], |row| row.get(0))
+    fn queues(&self) -> Read<Vec<Queued>> {
+        let sql = "SELECT source, target, account, held, messages, bytes FROM
+                (SELECT source, target, count(*) AS messages, sum(bytes) AS bytes FROM message GROUP BY source, target)
+            JOIN object ON object = target";
+        self.all(sql, [], |row| {
+            Ok(Queued {
+                source: row.get(0)?,
+                target: row.get(1)?,
+                account: row.get(2)?,
+                held: row.get(3)?,
+                messages: row.get(4)?,
+                bytes: row.get(5)?,
+            })
+        })
     }
 
-    fn message_after(&self, source: Handle, after: u64) -> Read<Option<Message>> {
+    fn messages_after(
+        &self,
+        source: Source,
+        target: Handle,
+        after: u64,
+        count: usize,
+        bytes: u64,
+    ) -> Read<Vec<Message>> {
         let sql = "SELECT message, source, target, args, bytes, queued_at, cause, deaths FROM message
-            WHERE source = ?1 AND message > ?2 AND NOT (SELECT held FROM object WHERE object = target)
-            ORDER BY message LIMIT 1";
-        self.one(sql, [source, after], message)
+            WHERE source = ?1 AND target = ?2 AND message > ?3 ORDER BY message";
+        let mut statement = self.connection.prepare_cached(sql).map_err(failed)?;
+        let mut rows = statement.query(params![source, target, after]).map_err(failed)?;
+        let (mut messages, mut sum) = (Vec::new(), 0);
+        while messages.len() < count && sum < bytes {
+            let Some(row) = rows.next().map_err(failed)? else { break };
+            let message = message(row).map_err(failed)?;
+            sum += message.bytes;
+            messages.push(message);
+        }
+        Ok(messages)
     }
 
-    fn queued(&self, target: Handle) -> Read<Vec<Message>> {
-        let sql = "SELECT message, source, target, args, bytes, queued_at, cause, deaths FROM message
-            WHERE target = ?1 ORDER BY message";
-        self.all(sql, [target], message)
+    fn account_above(&self, account: Handle) -> Read<Option<Handle>> {
+        let sql = "SELECT above FROM account WHERE account = ?1";
+        Ok(self.one(sql, [account], |row| row.get(0))?.flatten())
+    }
+
+    fn refused(&self, source: Source, target: Handle, most: u64) -> Read<u64> {
+        let sql = "SELECT count(*) FROM
+            (SELECT 1 FROM fault WHERE source = ?1 AND target = ?2 AND turn IS NULL LIMIT ?3)";
+        Ok(self.one(sql, params![source, target, most], |row| row.get(0))?.unwrap_or_default())
     }
 
     fn account(&self, account: Handle) -> Read<Vec<Handle>> {
@@ -151,7 +178,7 @@ fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
 /// The row `vat`.
 pub(super) fn counters(db: &Connection) -> rusqlite::Result<Counters> {
     let sql = "SELECT commits, next_reference, next_memory, next_code, next_message, next_turn, next_fault, objects,
-        inbox, faults, journal_first, journal_bytes, clock_ms FROM vat";
+        inbox, inbox_bytes, faults, journal_first, journal_bytes, clock_ms FROM vat";
     db.query_row(sql, [], |row| {
         Ok(Counters {
             commits: row.get(0)?,
@@ -163,10 +190,11 @@ pub(super) fn counters(db: &Connection) -> rusqlite::Result<Counters> {
             next_fault: row.get(6)?,
             objects: row.get(7)?,
             inbox: row.get(8)?,
-            faults: row.get(9)?,
-            journal_first: row.get(10)?,
-            journal_bytes: row.get(11)?,
-            clock_ms: row.get(12)?,
+            inbox_bytes: row.get(9)?,
+            faults: row.get(10)?,
+            journal_first: row.get(11)?,
+            journal_bytes: row.get(12)?,
+            clock_ms: row.get(13)?,
         })
     })
 }

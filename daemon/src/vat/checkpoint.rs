@@ -98,6 +98,7 @@ pub struct Counters {
     pub next_fault: u64,
     pub objects: u64,
     pub inbox: u64,
+    pub inbox_bytes: u64,
     pub faults: u64,
     pub journal_first: u64,
     pub journal_bytes: u64,
@@ -116,6 +117,7 @@ impl Default for Counters {
             next_fault: 1,
             objects: 0,
             inbox: 0,
+            inbox_bytes: 0,
             faults: 0,
             journal_first: 1,
             journal_bytes: 0,
@@ -138,6 +140,13 @@ pub enum Write {
     },
     /// A new object.
     Object(Box<NewObject>),
+    /// A new account: its first object, and the account whose `make_account` made it.
+    Account {
+        /// The account.
+        account: Handle,
+        /// The one above it; `None` when it was installed.
+        above: Option<Handle>,
+    },
     /// A new, empty Memory.
     Memory(MemoryHandle),
     /// An object is gone, with its petname, edges, use and history.
@@ -225,6 +234,8 @@ pub enum Write {
     },
     /// A message became a fault.
     Fault(Box<Fault>),
+    /// A message for an object had no room in its queue nor among its faults.
+    Refused(Handle),
     /// A fault was retried or dropped.
     NoFault(u64),
     /// How one of the operator's messages ended.

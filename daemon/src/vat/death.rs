@@ -13,9 +13,8 @@ use std::collections::BTreeMap;
 
 use super::checkpoint::{self, Write};
 use super::entropy::Entropy;
-use super::schedule::InFlight;
 use super::view::{Offence, View};
-use super::{Death, Halt, Step, turn};
+use super::{Death, Halt, Step, in_flight, turn};
 use crate::protocol::{Handle, Limit, Report, Running, Verdict};
 use qrt_shared::view::Outcome;
 
@@ -56,68 +55,56 @@ pub(super) fn died<V: View, E: Entropy>(
     death: &Death,
     ran: Option<Running>,
 ) -> Result<(), Halt> {
-    step.vat.schedule.condemned = false;
-    let (limit, how) = match death {
-        Death::Replaced => (None, String::new()),
+    match death {
+        Death::Replaced => {}
         Death::Deadline { clock, limit_ms } => {
-            (Some(Limit::Time), format!("more than {limit_ms} ms of {clock} time in one turn"))
+            let how = format!("more than {limit_ms} ms of {clock} time in one turn");
+            convict(step, Limit::Time, how, death.cost_us(), ran)?;
         }
-        Death::Crashed(how) => (Some(Limit::Crash), how.clone()),
-    };
-    if let Some(limit) = limit
-        && let Some(suspect) = step.vat.schedule.take_suspect(ran.map(|ran| ran.delivery))
-    {
-        convict(step, suspect, limit, how, ran)?;
+        Death::Crashed(how) => convict(step, Limit::Crash, how.clone(), death.cost_us(), ran)?,
     }
-    step.vat.schedule.call_back();
+    step.vat.schedule.gone();
     Ok(())
 }
 
 /// Writes down that a worker died on a turn; its message is a fault now, or to be delivered again.
 fn convict<V: View, E: Entropy>(
     step: &mut Step<'_, V, E>,
-    suspect: InFlight,
     limit: Limit,
     how: String,
+    cost_us: u64,
     ran: Option<Running>,
 ) -> Result<(), Halt> {
-    // A turn that was called back anyway is delivered again, or its message is gone by now.
-    if suspect.stale {
-        step.vat.schedule.push_front(suspect);
-        return Ok(());
-    }
-    let message = suspect.message.message;
+    let in_flight = &mut step.vat.schedule.in_flight;
+    let Some(suspect) = in_flight.suspect(ran.map(|ran| ran.delivery)) else { return Ok(()) };
+    let (delivery, message) = (suspect.delivery, suspect.message.message);
+    let blamed = blamed(suspect, ran);
     // A turn before it on the same way may have ended and not been heard of: it must not be overtaken.
-    let last =
-        suspect.message.deaths + 1 >= DEATHS_MAX || limit == Limit::Time && !step.vat.schedule.has_before(&suspect);
-    let blamed = blamed(&suspect, ran);
+    let last = suspect.message.deaths + 1 >= DEATHS_MAX || limit == Limit::Time && !in_flight.has_before(suspect);
+    let suspect = if last { in_flight.take(delivery) } else { None };
     let turn = last.then_some(step.vat.counters.next_turn);
     if let Some((object, account)) = blamed {
         let row = checkpoint::Death { at: step.now_ms, object, account, message, turn, how: how.clone() };
         step.checkpoint.writes.push(Write::Death { row: Box::new(row), remembered: REMEMBERED });
-        if let Some(turn) = turn {
-            let known = &mut step.vat.offenders;
-            if known.is_none() {
-                *known = Some(Offenders::load(step.view)?);
-            }
-            known.get_or_insert_default().add(Offence { account, turn, at: step.now_ms });
+        if let (Some(turn), Some(offenders)) = (turn, &mut step.vat.offenders) {
+            offenders.add(Offence { account, turn, at: step.now_ms });
         }
     }
-    if last {
-        let error = match limit {
-            Limit::Crash => format!("the interpreter died on it {DEATHS_MAX} times: {how}"),
-            _ => how,
-        };
-        let report = Report::empty(Verdict::Killed { limit, message: error.clone() });
-        return turn::fail(step, suspect, Outcome::Killed, turn::without_place(&error), report);
-    }
-    step.checkpoint.writes.push(Write::DiedOn(message));
-    step.vat.schedule.push_front(suspect);
-    Ok(())
+    let Some(suspect) = suspect else {
+        step.checkpoint.writes.push(Write::DiedOn(message));
+        return Ok(());
+    };
+    step.vat.schedule.handled(&suspect, cost_us);
+    let error = match limit {
+        Limit::Crash => format!("the interpreter died on it {DEATHS_MAX} times: {how}"),
+        _ => how,
+    };
+    let report = Report::empty(Verdict::Killed { limit, message: error.clone() });
+    turn::fail(step, suspect, Outcome::Killed, turn::without_place(&error), report)
 }
 
 /// The object whose code killed the worker, as far as that can be said, and its account.
-fn blamed(suspect: &InFlight, ran: Option<Running>) -> Option<(Handle, Handle)> {
+fn blamed(suspect: &in_flight::Turn, ran: Option<Running>) -> Option<(Handle, Handle)> {
     let innermost = ran.filter(|ran| ran.delivery == suspect.delivery).map(|ran| ran.object);
     let given = suspect.objects.iter().find(|given| Some(given.object) == innermost).or(suspect.objects.first());
     given.map(|given| (given.object, given.account))

@@ -52,7 +52,7 @@ pub(super) fn memory_set<V: View, E: Entropy>(
     let change = MemoryChange { memory, deleted: Vec::new(), set: vec![(key.clone(), value)] };
     turn::remember(step, memory, &before, change, &mut changes);
     let turn = edit(step, "memory-set", object, row.code, &args, changes)?;
-    step.vat.schedule.changed(memory, false);
+    step.vat.schedule.in_flight.changed(memory, false);
     step.audit(who, "memory-set", &json!({ "object": object, "turn": turn, "key": key }));
     Ok(MemoryWas { qrid: step.qrid(object)?, key, turn })
 }

@@ -8,22 +8,28 @@ use serde_json::json;
 use super::checkpoint::{self, Write};
 use super::entropy::Entropy;
 use super::request::{Refusal, Who};
-use super::send::{self, Ending, New};
+use super::schedule::Full;
+use super::send::{self, Ending, New, Recipient};
+use super::source::Source;
 use super::view::{Fault, Message, View};
 use super::{Halt, Step, turn};
-use crate::protocol::CodeError;
+use crate::protocol::{CodeError, Handle};
 
 /// Queues a failed message again, at the end.
 pub(super) fn retry<V: View, E: Entropy>(step: &mut Step<'_, V, E>, who: Who, id: u64) -> Result<Retried, Refusal> {
     let Fault { message } = find(step, id)?;
-    if step.view.object(message.target)?.is_none() {
+    let Some(object) = step.view.object(message.target)? else {
         let what = format!("fault {id} is for an object that was removed");
         return Err(Problem::new(what, format!("forget it with `qrt fault-drop DIR {id}`")).into());
-    }
-    remove(step, id);
+    };
     let Message { message: number, source, target, args, bytes, cause, .. } = message;
+    if let Err(full) = send::room(step, source, target, bytes) {
+        let target = step.qrid(target)?;
+        return Err(send::full_problem(step, full, &target).into());
+    }
+    remove(step, id, (source, target));
     let again = send::number(step, New { source, target, args, bytes, cause });
-    let again = send::queue(step, again);
+    let again = send::queue(step, again, Recipient::of(&object))?;
     step.audit(who, "fault-retry", &json!({ "fault": id, "message": number, "again": again }));
     Ok(Retried { message: MessageName(again) })
 }
@@ -31,7 +37,7 @@ pub(super) fn retry<V: View, E: Entropy>(step: &mut Step<'_, V, E>, who: Who, id
 /// Forgets a failed message.
 pub(super) fn drop<V: View, E: Entropy>(step: &mut Step<'_, V, E>, who: Who, id: u64) -> Result<Done, Refusal> {
     let fault = find(step, id)?;
-    remove(step, id);
+    remove(step, id, (fault.message.source, fault.message.target));
     step.audit(who, "fault-drop", &json!({ "fault": id, "message": fault.message.message }));
     Ok(Done {})
 }
@@ -48,6 +54,25 @@ pub(super) fn undeliverable<V: View, E: Entropy>(
     send::ended(step, &message, ending)?;
     add(step, message, Failed { turn: None, outcome: Outcome::Error, error, ticks: 0, used: Used::default() });
     Ok(())
+}
+
+/// Refuses a message that has no room in its queue: kept as a fault while its source and target have
+/// few of those, else only counted.
+pub(super) fn refused<V: View, E: Entropy>(
+    step: &mut Step<'_, V, E>,
+    message: Message,
+    full: Full,
+) -> Result<(), Halt> {
+    let most = step.vat.limits.queue.faults;
+    if !step.vat.schedule.keep_refused(step.view, (message.source, message.target), most)? {
+        step.checkpoint.writes.push(Write::Refused(message.target));
+        return Ok(());
+    }
+    let why = match full {
+        Full::Queue => "queue full: its source has too much queued for this object",
+        Full::Vat => "queue full: the vat's inbox is full",
+    };
+    undeliverable(step, message, why)
 }
 
 /// How a message failed.
@@ -74,7 +99,8 @@ fn find<V: View, E>(step: &Step<'_, V, E>, id: u64) -> Result<Fault, Refusal> {
     step.view.fault(id)?.ok_or_else(missing)
 }
 
-fn remove<V, E>(step: &mut Step<'_, V, E>, id: u64) {
+fn remove<V, E>(step: &mut Step<'_, V, E>, id: u64, key: (Source, Handle)) {
+    step.vat.schedule.fault_gone(key);
     step.vat.counters.faults -= 1;
     step.checkpoint.writes.push(Write::NoFault(id));
 }

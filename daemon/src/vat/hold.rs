@@ -20,10 +20,7 @@ pub(super) fn hold<V: View, E: Entropy>(
     let (object, row) = step.resolve_live(target)?;
     if row.held != held {
         step.checkpoint.writes.push(Write::Held { object, held });
-        step.vat.schedule.edited(object);
-        if !held {
-            step.vat.schedule.rewind();
-        }
+        step.vat.schedule.hold(object, held);
         step.audit(who, if held { "hold" } else { "release" }, &json!({ "object": object }));
     }
     Ok(Held { qrid: step.qrid(object)?, held })

@@ -37,6 +37,7 @@ pub(super) fn install<V: View, E: Entropy>(
         let spec = NewSpec {
             account: object,
             maker: None,
+            maker_account: None,
             code,
             statics: statics.clone(),
             natives: install.natives.clone(),
@@ -57,6 +58,7 @@ pub(super) fn install<V: View, E: Entropy>(
 pub(super) struct NewSpec {
     pub(super) account: Handle,
     pub(super) maker: Option<Handle>,
+    pub(super) maker_account: Option<Handle>,
     pub(super) code: CodeNumber,
     pub(super) statics: String,
     pub(super) natives: BTreeMap<String, Native>,
@@ -109,7 +111,14 @@ impl<V: View, E: Entropy> Step<'_, V, E> {
                 held.push((key, edges));
             }
         }
-        let NewSpec { account, maker, code, statics, natives, memory } = spec;
+        if spec.account == object {
+            let above = match spec.maker_account {
+                Some(maker) => self.vat.schedule.account_made(self.view, object, maker)?,
+                None => None,
+            };
+            self.checkpoint.writes.push(Write::Account { account: object, above });
+        }
+        let NewSpec { account, maker, maker_account: _, code, statics, natives, memory } = spec;
         let created_at = self.now_ms;
         let new = NewObject { object, id, account, maker, code, statics, natives, memory, created_at, edges: held };
         self.checkpoint.writes.push(Write::Object(Box::new(new)));

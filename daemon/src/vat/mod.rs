@@ -39,13 +39,17 @@ pub mod view;
 
 mod death;
 mod edit;
+mod fair;
 mod fault;
 mod hold;
+mod in_flight;
 mod install;
 mod name;
 mod remove;
 mod schedule;
 mod send;
+mod shares;
+pub mod source;
 #[cfg(test)]
 mod tests;
 
@@ -57,6 +61,7 @@ use death::Offenders;
 use entropy::Entropy;
 use lane::{Isolation, Lane};
 pub use request::Request;
+pub use schedule::Queued;
 use schedule::Schedule;
 use view::{View, ViewError};
 
@@ -115,6 +120,17 @@ pub enum Death {
     Crashed(String),
 }
 
+impl Death {
+    /// What it is taken to have cost, in microseconds: the time the turn had, and another worker.
+    fn cost_us(&self) -> u64 {
+        const WORKER_US: u64 = 15_000;
+        match self {
+            Self::Deadline { limit_ms, .. } => limit_ms.saturating_mul(1000).saturating_add(WORKER_US),
+            Self::Replaced | Self::Crashed(_) => WORKER_US,
+        }
+    }
+}
+
 /// Why the vat cannot go on. The process must end and start again from the last commit.
 #[derive(Debug, thiserror::Error)]
 pub enum Halt {
@@ -139,6 +155,23 @@ pub struct Limits {
     pub isolation: Isolation,
     /// For how many turns an account that killed a worker does not, at least.
     pub quarantine_turns: u64,
+    /// What may be queued.
+    pub queue: QueueLimits,
+}
+
+/// How much may be queued. A message that has no room is refused, never the turn that sent it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueueLimits {
+    /// Messages of one source for one object.
+    pub messages: u64,
+    /// Bytes of their args. One message always fits.
+    pub bytes: u64,
+    /// Messages in all.
+    pub all_messages: u64,
+    /// Bytes of their args in all.
+    pub all_bytes: u64,
+    /// Refused messages of one source to one object that are kept as faults; others are counted.
+    pub faults: u64,
 }
 
 /// What the worker must be told, now.
@@ -182,6 +215,7 @@ impl Vat {
         now_ms: u64,
         entropy: &mut impl Entropy,
     ) -> Result<Option<Order>, Halt> {
+        self.schedule.fill(view)?;
         let mut step = Step { vat: self, checkpoint, view, now_ms, entropy };
         let order = match input {
             Input::Request(request) => request::handle(&mut step, request).map(|()| None),
@@ -203,7 +237,7 @@ impl Vat {
 
     /// How many turns are with the worker.
     pub fn in_flight(&self) -> usize {
-        self.schedule.in_flight()
+        self.schedule.in_flight.len()
     }
 }
 

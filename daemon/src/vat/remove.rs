@@ -46,15 +46,18 @@ pub(super) fn remove<V: View, E: Entropy>(
 
 /// Removes one object; how many messages became faults.
 fn one<V: View, E: Entropy>(step: &mut Step<'_, V, E>, object: Handle) -> Result<u64, Halt> {
-    let queued = step.view.queued(object)?;
-    let faults = queued.len() as u64;
-    for message in queued {
-        step.checkpoint.writes.push(Write::NoMessage(message.message));
-        step.vat.counters.inbox -= 1;
-        fault::undeliverable(step, message, GONE)?;
+    let mut faults = 0;
+    for source in step.vat.schedule.sources_of(object) {
+        for message in step.view.messages_after(source, object, 0, usize::MAX, u64::MAX)? {
+            step.checkpoint.writes.push(Write::NoMessage(message.message));
+            step.vat.counters.inbox -= 1;
+            step.vat.counters.inbox_bytes -= message.bytes;
+            fault::undeliverable(step, message, GONE)?;
+            faults += 1;
+        }
     }
     step.vat.counters.objects -= 1;
-    step.vat.schedule.edited(object);
+    step.vat.schedule.removed(object);
     step.checkpoint.writes.push(Write::NoObject(object));
     Ok(faults)
 }

@@ -1,288 +1,391 @@
-//! Which message runs next, and which turns are with the worker.
+//! Which message runs next.
 //!
-//! Sources take turns: the ring goes round, a message a source. Inside a source, messages run in the
-//! order of their numbers. So one source's flood delays its own, and what anybody else sends waits
-//! for one turn of each. The queue itself is the table `message`; this holds a cursor for each
-//! source and the turns in flight, so its size does not depend on how many messages wait.
+//! Order is kept for each (source, target): a *queue*. Among queues the worker's time is shared as the
+//! tree of [`shares`] says. The messages themselves stay in the table `message`; a queue here is how many
+//! there are, a cursor, and the few that were read ahead, so what this holds depends on how many objects
+//! have something queued, not on how much. An object without messages costs nothing.
 //!
-//! What is with the worker cannot be overtaken, so a source has only so much work there as
-//! [`AHEAD_US_MAX`], by what its turns cost lately.
+//! What is with the worker cannot be overtaken, so no more is sent ahead than [`AHEAD_US_MAX`] beyond one
+//! turn, by what each queue's turns cost lately. A turn is charged by that estimate when it is sent and by
+//! what it did cost when it has ended.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 
-use super::Halt;
+use super::in_flight::{InFlight, Turn};
 use super::lane::Lane;
-use super::view::{Memory, Message, Object, View};
-use crate::protocol::WINDOW;
-use crate::protocol::{CodeNumber, Handle, MemoryHandle, Native};
+use super::send::Recipient;
+use super::shares::{Path, Shares};
+use super::source::Source;
+use super::view::{Message, Object, View};
+use super::{Halt, QueueLimits};
+use crate::protocol::Handle;
 
-/// Bytes of images and args with the worker at one time, beyond which it gets no more.
-const IN_FLIGHT_BYTES_MAX: usize = 4 << 20;
-
-/// How much work of one source may be with the worker, beyond one turn: CPU time by its recent
-/// turns, in microseconds.
+/// How much work may be with the worker beyond one turn: CPU time, in microseconds, by recent turns. It
+/// is what a message of somebody who has nothing else queued waits for.
 const AHEAD_US_MAX: u64 = 20_000;
 
-/// What a turn of a source is taken to cost before one has ended.
-const COST_US_UNKNOWN: u64 = 5_000;
+/// What every turn is charged besides its CPU time and bytes, in microseconds: what the kernel and the
+/// database take for it.
+pub(super) const BASE_US: u64 = 25;
 
-/// For how many deliveries turns on a memory run with nothing before them in flight, after one was
-/// stale: a call-back wastes up to a window of turns, so it must stay rare.
-const SHY_DELIVERIES: u64 = 1024;
+/// Bytes that are charged as a microsecond: about what writing and checking them takes.
+pub(super) const BYTES_PER_US: u64 = 256;
 
-/// A turn that is with the worker.
-#[derive(Debug)]
-pub(super) struct InFlight {
-    pub(super) delivery: u64,
-    pub(super) message: Message,
-    /// The objects it was given: its target first, then those it called.
-    pub(super) objects: Vec<Given>,
-    /// The Memories it was given, as they were then. `None`: as the turns before it leave it, which
-    /// is known when they have ended.
-    pub(super) memories: Vec<(MemoryHandle, Option<Memory>)>,
-    /// Every handle the turn may use.
-    pub(super) held: HashSet<Handle>,
-    pub(super) clock_ms: u64,
-    pub(super) seed: [u8; 32],
-    /// A turn before it has changed what it was given: its report counts for nothing.
-    pub(super) stale: bool,
-    pub(super) bytes: usize,
-}
+/// What a turn is taken to cost before any has ended, and the most that a queue's first one is taken to.
+const COST_US_UNKNOWN: u64 = 1_000;
+const COST_US_UNKNOWN_MAX: u64 = 2_000;
 
-/// An object a turn was given.
-#[derive(Debug)]
-pub(super) struct Given {
-    pub(super) object: Handle,
-    pub(super) account: Handle,
-    pub(super) code: CodeNumber,
-    pub(super) memory: Option<MemoryHandle>,
-    pub(super) natives: Vec<Native>,
-}
+/// Messages of a queue that are read at a time, and the bytes after which fewer are.
+const READ_MESSAGES: usize = 16;
+const READ_BYTES: u64 = 64 << 10;
+
+/// Accounts whose ways to the root of the tree are remembered.
+const ABOVE_MAX: usize = 4096;
+
+/// Accounts above an account. One that is made by an account that has so many stands beside its maker,
+/// so that what a message costs to schedule is bounded.
+const LEVELS_MAX: usize = 32;
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Schedule {
-    /// The sources that may have something queued, the one whose turn it is first.
-    ring: VecDeque<Handle>,
-    queues: HashMap<Handle, Queue>,
-    /// Whether the ring knows of what the database had at the start.
+    pub(super) in_flight: InFlight,
+    shares: Shares,
+    queues: HashMap<(Source, Handle), Queue>,
+    /// The accounts above an account, the nearest first: those that the database may not know yet, and
+    /// some that were looked up.
+    above: HashMap<Handle, Arc<[Handle]>>,
+    /// How many messages that had no room are kept as faults.
+    refused: HashMap<(Source, Handle), u64>,
+    /// Whether this knows of what the database had at the start.
     filled: bool,
-    in_flight: VecDeque<InFlight>,
-    next_delivery: u64,
-    /// Reports of deliveries below this are of turns that were called back.
-    floor: u64,
-    /// Memories on which a turn was stale, and the delivery until which that is remembered.
-    shy: HashMap<MemoryHandle, u64>,
-    /// The worker is to be killed: nothing it still says counts.
-    pub(super) condemned: bool,
+    /// What turns cost lately, whoever's.
+    cost_us: u64,
 }
 
-/// One source's messages.
+/// What one source has sent to one object, including what is with the worker.
 #[derive(Debug)]
 struct Queue {
-    /// Every message up to this number is handled, in flight, or passed over because it is held.
+    path: Path,
+    messages: u64,
+    bytes: u64,
+    in_flight: u64,
+    /// Every message up to this number was read ahead, is in flight or handled.
     cursor: u64,
-    /// The next message and the object it is for, once read.
-    peeked: Option<(Message, Object)>,
-    /// What its turns cost lately, in microseconds of CPU time.
-    cost_us: u64,
-    /// Whether the ring has it. One without messages is out, and forgotten with its last turn in flight.
-    in_ring: bool,
+    /// Read ahead, in order.
+    next: VecDeque<Message>,
+    /// The object, once it was read.
+    object: Option<Arc<Object>>,
+    held: bool,
+    /// What its turns cost lately.
+    cost_us: Option<u64>,
 }
 
-impl Queue {
-    fn after(cursor: u64) -> Self {
-        Self { cursor, peeked: None, cost_us: COST_US_UNKNOWN, in_ring: true }
+/// A queue as the database has it.
+#[derive(Debug, Clone, Copy)]
+pub struct Queued {
+    /// Who sent.
+    pub source: Source,
+    /// To which object.
+    pub target: Handle,
+    /// Of which account.
+    pub account: Handle,
+    /// Whether the object is held.
+    pub held: bool,
+    /// Messages.
+    pub messages: u64,
+    /// Bytes of their args.
+    pub bytes: u64,
+}
+
+/// What is to be sent to the worker.
+pub(super) struct Next {
+    pub(super) message: Message,
+    pub(super) object: Arc<Object>,
+    pub(super) estimate_us: u64,
+}
+
+/// Why a message has no room in its queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Full {
+    /// The queue of its source and target.
+    Queue,
+    /// All queues together.
+    Vat,
+}
+
+impl Default for Schedule {
+    fn default() -> Self {
+        Self {
+            in_flight: InFlight::default(),
+            shares: Shares::default(),
+            queues: HashMap::new(),
+            above: HashMap::new(),
+            refused: HashMap::new(),
+            filled: false,
+            cost_us: COST_US_UNKNOWN,
+        }
     }
 }
 
 impl Schedule {
-    pub(super) fn in_flight(&self) -> usize {
-        self.in_flight.len()
+    /// Takes in what the database had at the start, once.
+    pub(super) fn fill(&mut self, view: &impl View) -> Result<(), Halt> {
+        if !self.filled {
+            for queued in view.queues()? {
+                let mut queue = Queue::new(self.path(view, queued.source, queued.account, queued.target)?, queued.held);
+                (queue.messages, queue.bytes) = (queued.messages, queued.bytes);
+                if !queued.held {
+                    self.shares.enter(&queue.path);
+                }
+                self.queues.insert((queued.source, queued.target), queue);
+            }
+            self.filled = true;
+        }
+        Ok(())
     }
 
-    /// The next turn that may go to the worker now: its delivery's number, message and object. What is
-    /// in flight is in lane `now`.
+    /// The next message that may go to the worker now, and its object. What is in flight is in lane `now`.
     pub(super) fn next(
         &mut self,
         view: &impl View,
         now: Lane,
         lane: impl Fn(&Object) -> Lane,
-    ) -> Result<Option<(u64, Message, Object)>, Halt> {
-        let bytes: usize = self.in_flight.iter().map(|turn| turn.bytes).sum();
-        // A message on which a worker died runs with nothing before or behind it.
-        let suspect = self.in_flight.front().is_some_and(|turn| turn.message.deaths > 0);
-        if self.condemned || suspect || self.in_flight.len() >= WINDOW || bytes >= IN_FLIGHT_BYTES_MAX {
+    ) -> Result<Option<Next>, Halt> {
+        self.fill(view)?;
+        if self.above.len() > ABOVE_MAX {
+            self.above.clear();
+        }
+        if !self.in_flight.has_room() {
             return Ok(None);
         }
-        if !self.filled {
-            // What is in flight is known only by the cursors: it ends first, so that nothing is given twice.
-            if !self.in_flight.is_empty() {
-                return Ok(None);
+        let Some(key) = self.shares.first() else { return Ok(None) };
+        let missing = || Halt::Damaged(format!("the queue of {key:?} is not what its messages are"));
+        let queue = self.queues.get_mut(&key).ok_or_else(missing)?;
+        if queue.next.is_empty() {
+            queue.next = view.messages_after(key.0, key.1, queue.cursor, READ_MESSAGES, READ_BYTES)?.into();
+        }
+        let object = match &queue.object {
+            Some(object) => Arc::clone(object),
+            None => Arc::clone(queue.object.insert(Arc::new(view.object(key.1)?.ok_or_else(missing)?))),
+        };
+        let message = queue.next.front().ok_or_else(missing)?;
+        let estimate_us = queue.cost_us.unwrap_or(self.cost_us);
+        let too_much = self.in_flight.estimate_us() + estimate_us > AHEAD_US_MAX;
+        let shy = object.memory.is_some_and(|memory| self.in_flight.is_shy(memory));
+        let elsewhere = lane(&object) != now;
+        if !self.in_flight.is_empty() && (too_much || shy || elsewhere || message.deaths > 0) {
+            // Its turn comes when what is in flight has ended; nobody overtakes it for ever.
+            return Ok(None);
+        }
+        let message = queue.next.pop_front().ok_or_else(missing)?;
+        queue.cursor = message.message;
+        queue.in_flight += 1;
+        self.shares.serve(&queue.path, estimate_us);
+        if queue.messages == queue.in_flight {
+            self.shares.leave(&queue.path);
+        }
+        Ok(Some(Next { message, object, estimate_us }))
+    }
+
+    /// Whether a message of so many bytes has room; `all` is what is queued now.
+    pub(super) fn room(
+        &self,
+        limits: &QueueLimits,
+        all: (u64, u64),
+        (source, target): (Source, Handle),
+        bytes: u64,
+    ) -> Result<(), Full> {
+        let here = self.queues.get(&(source, target)).map_or((0, 0), |queue| (queue.messages, queue.bytes));
+        let fits = |(messages, sum): (u64, u64), messages_max, bytes_max| {
+            messages < messages_max && (sum == 0 || sum.saturating_add(bytes) <= bytes_max)
+        };
+        if !fits(here, limits.messages, limits.bytes) {
+            Err(Full::Queue)
+        } else if !fits(all, limits.all_messages, limits.all_bytes) {
+            Err(Full::Vat)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Whether another message that had no room may be kept as a fault; it is then counted.
+    pub(super) fn keep_refused(&mut self, view: &impl View, key: (Source, Handle), most: u64) -> Result<bool, Halt> {
+        let kept = match self.refused.get(&key) {
+            Some(kept) => *kept,
+            None => view.refused(key.0, key.1, most)?,
+        };
+        let room = kept < most;
+        self.refused.insert(key, kept + u64::from(room));
+        Ok(room)
+    }
+
+    /// A fault is gone: how many are left is looked up when it matters.
+    pub(super) fn fault_gone(&mut self, key: (Source, Handle)) {
+        self.refused.remove(&key);
+    }
+
+    /// An object of `maker` makes `account`: the account above it.
+    pub(super) fn account_made(
+        &mut self,
+        view: &impl View,
+        account: Handle,
+        maker: Handle,
+    ) -> Result<Option<Handle>, Halt> {
+        let makers = self.above(view, maker)?;
+        let above: Arc<[Handle]> = match makers.len() {
+            LEVELS_MAX.. => makers,
+            _ => [maker].iter().chain(&*makers).copied().collect(),
+        };
+        let nearest = above.first().copied();
+        self.above.insert(account, above);
+        Ok(nearest)
+    }
+
+    /// A message was queued for an object of `account`. [`Schedule::fill`] has been called.
+    pub(super) fn queued(&mut self, view: &impl View, message: &Message, recipient: Recipient) -> Result<(), Halt> {
+        let Recipient { account, held } = recipient;
+        let Message { source, target, bytes, .. } = *message;
+        if !self.queues.contains_key(&(source, target)) {
+            let path = self.path(view, source, account, target)?;
+            let queue = Queue { cursor: message.message - 1, ..Queue::new(path, held) };
+            self.queues.insert((source, target), queue);
+        }
+        if let Some(queue) = self.queues.get_mut(&(source, target)) {
+            queue.messages += 1;
+            queue.bytes += bytes;
+            if !queue.held {
+                self.shares.enter(&queue.path);
             }
-            self.ring = view.sources()?.into();
-            self.queues = self.ring.iter().map(|source| (*source, Queue::after(0))).collect();
-            self.filled = true;
         }
-        for _ in 0..self.ring.len() {
-            let Some(source) = self.ring.pop_front() else { break };
-            let Some(queue) = self.queues.get_mut(&source) else { continue };
-            if queue.peeked.is_none() {
-                queue.peeked = peek(view, source, queue.cursor)?;
-            }
-            let Some((message, object)) = &queue.peeked else {
-                queue.in_ring = false;
-                self.forget(source);
-                continue;
-            };
-            let alone = self.in_flight.is_empty();
-            let shy = |memory| self.shy.get(&memory).is_some_and(|until| *until > self.next_delivery);
-            if !alone && (message.deaths > 0 || lane(object) != now || object.memory.is_some_and(shy)) {
-                // Its turn comes when what is in flight has ended; nobody overtakes it for ever.
-                self.ring.push_front(source);
-                return Ok(None);
-            }
-            let ahead = self.in_flight.iter().filter(|turn| turn.message.source == source).count() as u64;
-            self.ring.push_back(source);
-            if ahead > 0 && ahead * queue.cost_us >= AHEAD_US_MAX {
-                continue;
-            }
-            let Some((message, object)) = queue.peeked.take() else { continue };
-            queue.cursor = message.message;
-            let delivery = self.next_delivery;
-            self.next_delivery += 1;
-            return Ok(Some((delivery, message, object)));
-        }
-        Ok(None)
+        Ok(())
     }
 
-    /// A message was queued.
-    pub(super) fn queued(&mut self, message: &Message) {
-        // Before the ring is filled, filling it finds the message.
-        if self.filled {
-            self.enter(message.source, message.message - 1);
+    /// A turn has ended that cost so much: its message is out of its queue.
+    pub(super) fn handled(&mut self, turn: &Turn, cost_us: u64) {
+        let key = (turn.message.source, turn.message.target);
+        self.cost_us = average(self.cost_us, cost_us.min(COST_US_UNKNOWN_MAX));
+        let Some(queue) = self.queues.get_mut(&key) else { return };
+        queue.cost_us = Some(average(queue.cost_us.unwrap_or(cost_us), cost_us));
+        self.shares.charge(&queue.path, difference(cost_us, turn.estimate_us));
+        queue.messages -= 1;
+        queue.bytes -= turn.message.bytes;
+        queue.in_flight -= 1;
+        if queue.messages == 0 {
+            self.queues.remove(&key);
         }
     }
 
-    /// Puts a source into the ring, if it is not there; a new one starts after `cursor`.
-    fn enter(&mut self, source: Handle, cursor: u64) -> &mut Queue {
-        let queue = self.queues.entry(source).or_insert_with(|| Queue { in_ring: false, ..Queue::after(cursor) });
-        if !queue.in_ring {
-            queue.in_ring = true;
-            self.ring.push_back(source);
-        }
-        queue
+    /// Those who have something queued for an object, in a lasting order.
+    pub(super) fn sources_of(&self, object: Handle) -> Vec<Source> {
+        let mut sources: Vec<_> =
+            self.queues.keys().filter(|(_, target)| *target == object).map(|(source, _)| *source).collect();
+        sources.sort_unstable();
+        sources
     }
 
-    /// Forgets a source that has nothing queued and nothing in flight.
-    fn forget(&mut self, source: Handle) {
-        let idle = self.queues.get(&source).is_some_and(|queue| !queue.in_ring);
-        if idle && !self.in_flight.iter().any(|turn| turn.message.source == source) {
-            self.queues.remove(&source);
-        }
-    }
-
-    /// A turn has ended that cost its source so much.
-    pub(super) fn charge(&mut self, source: Handle, cpu_us: u64) {
-        if let Some(queue) = self.queues.get_mut(&source) {
-            queue.cost_us = (3 * queue.cost_us + cpu_us) / 4;
-        }
-        self.forget(source);
-    }
-
-    /// The turn that [`Schedule::next`] gave out is with the worker now.
-    pub(super) fn started(&mut self, turn: InFlight) {
-        self.in_flight.push_back(turn);
-    }
-
-    /// The oldest turn in flight: the one the worker runs.
-    pub(super) fn front(&mut self) -> Option<&mut InFlight> {
-        self.in_flight.front_mut()
-    }
-
-    /// The oldest turn has ended.
-    pub(super) fn pop(&mut self) -> Option<InFlight> {
-        self.in_flight.pop_front()
-    }
-
-    /// Takes out the turn a worker died on: the one that it said it ran, if that is in flight, or the oldest.
-    pub(super) fn take_suspect(&mut self, delivery: Option<u64>) -> Option<InFlight> {
-        let at = self.in_flight.iter().position(|turn| Some(turn.delivery) == delivery).unwrap_or(0);
-        self.in_flight.remove(at)
-    }
-
-    /// Whether a turn that was given out before this one, from the same source to the same target, is in flight.
-    pub(super) fn has_before(&self, turn: &InFlight) -> bool {
-        let way = |message: &Message| (message.source, message.target);
-        (self.in_flight.iter()).any(|other| other.delivery < turn.delivery && way(&other.message) == way(&turn.message))
-    }
-
-    /// A turn that was taken out stays with the worker after all.
-    pub(super) fn push_front(&mut self, turn: InFlight) {
-        self.in_flight.push_front(turn);
-    }
-
-    /// Whether this delivery was called back, so that what is said of it counts for nothing.
-    pub(super) fn called_back(&self, delivery: u64) -> bool {
-        self.condemned || delivery < self.floor
-    }
-
-    /// Whether a turn in flight has this Memory.
-    pub(super) fn has(&self, memory: MemoryHandle) -> bool {
-        self.in_flight.iter().any(|turn| turn.memories.iter().any(|(given, _)| *given == memory))
-    }
-
-    /// The oldest turn has changed a Memory: those that were sent its content before are stale, those
-    /// that take it as they find it are not, unless what they find is not what was committed.
-    pub(super) fn changed(&mut self, memory: MemoryHandle, as_found: bool) {
-        for turn in &mut self.in_flight {
-            turn.stale |=
-                turn.memories.iter().any(|(given, content)| *given == memory && (content.is_some() || !as_found));
-        }
-    }
-
-    /// An object has changed by hand: turns in flight that were given it are stale.
+    /// An object has changed by hand, or is gone: turns in flight that were given it are stale.
     pub(super) fn edited(&mut self, object: Handle) {
-        for queue in self.queues.values_mut() {
-            queue.peeked = None;
-        }
-        for turn in &mut self.in_flight {
-            turn.stale |= turn.objects.iter().any(|given| given.object == object);
+        self.in_flight.edited(object);
+        for (_, queue) in self.queues.iter_mut().filter(|((_, target), _)| *target == object) {
+            queue.object = None;
         }
     }
 
-    /// Messages that were passed over may run now: look again from the first.
-    pub(super) fn rewind(&mut self) {
-        self.filled = false;
+    /// An object takes no turns any more, or turns again.
+    pub(super) fn hold(&mut self, object: Handle, held: bool) {
+        self.edited(object);
+        for (_, queue) in self.queues.iter_mut().filter(|((_, target), _)| *target == object) {
+            queue.held = held;
+            if held {
+                self.shares.leave(&queue.path);
+            } else if queue.messages > queue.in_flight {
+                self.shares.enter(&queue.path);
+            }
+        }
+    }
+
+    /// An object is gone, and what was queued for it is no longer.
+    pub(super) fn removed(&mut self, object: Handle) {
+        self.hold(object, true);
+        self.queues.retain(|(_, target), _| *target != object);
     }
 
     /// The oldest turn is stale: it and all after it are called back, and its memories are remembered.
     pub(super) fn call_back_stale(&mut self) {
-        if let Some(stale) = self.in_flight.front() {
-            let until = self.next_delivery + SHY_DELIVERIES;
-            self.shy.retain(|_, until| *until > self.next_delivery);
-            self.shy.extend(stale.memories.iter().map(|(memory, _)| (*memory, until)));
-        }
+        self.in_flight.remember_stale();
         self.call_back();
     }
 
-    /// Calls every turn in flight back; they will be delivered again, each source's in order.
+    /// The worker is gone, and with it all that it was given.
+    pub(super) fn gone(&mut self) {
+        self.call_back();
+        self.in_flight.gone();
+    }
+
+    /// Calls every turn in flight back; they will be delivered again, each queue's in order.
     pub(super) fn call_back(&mut self) {
-        for turn in std::mem::take(&mut self.in_flight) {
-            let before = turn.message.message - 1;
-            let queue = self.enter(turn.message.source, before);
-            (queue.cursor, queue.peeked) = (queue.cursor.min(before), None);
+        for turn in self.in_flight.call_back() {
+            // A removed object's queue is gone, and its turns with it.
+            let Some(queue) = self.queues.get_mut(&(turn.message.source, turn.message.target)) else { continue };
+            queue.cursor = queue.cursor.min(turn.message.message - 1);
+            queue.next.clear();
+            queue.in_flight -= 1;
+            self.shares.charge(&queue.path, difference(0, turn.estimate_us));
+            if !queue.held {
+                self.shares.enter(&queue.path);
+            }
         }
-        self.floor = self.next_delivery;
+    }
+
+    fn path(&mut self, view: &impl View, source: Source, account: Handle, target: Handle) -> Result<Path, Halt> {
+        let above = match source {
+            Source::Account(own) => self.above(view, own)?,
+            Source::Operator | Source::Peer(_) => Arc::default(),
+        };
+        Ok(Path::new(source, account, target, &above))
+    }
+
+    /// The accounts above one, the nearest first. They never change.
+    fn above(&mut self, view: &impl View, account: Handle) -> Result<Arc<[Handle]>, Halt> {
+        if let Some(above) = self.above.get(&account) {
+            return Ok(Arc::clone(above));
+        }
+        let mut all = Vec::new();
+        let mut next = view.account_above(account)?;
+        while let Some(above) = next {
+            all.push(above);
+            next = view.account_above(above)?;
+        }
+        let all: Arc<[Handle]> = all.into();
+        self.above.insert(account, Arc::clone(&all));
+        Ok(all)
     }
 }
 
-/// The first message of `source` after `cursor` that may run, and the object it is for.
-fn peek(view: &impl View, source: Handle, cursor: u64) -> Result<Option<(Message, Object)>, Halt> {
-    let Some(message) = view.message_after(source, cursor)? else { return Ok(None) };
-    let Some(object) = view.object(message.target)? else {
-        let Message { message, target, .. } = message;
-        return Err(Halt::Damaged(format!("message {message} is for object {target}, which is not there")));
-    };
-    Ok(Some((message, object)))
+impl Queue {
+    fn new(path: Path, held: bool) -> Self {
+        Self {
+            path,
+            messages: 0,
+            bytes: 0,
+            in_flight: 0,
+            cursor: 0,
+            next: VecDeque::new(),
+            object: None,
+            held,
+            cost_us: None,
+        }
+    }
+}
+
+/// A figure that follows the last few.
+fn average(before: u64, now: u64) -> u64 {
+    (3 * before.min(1 << 60) + now.min(1 << 60)) / 4
+}
+
+fn difference(more: u64, less: u64) -> i64 {
+    let limit = |figure: u64| i64::try_from(figure).unwrap_or(i64::MAX);
+    limit(more).saturating_sub(limit(less))
 }

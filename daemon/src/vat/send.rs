@@ -1,5 +1,7 @@
 //! Messages: queueing one, and what the operator is told when it has run.
 
+use std::fmt::Display;
+
 use qrt_shared::control::{Problem, Queued};
 use qrt_shared::id::MessageName;
 use qrt_shared::qjson::ARGS_BYTES_MAX;
@@ -8,7 +10,9 @@ use qrt_shared::view::Outcome;
 use super::checkpoint::{Effect, Ended, Write};
 use super::entropy::Entropy;
 use super::request::{Refusal, Send};
-use super::view::{Message, OPERATOR, View};
+use super::schedule::Full;
+use super::source::Source;
+use super::view::{Message, Object, View};
 use super::{Halt, Step};
 use crate::protocol::Handle;
 
@@ -29,7 +33,7 @@ const KEY_BYTES_MAX: usize = 256;
 
 /// Queues a message of the operator, once for its key.
 pub(super) fn send<V: View, E: Entropy>(step: &mut Step<'_, V, E>, send: Send) -> Result<Queued, Refusal> {
-    let (target, _) = step.resolve_live(&send.target)?;
+    let (target, object) = step.resolve_live(&send.target)?;
     let qrid = step.qrid(target)?;
     if send.args.size_bytes > ARGS_BYTES_MAX {
         let what = format!("the arguments are {} bytes, more than {ARGS_BYTES_MAX}", send.args.size_bytes);
@@ -45,8 +49,9 @@ pub(super) fn send<V: View, E: Entropy>(step: &mut Step<'_, V, E>, send: Send) -
         }
     }
     let bytes = send.args.size_bytes as u64;
-    let message = number(step, New { source: OPERATOR, target, args, bytes, cause: None });
-    let message = queue(step, message);
+    room(step, Source::Operator, target, bytes).map_err(|full| full_problem(step, full, &send.target))?;
+    let message = number(step, New { source: Source::Operator, target, args, bytes, cause: None });
+    let message = queue(step, message, Recipient::of(&object))?;
     if let Some(key) = send.key {
         step.checkpoint.writes.push(Write::Key { key, target, message, queued_at: step.now_ms });
     }
@@ -59,7 +64,7 @@ fn keyed<V: View, E: Entropy>(step: &Step<'_, V, E>, key: &str, target: Handle) 
 
 /// A message as it comes in, before it has a number.
 pub(super) struct New {
-    pub(super) source: Handle,
+    pub(super) source: Source,
     pub(super) target: Handle,
     pub(super) args: String,
     pub(super) bytes: u64,
@@ -74,13 +79,51 @@ pub(super) fn number<V, E>(step: &mut Step<'_, V, E>, new: New) -> Message {
     Message { message, source, target, args, bytes, queued_at: step.now_ms, cause, deaths: 0 }
 }
 
-/// Puts a message at the end of the queue; its number.
-pub(super) fn queue<V, E>(step: &mut Step<'_, V, E>, message: Message) -> u64 {
+/// Whether a message of so many bytes has room in the queue of `source` for `target`.
+pub(super) fn room<V, E>(step: &Step<'_, V, E>, source: Source, target: Handle, bytes: u64) -> Result<(), Full> {
+    let counters = &step.vat.counters;
+    let all = (counters.inbox, counters.inbox_bytes);
+    step.vat.schedule.room(&step.vat.limits.queue, all, (source, target), bytes)
+}
+
+/// What an operator is told whose message has no room.
+pub(super) fn full_problem<V, E>(step: &Step<'_, V, E>, full: Full, target: &impl Display) -> Problem {
+    let limits = &step.vat.limits.queue;
+    let (which, messages, bytes) = match full {
+        Full::Queue => (format!("your queue for {target}"), limits.messages, limits.bytes),
+        Full::Vat => ("the vat's inbox".to_owned(), limits.all_messages, limits.all_bytes),
+    };
+    Problem::new(
+        format!("{which} is full: it holds up to {messages} messages and {bytes} bytes"),
+        "wait until some have run, hold what floods it (`qrt inbox` shows), or raise [queue] in settings.toml",
+    )
+}
+
+/// What queueing wants to know of the object a message is for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Recipient {
+    pub(super) account: Handle,
+    pub(super) held: bool,
+}
+
+impl Recipient {
+    pub(super) fn of(object: &Object) -> Self {
+        Self { account: object.account, held: object.held }
+    }
+}
+
+/// Puts a message, for which there is room, at the end of its queue; its number.
+pub(super) fn queue<V: View, E>(
+    step: &mut Step<'_, V, E>,
+    message: Message,
+    recipient: Recipient,
+) -> Result<u64, Halt> {
     let number = message.message;
     step.vat.counters.inbox += 1;
-    step.vat.schedule.queued(&message);
+    step.vat.counters.inbox_bytes += message.bytes;
+    step.vat.schedule.queued(step.view, &message, recipient)?;
     step.checkpoint.writes.push(Write::Message(message));
-    number
+    Ok(number)
 }
 
 /// How a message's first turn ended, for those who wait for it.
@@ -98,7 +141,7 @@ pub(super) fn ended<V: View, E: Entropy>(
     message: &Message,
     ending: Ending,
 ) -> Result<(), Halt> {
-    if message.source != OPERATOR {
+    if message.source != Source::Operator {
         return Ok(());
     }
     let message = message.message;

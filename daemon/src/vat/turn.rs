@@ -9,10 +9,12 @@ use super::checkpoint::{Change, Turn, Write};
 use super::death::Offenders;
 use super::entropy::Entropy;
 use super::fault::Failed;
+use super::in_flight::{self, Given};
 use super::install::{NewSpec, edges, ordinal};
 use super::lane::Lane;
-use super::schedule::{Given, InFlight};
-use super::send::{self, Ending, New};
+use super::schedule::{BASE_US, BYTES_PER_US, Next};
+use super::send::{self, Ending, New, Recipient};
+use super::source::Source;
 use super::view::{Entry, Memory, Message, Object, View};
 use super::{Halt, Order, Start, Step, Vat, fault, remove, verify};
 use crate::protocol::{
@@ -43,12 +45,14 @@ pub(super) fn start(
         let offends = offenders.has(object.account, limits.quarantine_turns, next_turn, now_ms);
         Lane::of(limits.isolation, object.account, offends)
     };
-    let Some((delivery, message, object)) = vat.schedule.next(view, vat.lane, lane)? else { return Ok(None) };
+    let Some(next) = vat.schedule.next(view, vat.lane, lane)? else { return Ok(None) };
+    let Next { message, object, estimate_us } = next;
     vat.lane = lane(&object);
     let fresh = message.deaths > 0;
+    let delivery = vat.schedule.in_flight.next_delivery();
     // The clock may be set back; a vat's never goes.
     vat.counters.clock_ms = vat.counters.clock_ms.max(now_ms);
-    let mut turn = InFlight {
+    let mut turn = in_flight::Turn {
         delivery,
         held: qjson::references(&message.args).map_err(damaged)?.into_iter().collect(),
         bytes: message.args.len(),
@@ -58,11 +62,12 @@ pub(super) fn start(
         clock_ms: vat.counters.clock_ms,
         seed: entropy.draw(),
         stale: false,
+        estimate_us,
     };
     let target = turn.message.target;
-    let as_left = object.memory.filter(|memory| vat.schedule.has(*memory));
+    let as_left = object.memory.filter(|memory| vat.schedule.in_flight.has(*memory));
     turn.memories.extend(as_left.map(|memory| (memory, None)));
-    let target = image(view, &mut turn, target, object)?;
+    let target = image(view, &mut turn, target, &object)?;
     let delivery = Delivery {
         delivery,
         target,
@@ -72,32 +77,37 @@ pub(super) fn start(
         first_made: FIRST_MADE,
         budget: vat.limits.turn,
     };
-    vat.schedule.started(turn);
+    vat.schedule.in_flight.push(turn);
     Ok(Some(Start { lane: vat.lane, fresh, delivery: Box::new(delivery) }))
 }
 
 /// Gives `turn` an object; its image.
-fn image(view: &impl View, turn: &mut InFlight, handle: Handle, object: Object) -> Result<Image, Halt> {
+fn image(view: &impl View, turn: &mut in_flight::Turn, handle: Handle, object: &Object) -> Result<Image, Halt> {
     let Object { account, code, statics, natives, memory, held: _ } = object;
-    turn.held.extend(qjson::references(&statics).map_err(damaged)?);
+    turn.held.extend(qjson::references(statics).map_err(damaged)?);
     turn.bytes += statics.len();
     let memory = match memory {
-        Some(memory) => Some(protocol::Memory { memory, entries: entries(view, turn, memory)? }),
+        Some(memory) => Some(protocol::Memory { memory: *memory, entries: entries(view, turn, *memory)? }),
         None => None,
     };
     turn.objects.push(Given {
         object: handle,
-        account,
-        code,
+        account: *account,
+        code: *code,
         memory: memory.as_ref().map(|memory| memory.memory),
         natives: natives.values().copied().collect(),
     });
-    let power = Power { statics, natives: natives.into_iter().collect() };
-    Ok(Image { object: handle, code, power, memory })
+    let natives = natives.iter().map(|(property, native)| (property.clone(), *native)).collect();
+    let power = Power { statics: statics.clone(), natives };
+    Ok(Image { object: handle, code: *code, power, memory })
 }
 
 /// The content of a Memory, noted as given to `turn`; `None` if it takes it as it finds it.
-fn entries(view: &impl View, turn: &mut InFlight, memory: MemoryHandle) -> Result<Option<Vec<(String, String)>>, Halt> {
+fn entries(
+    view: &impl View,
+    turn: &mut in_flight::Turn,
+    memory: MemoryHandle,
+) -> Result<Option<Vec<(String, String)>>, Halt> {
     if !turn.memories.iter().any(|(given, _)| *given == memory) {
         let content = view.memory(memory)?;
         for entry in &content.entries {
@@ -113,7 +123,7 @@ fn entries(view: &impl View, turn: &mut InFlight, memory: MemoryHandle) -> Resul
 
 /// Reads the Memories that the oldest turn took as it found them: the turns before it have ended,
 /// so what it found is what is there now.
-fn look_up(view: &impl View, turn: &mut InFlight) -> Result<(), Halt> {
+fn look_up(view: &impl View, turn: &mut in_flight::Turn) -> Result<(), Halt> {
     for (memory, content) in &mut turn.memories {
         if content.is_none() {
             let found = view.memory(*memory)?;
@@ -132,10 +142,10 @@ pub(super) fn load<V: View, E>(
     delivery: u64,
     object: Handle,
 ) -> Result<Option<Order>, Halt> {
-    if step.vat.schedule.called_back(delivery) {
+    if step.vat.schedule.in_flight.called_back(delivery) {
         return Ok(Some(Order::Loaded(Err("this turn was called back".to_owned()))));
     }
-    let Some(turn) = step.vat.schedule.front().filter(|turn| turn.delivery == delivery) else {
+    let Some(turn) = step.vat.schedule.in_flight.front().filter(|turn| turn.delivery == delivery) else {
         return Ok(Some(condemn(step.vat, "asked for an object in a turn it does not run")));
     };
     if turn.stale {
@@ -154,7 +164,7 @@ pub(super) fn load<V: View, E>(
     if row.held {
         return Ok(Some(Order::Loaded(Err("the object is held".to_owned()))));
     }
-    Ok(Some(Order::Loaded(Ok(Box::new(image(step.view, turn, object, row)?)))))
+    Ok(Some(Order::Loaded(Ok(Box::new(image(step.view, turn, object, &row)?)))))
 }
 
 /// A turn has ended.
@@ -164,15 +174,17 @@ pub(super) fn finish<V: View, E: Entropy>(
     report: Report,
 ) -> Result<Option<Order>, Halt> {
     let schedule = &mut step.vat.schedule;
-    if schedule.called_back(delivery) {
+    if schedule.in_flight.called_back(delivery) {
+        schedule.in_flight.answered(delivery);
         return Ok(None);
     }
-    let Some(turn) = schedule.front().filter(|turn| turn.delivery == delivery) else {
+    let Some(turn) = schedule.in_flight.front().filter(|turn| turn.delivery == delivery) else {
         return Ok(Some(condemn(step.vat, "reported a turn it does not run")));
     };
     // Another account's code ran where this lane's own turns run.
     let spoilt = step.vat.lane.is_spoilt_by(turn.objects.iter().map(|given| given.account));
     if turn.stale {
+        schedule.in_flight.answered(delivery);
         schedule.call_back_stale();
         return Ok(spoilt.then(|| discard(step.vat)));
     }
@@ -182,8 +194,9 @@ pub(super) fn finish<V: View, E: Entropy>(
         Err(lie) => return Ok(Some(condemn(step.vat, &lie))),
     };
     let cpu_us = report.cpu_us;
-    if let Some(turn) = schedule.pop() {
-        schedule.charge(turn.message.source, cpu_us);
+    schedule.in_flight.answered(delivery);
+    if let Some(turn) = schedule.in_flight.pop() {
+        schedule.handled(&turn, cost_us(&turn, &report));
         match report.verdict {
             Verdict::Ok { .. } => commit(step, turn, report, &sizes)?,
             Verdict::Error(ref error) => fail(step, turn, Outcome::Error, error.clone(), report)?,
@@ -197,18 +210,18 @@ pub(super) fn finish<V: View, E: Entropy>(
         return Ok(Some(discard(step.vat)));
     }
     // What was streamed behind a slow turn was planned for quick ones: others come first now.
-    let slow = cpu_us > SLOW_US && step.vat.schedule.in_flight() > 0;
+    let slow = cpu_us > SLOW_US && !step.vat.schedule.in_flight.is_empty();
     Ok(slow.then_some(Order::Replace))
 }
 
 /// The worker is nobody's any more: what was streamed to it is delivered again, whatever it says of it.
 fn discard(vat: &mut Vat) -> Order {
-    vat.schedule.condemned = true;
+    vat.schedule.in_flight.condemned = true;
     Order::Replace
 }
 
 fn condemn(vat: &mut Vat, lie: &str) -> Order {
-    vat.schedule.condemned = true;
+    vat.schedule.in_flight.condemned = true;
     Order::Kill(lie.to_owned())
 }
 
@@ -232,7 +245,7 @@ impl Actor {
 /// Everything a turn did becomes rows of one checkpoint.
 fn commit<V: View, E: Entropy>(
     step: &mut Step<'_, V, E>,
-    turn: InFlight,
+    turn: in_flight::Turn,
     mut report: Report,
     sizes: &[u64],
 ) -> Result<(), Halt> {
@@ -255,6 +268,7 @@ fn commit<V: View, E: Entropy>(
         let spec = NewSpec {
             account,
             maker: Some(maker.object),
+            maker_account: Some(maker.account),
             code: step.code(&object.code)?,
             statics: object.power.statics,
             natives: object.power.natives.into_iter().collect(),
@@ -269,24 +283,23 @@ fn commit<V: View, E: Entropy>(
         if let Some((memory, Some(old))) = turn.memories.iter().find(|(memory, _)| *memory == change.memory) {
             remember(step, *memory, old, change, &mut changes);
             // The worker still has the handles that the new objects had in this turn.
-            step.vat.schedule.changed(*memory, made.is_empty());
+            step.vat.schedule.in_flight.changed(*memory, made.is_empty());
         }
     }
     let mut sent = Vec::new();
     for (message, bytes) in mem::take(&mut report.sent).into_iter().zip(sizes) {
         let sender = actors.iter().find(|actor| actor.acted_as == message.sender);
-        let source = sender.ok_or_else(gone)?.account;
+        let source = Source::Account(sender.ok_or_else(gone)?.account);
         let target = message.target;
-        let there = made.contains(&target)
-            || turn.objects.iter().any(|given| given.object == target)
-            || step.view.object(target)?.is_some();
         let new = New { source, target, args: message.args, bytes: *bytes, cause: Some(number) };
         let message = send::number(step, new);
         sent.push(message.message);
-        if there {
-            send::queue(step, message);
-        } else {
-            fault::undeliverable(step, message, remove::GONE)?;
+        match recipient(step.view, &actors, target)? {
+            None => fault::undeliverable(step, message, remove::GONE)?,
+            Some(recipient) => match send::room(step, source, target, *bytes) {
+                Ok(()) => drop(send::queue(step, message, recipient)?),
+                Err(full) => fault::refused(step, message, full)?,
+            },
         }
     }
     let (result, result_error) = match &mut report.verdict {
@@ -306,10 +319,25 @@ fn commit<V: View, E: Entropy>(
     record(step, row)
 }
 
+/// What queueing wants to know of a message's target; `None` when it was removed.
+fn recipient(view: &impl View, actors: &[Actor], target: Handle) -> Result<Option<Recipient>, Halt> {
+    // Those that acted in the turn are not held, and the view does not know those that were made in it.
+    if let Some(actor) = actors.iter().find(|actor| actor.object == target) {
+        return Ok(Some(Recipient { account: actor.account, held: false }));
+    }
+    Ok(view.object(target)?.map(|object| Recipient::of(&object)))
+}
+
+/// What a turn is charged, in microseconds.
+fn cost_us(turn: &in_flight::Turn, report: &Report) -> u64 {
+    let bytes = turn.message.bytes.saturating_add(report.used.bytes);
+    BASE_US.saturating_add(report.cpu_us).saturating_add(bytes / BYTES_PER_US)
+}
+
 /// A turn is rolled back: its message becomes a fault.
 pub(super) fn fail<V: View, E: Entropy>(
     step: &mut Step<'_, V, E>,
-    turn: InFlight,
+    turn: in_flight::Turn,
     outcome: Outcome,
     error: CodeError,
     report: Report,
@@ -333,6 +361,7 @@ fn handled<V, E>(step: &mut Step<'_, V, E>, message: &Message) -> u64 {
     let number = step.vat.counters.next_turn;
     step.vat.counters.next_turn += 1;
     step.vat.counters.inbox -= 1;
+    step.vat.counters.inbox_bytes -= message.bytes;
     step.checkpoint.writes.push(Write::NoMessage(message.message));
     number
 }
@@ -405,7 +434,7 @@ pub(super) fn remember<V, E>(
 }
 
 /// The journal's row of a turn, but for what only a committed or only a failed turn has.
-fn journal(number: u64, turn: InFlight, outcome: Outcome, report: Report) -> Turn {
+fn journal(number: u64, turn: in_flight::Turn, outcome: Outcome, report: Report) -> Turn {
     let Report { log, ticks, cpu_us, random_used, .. } = report;
     Turn {
         turn: number,

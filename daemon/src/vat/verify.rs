@@ -14,7 +14,7 @@ use std::collections::HashSet;
 use qrt_shared::control::CODE_BYTES_MAX;
 use qrt_shared::qjson::{self, ARGS_BYTES_MAX};
 
-use super::schedule::InFlight;
+use super::in_flight::Turn;
 use crate::protocol::{Budget, FIRST_MADE, Handle, Made, MadeMemory, MemoryChange, Native, Report, Sent, Verdict};
 
 /// The longest log line or error message, in bytes.
@@ -27,7 +27,7 @@ pub(super) type Sizes = Vec<u64>;
 ///
 /// # Errors
 /// What the worker said that it cannot say.
-pub(super) fn report(turn: &InFlight, report: &Report, budget: &Budget) -> Result<Sizes, String> {
+pub(super) fn report(turn: &Turn, report: &Report, budget: &Budget) -> Result<Sizes, String> {
     let Report { verdict, memories, made, sent, log, .. } = report;
     ensure(total_bytes(report) <= budget.bytes.saturating_mul(2), "more bytes than its budget")?;
     let count = |limit: u32| usize::try_from(limit).unwrap_or(usize::MAX);
@@ -83,7 +83,7 @@ fn new(made: &[Made], handle: Handle) -> Option<&Made> {
     made.get(usize::try_from(handle.checked_sub(FIRST_MADE)?).ok()?)
 }
 
-fn made(turn: &InFlight, before: &[Made], made: &Made, may_hold: impl Fn(Handle) -> bool + Copy) -> Result<(), String> {
+fn made(turn: &Turn, before: &[Made], made: &Made, may_hold: impl Fn(Handle) -> bool + Copy) -> Result<(), String> {
     let native = if made.account { Native::MakeAccount } else { Native::MakeObject };
     let given = turn.objects.iter().find(|given| given.object == made.maker);
     let (may_make, has_memory) = match (given, new(before, made.maker)) {
@@ -112,7 +112,7 @@ fn made(turn: &InFlight, before: &[Made], made: &Made, may_hold: impl Fn(Handle)
     }
 }
 
-fn memory(turn: &InFlight, change: &MemoryChange, may_hold: impl Fn(Handle) -> bool + Copy) -> Result<(), String> {
+fn memory(turn: &Turn, change: &MemoryChange, may_hold: impl Fn(Handle) -> bool + Copy) -> Result<(), String> {
     let (_, memory) =
         (turn.memories.iter()).find(|(given, _)| *given == change.memory).ok_or("a memory that was not given to it")?;
     let memory = memory.as_ref().ok_or("a memory that nobody has looked up")?;
@@ -123,11 +123,11 @@ fn memory(turn: &InFlight, change: &MemoryChange, may_hold: impl Fn(Handle) -> b
     change.set.iter().try_for_each(|(_, value)| text(value, may_hold))
 }
 
-fn ran(turn: &InFlight, object: Handle) -> bool {
+fn ran(turn: &Turn, object: Handle) -> bool {
     turn.objects.iter().any(|given| given.object == object)
 }
 
-fn sent(turn: &InFlight, made: &[Made], message: &Sent, may_hold: impl Fn(Handle) -> bool) -> Result<u64, String> {
+fn sent(turn: &Turn, made: &[Made], message: &Sent, may_hold: impl Fn(Handle) -> bool) -> Result<u64, String> {
     let ran = ran(turn, message.sender) || new(made, message.sender).is_some();
     ensure(ran, "a message from an object that did not run")?;
     ensure(may_hold(message.target), "a message to an object it has no reference to")?;

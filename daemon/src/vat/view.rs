@@ -5,6 +5,8 @@ use std::error::Error;
 
 use qrt_shared::id::{ObjectId, Petname};
 
+use super::schedule::Queued;
+use super::source::Source;
 use crate::protocol::{CodeNumber, Handle, MemoryHandle, Native};
 
 /// The database could not be read, or holds what it cannot hold. Nothing sensible can follow.
@@ -20,12 +22,22 @@ pub trait View {
     fn memory(&self, memory: MemoryHandle) -> Result<Memory, ViewError>;
     /// The number of the code with this SHA-256.
     fn code(&self, sha256: &[u8; 32]) -> Result<Option<CodeNumber>, ViewError>;
-    /// The sources that have messages queued.
-    fn sources(&self) -> Result<Vec<Handle>, ViewError>;
-    /// The first queued message of `source` whose number is above `after` and whose target is not held.
-    fn message_after(&self, source: Handle, after: u64) -> Result<Option<Message>, ViewError>;
-    /// Every queued message for this object, oldest first.
-    fn queued(&self, target: Handle) -> Result<Vec<Message>, ViewError>;
+    /// Every queue that has messages.
+    fn queues(&self) -> Result<Vec<Queued>, ViewError>;
+    /// The first messages of `source` for `target` whose numbers are above `after`, in order: at most
+    /// `count`, and no more once they have `bytes` together.
+    fn messages_after(
+        &self,
+        source: Source,
+        target: Handle,
+        after: u64,
+        count: usize,
+        bytes: u64,
+    ) -> Result<Vec<Message>, ViewError>;
+    /// The account whose `make_account` made this one; `None` when it was installed.
+    fn account_above(&self, account: Handle) -> Result<Option<Handle>, ViewError>;
+    /// How many of the faults of `source` and `target` are of messages that never ran, counted up to `most`.
+    fn refused(&self, source: Source, target: Handle, most: u64) -> Result<u64, ViewError>;
     /// The objects of an account, its own first.
     fn account(&self, account: Handle) -> Result<Vec<Handle>, ViewError>;
     /// How many objects have this Memory.
@@ -94,8 +106,8 @@ pub struct Entry {
 pub struct Message {
     /// Its number.
     pub message: u64,
-    /// Who pays: 0 the operator, else an account.
-    pub source: Handle,
+    /// Who pays.
+    pub source: Source,
     /// The object it is for.
     pub target: Handle,
     /// Its arguments in inside form.
@@ -127,6 +139,3 @@ pub struct Fault {
     /// The message as it was.
     pub message: Message,
 }
-
-/// The operator as a message's source.
-pub const OPERATOR: Handle = 0;

@@ -82,7 +82,7 @@ pub(crate) fn run(path: &Path, turns: u64, counters: u64, group: u64) -> Duratio
     let db = create(path);
     db.execute_batch("BEGIN").expect("a transaction");
     for object in 1..=counters {
-        write(&db, "INSERT INTO object_use VALUES (?1, 0, 0, 0, 0)", [object]);
+        write(&db, "INSERT INTO object_use VALUES (?1, 0, 0, 0, 0, 0)", [object]);
         write(&db, "INSERT INTO memory VALUES (?1, 6, ?2)", [object, FIRST_ORDINAL + 1]);
         write(&db, "INSERT INTO memory_entry VALUES (?1, 'count', ?2, '0')", [object, FIRST_ORDINAL]);
     }

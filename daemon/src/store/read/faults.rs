@@ -6,12 +6,13 @@ use rusqlite::Row;
 
 use super::{Asked, PAGE_ROWS, Read, from_json, outcome};
 use crate::protocol::Handle;
+use crate::vat::source::Source;
 
 struct Stored {
     fault: u64,
     message: u64,
     turn: Option<u64>,
-    source: Handle,
+    source: Source,
     target: Handle,
     args: String,
     outcome: String,

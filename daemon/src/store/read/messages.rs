@@ -6,13 +6,14 @@ use rusqlite::OptionalExtension;
 
 use super::{Asked, PAGE_ROWS, Read, outcome};
 use crate::protocol::Handle;
+use crate::vat::source::Source;
 
 impl Asked<'_> {
     /// A page of queued messages whose number is above `after`, oldest first.
     pub fn inbox(&self, after: u64) -> Read<Page<Message>> {
         let sql = "SELECT message, source, target, args, bytes, queued_at, deaths FROM message
             WHERE message > ?1 ORDER BY message LIMIT ?2";
-        let rows: Vec<(u64, Handle, Handle, String, u64, u64, u32)> = self.rows(sql, [after, PAGE_ROWS], |row| {
+        let rows: Vec<(u64, Source, Handle, String, u64, u64, u32)> = self.rows(sql, [after, PAGE_ROWS], |row| {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?, row.get(6)?))
         })?;
         self.page(

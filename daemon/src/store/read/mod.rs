@@ -20,6 +20,7 @@ use serde_json::value::RawValue;
 
 use super::{Error, FILE, connect, migrate};
 use crate::protocol::{self, Handle};
+use crate::vat::source::Source;
 
 pub use turns::Turns;
 
@@ -137,11 +138,11 @@ impl Asked<'_> {
     }
 
     /// A message's source as people see it.
-    fn source(&self, source: Handle) -> Read<String> {
-        if source == crate::vat::view::OPERATOR {
-            Ok("operator".to_owned())
-        } else {
-            Ok(self.qrid(source)?.to_string())
+    fn source(&self, source: Source) -> Read<String> {
+        match source {
+            Source::Operator => Ok("operator".to_owned()),
+            Source::Account(account) => Ok(self.qrid(account)?.to_string()),
+            Source::Peer(peer) => Err(ReadError::Damaged(format!("a message of peer {peer}, of which there is none"))),
         }
     }
 

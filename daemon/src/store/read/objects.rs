@@ -23,7 +23,7 @@ const DEATHS: u64 = 10;
 const SCANNED: u64 = 20_000;
 
 const COLUMNS: &str = "object.object, petname.name, use.turns, use.faults, coalesce(memory.bytes, 0), use.cpu_us,
-    object.created_at, object.account, object.held
+    object.created_at, object.account, object.held, use.refused
     FROM object JOIN object_use AS use ON use.object = object.object
     LEFT JOIN memory ON memory.memory = object.memory
     LEFT JOIN petname ON petname.reference = object.object";
@@ -38,6 +38,7 @@ struct Listed {
     created_at: u64,
     account: Handle,
     held: bool,
+    refused: u64,
 }
 
 fn listed(row: &Row<'_>) -> rusqlite::Result<Listed> {
@@ -51,6 +52,7 @@ fn listed(row: &Row<'_>) -> rusqlite::Result<Listed> {
         created_at: row.get(6)?,
         account: row.get(7)?,
         held: row.get(8)?,
+        refused: row.get(9)?,
     })
 }
 
@@ -95,6 +97,7 @@ impl Asked<'_> {
             created_at: row.created_at,
             account: self.qrid(row.account)?,
             held: row.held,
+            refused: row.refused,
         })
     }
 

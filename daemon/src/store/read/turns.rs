@@ -7,6 +7,7 @@ use rusqlite::{OptionalExtension, Row};
 
 use super::{Asked, PAGE_ROWS, Read, list, outcome};
 use crate::protocol::{Handle, MemoryHandle};
+use crate::vat::source::Source;
 
 /// Which turns to read.
 #[derive(Debug, Clone, Copy)]
@@ -23,7 +24,7 @@ const COLUMNS: &str = "turn, message, source, object, code.sha256, args, outcome
 struct Stored {
     turn: u64,
     message: Option<u64>,
-    source: Handle,
+    source: Source,
     object: Handle,
     code: Vec<u8>,
     args: String,

@@ -2,10 +2,10 @@
 
 use super::*;
 use crate::protocol::{Handle, Running};
-use crate::vat::Start;
 use crate::vat::checkpoint::{Death as Row, Write};
-use crate::vat::lane::Lane;
+use crate::vat::lane::{Isolation, Lane};
 use crate::vat::view::View;
+use crate::vat::{Checkpoint, Start};
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
@@ -33,15 +33,6 @@ impl World {
 
     fn qrid(&self, name: &str) -> String {
         self.read(|db| db.object(db.resolve(&Target::Petname(name.parse().expect("a petname")))?)).row.qrid.to_string()
-    }
-
-    /// Everything that may start now.
-    fn starts(&mut self) -> Vec<Start> {
-        let mut started = Vec::new();
-        while let Some(start) = self.vat.poll(&self.store, self.now_ms, &mut self.entropy).expect("a poll") {
-            started.push(start);
-        }
-        started
     }
 
     /// Runs everything that is queued, each time all that may start at once, which `look` sees first.
@@ -218,7 +209,8 @@ fn turns_in_flight_are_of_one_lane() {
         lanes.push((batch[0].lane, batch.len()));
     });
     let (a, b) = (Lane::Account(world.handle("a")), Lane::Account(world.handle("b")));
-    assert_eq!(lanes, [(a, 2), (b, 2), (a, 1)]);
+    let ran = |lane| lanes.iter().filter(|(other, _)| *other == lane).map(|(_, turns)| turns).sum::<usize>();
+    assert_eq!((ran(a), ran(b)), (3, 2));
 }
 
 #[test]
@@ -261,5 +253,7 @@ fn a_deadline_ends_no_message_before_an_earlier_one_on_the_same_way() {
     assert_eq!(messages.map(|message| world.outcome(message)), ["ok ", "ok ", killed]);
     let order: Vec<_> = world.read(|db| db.turns(Turns::After(0), None)).items;
     let order: Vec<_> = order.iter().map(|turn| turn.message.expect("a message").0).collect();
-    assert_eq!(order, messages);
+    let place = |message| order.iter().position(|other| *other == message);
+    assert!(place(messages[0]) < place(messages[2]), "{order:?}");
+    assert_eq!(order.len(), 3);
 }

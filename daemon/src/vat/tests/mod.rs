@@ -2,148 +2,19 @@
 //! worker dies. The database is a real one in a scratch directory.
 
 mod deaths;
+mod world;
 
-use std::collections::BTreeMap;
-
-use qrt_shared::control::Problem;
-use qrt_shared::id::{MessageName, Target, VatId};
+use qrt_shared::id::{MessageName, Target};
 use qrt_shared::qjson;
 use qrt_shared::view::Awaited;
-use tempfile::TempDir;
 
-use super::checkpoint::{Answer, Effect};
-use super::entropy::Entropy;
-use super::lane::Isolation;
-use super::request::{Action, Install, Request, Send, Ticket, Who};
-use super::{Checkpoint, Death, Input, Limits, Order, Vat};
+use super::request::{Action, Send};
+use super::{Counters, Death, Input, Limits, Order, QueueLimits, Vat};
 use crate::protocol::{
-    Budget, CodeError, Delivery, FIRST_MADE, Limit, Made, MadeMemory, MemoryChange, Native, Power, Report, Sent,
-    Verdict,
+    CodeError, Delivery, FIRST_MADE, Limit, Made, MadeMemory, MemoryChange, Native, Power, Report, Sent, Verdict,
 };
-use crate::store::Store;
-use crate::store::read::{Reader, Turns};
-
-/// Counts up: as random as tests need.
-struct Counting(u64);
-
-impl Entropy for Counting {
-    fn fill(&mut self, bytes: &mut [u8]) {
-        for byte in bytes {
-            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            *byte = self.0.to_be_bytes()[0];
-        }
-    }
-}
-
-/// A kernel on a database, with a test in place of driver, worker and operator.
-struct World {
-    dir: TempDir,
-    store: Store,
-    vat: Vat,
-    entropy: Counting,
-    id: VatId,
-    now_ms: u64,
-}
-
-const LIMITS: Limits = Limits {
-    turn: Budget { ticks: 100, memory_bytes: 1 << 20, messages: 3, objects: 2, bytes: 1 << 20, log_lines: 2, jobs: 10 },
-    journal_turns: 1000,
-    journal_bytes: 1 << 20,
-    isolation: Isolation::Shared,
-    quarantine_turns: 10,
-};
-
-impl World {
-    fn new() -> Self {
-        let dir = tempfile::tempdir().expect("a scratch directory");
-        let mut key = [9; 32];
-        key[31] = 1;
-        let id = VatId::from_bytes(key).expect("a canonical key");
-        Store::create(dir.path(), id, 1).expect("a database");
-        let store = Store::open(dir.path(), id).expect("a database");
-        let vat = Vat::new(id, LIMITS, store.counters().clone());
-        Self { dir, store, vat, entropy: Counting(1), id, now_ms: 1000 }
-    }
-
-    /// One step and its commit; what may then be seen, and what the worker is told.
-    fn step(&mut self, input: Input) -> (Vec<Effect>, Option<Order>) {
-        let mut checkpoint = Checkpoint::default();
-        let order =
-            self.vat.handle(input, &mut checkpoint, &self.store, self.now_ms, &mut self.entropy).expect("a step");
-        self.store.apply(&mut checkpoint).expect("rows");
-        let receipt = self.store.commit().expect("a commit");
-        (checkpoint.effects.release(&receipt), order)
-    }
-
-    fn ask(&mut self, action: Action) -> Result<Answer, Problem> {
-        let request = Request { ticket: Ticket(0), who: Who { uid: 0, pid: 0 }, action };
-        let (effects, _) = self.step(Input::Request(request));
-        let mut answers: Vec<_> = (effects.into_iter())
-            .filter_map(|effect| match effect {
-                Effect::Answer(Ticket(0), answer) => Some(answer),
-                _ => None,
-            })
-            .collect();
-        assert_eq!(answers.len(), 1, "a request has one answer");
-        answers.remove(0)
-    }
-
-    fn install(&mut self, name: &str, natives: &[Native]) -> Result<Answer, Problem> {
-        let object = qjson::parse("{\"n\":1}", "memory").expect("JSON");
-        self.ask(Action::Install(Install {
-            objects: vec![(name.to_owned(), format!("() => '{name}'"), Some(name.parse().expect("a petname")))],
-            memory: Some(object),
-            statics: qjson::parse("{}", "power").expect("JSON"),
-            natives: natives.iter().map(|native| (native.name().to_owned(), *native)).collect::<BTreeMap<_, _>>(),
-        }))
-    }
-
-    fn send(&mut self, name: &str, args: &str) -> u64 {
-        let target = Target::Petname(name.parse().expect("a petname"));
-        let args = qjson::parse(args, "args").expect("JSON");
-        match self.ask(Action::Send(Send { target, args, key: None })) {
-            Ok(Answer::Queued(queued)) => queued.message.0,
-            other => panic!("not queued: {other:?}"),
-        }
-    }
-
-    /// Everything the worker may be given now.
-    fn poll(&mut self) -> Vec<Delivery> {
-        let mut started = Vec::new();
-        while let Some(start) = self.vat.poll(&self.store, self.now_ms, &mut self.entropy).expect("a poll") {
-            started.push(*start.delivery);
-        }
-        started
-    }
-
-    fn done(&mut self, delivery: &Delivery, report: Report) -> Option<Order> {
-        self.step(Input::Done { delivery: delivery.delivery, report: Box::new(report) }).1
-    }
-
-    /// The worker is gone and does not say what it ran.
-    fn died(&mut self, death: Death) {
-        self.step(Input::Died { death, ran: None });
-    }
-
-    fn read<T>(
-        &self,
-        question: impl FnOnce(&crate::store::read::Asked<'_>) -> Result<T, crate::store::read::ReadError>,
-    ) -> T {
-        Reader::open(self.dir.path()).expect("a reader").ask(question).expect("an answer")
-    }
-
-    fn memory(&self, name: &str) -> String {
-        let target = Target::Petname(name.parse().expect("a petname"));
-        self.read(|db| db.memory(db.resolve(&target)?)).get().to_owned()
-    }
-
-    fn outcome(&self, message: u64) -> String {
-        match self.read(|db| db.awaited(message)) {
-            Awaited::Ended(ended) => format!("{} {}", ended.outcome.as_str(), ended.error.unwrap_or_default()),
-            other => format!("{other:?}"),
-        }
-    }
-}
+use crate::store::read::Turns;
+use world::{LIMITS, World};
 
 fn ok() -> Report {
     Report::empty(Verdict::Ok { result: "null".to_owned(), result_error: None })
@@ -472,7 +343,7 @@ fn what_is_refused_leaves_no_row_and_no_number_is_lost() {
     let problem = world.install("a", &[]).expect_err("the name is taken");
     assert!(problem.error.contains("another object is named a"), "{problem:?}");
     let after = world.store.counters().clone();
-    assert_eq!(super::Counters { commits: before.commits, ..after }, before);
+    assert_eq!(Counters { commits: before.commits, ..after }, before);
     assert_eq!(world.read(|db| db.objects(None, 0)).items.len(), 1);
 }
 
@@ -573,7 +444,7 @@ fn a_turn_of_an_object_removed_meanwhile_counts_for_nothing_however_it_ends() {
 }
 
 #[test]
-fn sources_take_turns_and_a_source_with_slow_turns_gets_little_ahead() {
+fn sources_take_turns_and_nothing_is_sent_ahead_of_a_slow_turn() {
     let mut world = World::new();
     for name in ["flood", "a", "b"] {
         world.install(name, &[]).expect("installed");
@@ -596,16 +467,98 @@ fn sources_take_turns_and_a_source_with_slow_turns_gets_little_ahead() {
     assert!(matches!(order, Some(Order::Replace)), "what was planned behind a slow turn is planned anew: {order:?}");
     world.died(Death::Replaced);
     let again = world.poll();
-    let slow_source = started[0].target.object;
-    let ahead = again.iter().filter(|delivery| delivery.target.object == slow_source).count();
-    assert_eq!(ahead, 1, "no more than one turn of a slow source is with the worker");
-    assert_eq!(again.len(), 4, "the others' are");
+    let slow = started[0].target.object;
+    assert_eq!(again.len(), 3, "what the other source has goes first");
+    assert!(again.iter().all(|delivery| delivery.target.object != slow));
     for delivery in &again {
         world.done(delivery, ok());
+    }
+    for _ in 0..2 {
+        let [alone] = <[Delivery; 1]>::try_from(world.poll()).expect("one at a time: each may be slow");
+        assert_eq!(alone.target.object, slow);
+        assert!(world.done(&alone, Report { cpu_us: 50_000, ..ok() }).is_none());
     }
     while let [delivery, ..] = world.poll().as_slice() {
         assert!(world.done(delivery, ok()).is_none());
     }
     assert_eq!(world.store.counters().inbox, 0, "every message ran");
     assert_eq!(world.store.counters().next_turn, 1 + 1 + 6, "and ran once");
+}
+
+#[test]
+fn a_full_queue_refuses_the_message_and_never_the_turn() {
+    let mut world = World::new();
+    for name in ["flood", "a"] {
+        world.install(name, &[]).expect("installed");
+    }
+    world.vat = Vat::new(world.id, Limits { queue: QueueLimits { messages: 2, ..LIMITS.queue }, ..LIMITS }, {
+        world.store.counters().clone()
+    });
+    let a = world.read(|db| db.object(db.resolve(&Target::Petname("a".parse().expect("a petname")))?)).row.qrid;
+    let hold = |held| Action::Hold { object: Target::Petname("a".parse().expect("a petname")), held };
+    world.ask(hold(true)).expect("held");
+    let mut outcomes = Vec::new();
+    for _ in 0..3 {
+        let message = world.send("flood", &format!("{{\"@qref\":\"{a}\"}}"));
+        let [flood] = <[Delivery; 1]>::try_from(world.poll()).expect("a delivery");
+        let to_a = Sent { sender: flood.target.object, target: flood.target.object + 1, args: "7".to_owned() };
+        assert!(world.done(&flood, Report { sent: vec![to_a; 2], ..ok() }).is_none());
+        outcomes.push(world.outcome(message));
+    }
+    assert_eq!(outcomes, ["ok ", "ok ", "ok "], "the sender's turns are ok");
+    let faults = world.read(|db| db.faults(0)).items;
+    let errors: Vec<_> = faults.iter().map(|fault| fault.error.message.as_str()).collect();
+    assert_eq!(errors, ["queue full: its source has too much queued for this object"; 2], "two are kept");
+    assert!(faults.iter().all(|fault| fault.args.get() == "7" && fault.turn.is_none()), "whole");
+    assert_eq!(world.read(|db| db.object(db.resolve(&Target::Qrid(a.clone()))?)).row.refused, 2, "two are counted");
+    // The operator has a queue of its own, which is as long.
+    let args = || qjson::parse("1", "args").expect("JSON");
+    let send = || Action::Send(Send { target: Target::Qrid(a.clone()), args: args(), key: None });
+    world.ask(send()).expect("room");
+    world.ask(send()).expect("room");
+    let problem = world.ask(send()).expect_err("no room");
+    assert!(problem.error.contains("full"), "{problem:?}");
+    world.ask(Action::FaultRetry(faults[0].id)).expect_err("no room for what had no room");
+    world.ask(hold(false)).expect("released");
+    for delivery in world.poll() {
+        assert!(world.done(&delivery, ok()).is_none());
+    }
+    world.ask(Action::FaultRetry(faults[0].id)).expect("room now");
+    let [retried] = <[Delivery; 1]>::try_from(world.poll()).expect("a delivery");
+    assert_eq!(retried.args, "7");
+    assert!(world.done(&retried, ok()).is_none());
+    let Counters { inbox, inbox_bytes, faults, .. } = *world.store.counters();
+    assert_eq!((inbox, inbox_bytes, faults), (0, 0, 1));
+}
+
+#[test]
+fn a_held_object_keeps_nothing_else_waiting_and_order_within_each_queue() {
+    let mut world = World::new();
+    for name in ["a", "b"] {
+        world.install(name, &[]).expect("installed");
+    }
+    let object = || Target::Petname("a".parse().expect("a petname"));
+    world.ask(Action::Hold { object: object(), held: true }).expect("held");
+    for n in 0..40 {
+        world.send(if n % 2 == 0 { "a" } else { "b" }, &n.to_string());
+    }
+    let run = |world: &mut World| {
+        let mut ran = Vec::new();
+        loop {
+            let deliveries = world.poll();
+            if deliveries.is_empty() {
+                return ran;
+            }
+            for delivery in deliveries {
+                ran.push(delivery.args.parse::<u64>().expect("a number"));
+                assert!(world.done(&delivery, ok()).is_none());
+            }
+        }
+    };
+    assert_eq!(run(&mut world), (0..20).map(|n| 2 * n + 1).collect::<Vec<_>>());
+    // A restart knows the queue from the database.
+    world.vat = Vat::new(world.id, LIMITS, world.store.counters().clone());
+    assert_eq!(run(&mut world), [0; 0]);
+    world.ask(Action::Hold { object: object(), held: false }).expect("released");
+    assert_eq!(run(&mut world), (0..20).map(|n| 2 * n).collect::<Vec<_>>());
 }

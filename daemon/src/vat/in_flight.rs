@@ -1,0 +1,185 @@
+//! The turns that are with the worker, in the order it runs them.
+//!
+//! A turn whose objects or memories somebody else changed after it was sent is *stale*: when it ends,
+//! it and all after it are called back, and their messages are delivered again.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+
+use super::view::{Memory, Message};
+use crate::protocol::{CodeNumber, Handle, MemoryHandle, Native, WINDOW};
+
+/// Bytes of images and args with the worker at one time, beyond which it gets no more.
+const BYTES_MAX: usize = 4 << 20;
+
+/// For how many deliveries turns on a memory run with nothing before them in flight, after one was
+/// stale: a call-back wastes up to a window of turns, so it must stay rare.
+const SHY_DELIVERIES: u64 = 1024;
+
+/// A turn that is with the worker.
+#[derive(Debug)]
+pub(super) struct Turn {
+    pub(super) delivery: u64,
+    pub(super) message: Message,
+    /// The objects it was given: its target first, then those it called.
+    pub(super) objects: Vec<Given>,
+    /// The Memories it was given, as they were then. `None`: as the turns before it leave it, which
+    /// is known when they have ended.
+    pub(super) memories: Vec<(MemoryHandle, Option<Memory>)>,
+    /// Every handle the turn may use.
+    pub(super) held: HashSet<Handle>,
+    pub(super) clock_ms: u64,
+    pub(super) seed: [u8; 32],
+    /// A turn before it has changed what it was given: its report counts for nothing.
+    pub(super) stale: bool,
+    pub(super) bytes: usize,
+    /// What its source was charged when it was sent, in microseconds.
+    pub(super) estimate_us: u64,
+}
+
+/// An object a turn was given.
+#[derive(Debug)]
+pub(super) struct Given {
+    pub(super) object: Handle,
+    pub(super) account: Handle,
+    pub(super) code: CodeNumber,
+    pub(super) memory: Option<MemoryHandle>,
+    pub(super) natives: Vec<Native>,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct InFlight {
+    turns: VecDeque<Turn>,
+    next_delivery: u64,
+    /// Reports of deliveries below this are of turns that were called back.
+    floor: u64,
+    /// The oldest delivery that the worker has not answered, called back or not.
+    unanswered: u64,
+    /// Memories on which a turn was stale, and the delivery until which that is remembered.
+    shy: HashMap<MemoryHandle, u64>,
+    /// The worker is to be killed: nothing it still says counts.
+    pub(super) condemned: bool,
+}
+
+impl InFlight {
+    pub(super) fn len(&self) -> usize {
+        self.turns.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.turns.is_empty()
+    }
+
+    /// Whether the worker may be given another turn at all.
+    pub(super) fn has_room(&self) -> bool {
+        // A message on which a worker died runs with nothing before or behind it.
+        let suspect = self.turns.front().is_some_and(|turn| turn.message.deaths > 0);
+        !self.condemned && !suspect && self.turns.len() < WINDOW && self.bytes() < BYTES_MAX
+    }
+
+    fn bytes(&self) -> usize {
+        self.turns.iter().map(|turn| turn.bytes).sum()
+    }
+
+    /// What all of it is taken to cost, in microseconds.
+    pub(super) fn estimate_us(&self) -> u64 {
+        self.turns.iter().map(|turn| turn.estimate_us).sum()
+    }
+
+    /// The number of the next delivery.
+    pub(super) fn next_delivery(&mut self) -> u64 {
+        self.next_delivery += 1;
+        self.next_delivery - 1
+    }
+
+    /// Whether a turn on this Memory was stale a short while ago.
+    pub(super) fn is_shy(&self, memory: MemoryHandle) -> bool {
+        self.shy.get(&memory).is_some_and(|until| *until > self.next_delivery)
+    }
+
+    /// The turn is with the worker now.
+    pub(super) fn push(&mut self, turn: Turn) {
+        self.turns.push_back(turn);
+    }
+
+    /// The oldest turn in flight: the one the worker runs.
+    pub(super) fn front(&mut self) -> Option<&mut Turn> {
+        self.turns.front_mut()
+    }
+
+    /// The oldest turn has ended.
+    pub(super) fn pop(&mut self) -> Option<Turn> {
+        self.turns.pop_front()
+    }
+
+    /// The worker has answered this delivery, the oldest in flight or one that was called back.
+    pub(super) fn answered(&mut self, delivery: u64) {
+        self.unanswered = self.unanswered.max(delivery.saturating_add(1));
+    }
+
+    /// The turn a worker died in: the one that it `said` it ran, if it had that and has not answered it,
+    /// else the oldest that it has not answered. `None` when that was called back, so that it counts for nothing.
+    pub(super) fn suspect(&self, said: Option<u64>) -> Option<&Turn> {
+        let said = said.filter(|said| (self.unanswered..self.next_delivery).contains(said));
+        let suspect = said.unwrap_or(self.unanswered);
+        self.turns.iter().find(|turn| turn.delivery == suspect && !turn.stale)
+    }
+
+    /// Whether a turn of the same source and target is before this one.
+    pub(super) fn has_before(&self, turn: &Turn) -> bool {
+        let way = |message: &Message| (message.source, message.target);
+        self.turns.iter().any(|other| other.delivery < turn.delivery && way(&other.message) == way(&turn.message))
+    }
+
+    /// Takes a turn out, whichever it is.
+    pub(super) fn take(&mut self, delivery: u64) -> Option<Turn> {
+        let at = self.turns.iter().position(|turn| turn.delivery == delivery)?;
+        self.turns.remove(at)
+    }
+
+    /// The worker is gone: nothing that it was given is unanswered any more.
+    pub(super) fn gone(&mut self) {
+        self.unanswered = self.next_delivery;
+        self.condemned = false;
+    }
+
+    /// Whether this delivery was called back, so that what is said of it counts for nothing.
+    pub(super) fn called_back(&self, delivery: u64) -> bool {
+        self.condemned || delivery < self.floor
+    }
+
+    /// Whether a turn in flight has this Memory.
+    pub(super) fn has(&self, memory: MemoryHandle) -> bool {
+        self.turns.iter().any(|turn| turn.memories.iter().any(|(given, _)| *given == memory))
+    }
+
+    /// The oldest turn has changed a Memory: those that were sent its content before are stale, those
+    /// that take it as they find it are not, unless what they find is not what was committed.
+    pub(super) fn changed(&mut self, memory: MemoryHandle, as_found: bool) {
+        for turn in &mut self.turns {
+            turn.stale |=
+                turn.memories.iter().any(|(given, content)| *given == memory && (content.is_some() || !as_found));
+        }
+    }
+
+    /// An object has changed by hand: turns in flight that were given it are stale.
+    pub(super) fn edited(&mut self, object: Handle) {
+        for turn in &mut self.turns {
+            turn.stale |= turn.objects.iter().any(|given| given.object == object);
+        }
+    }
+
+    /// The oldest turn is stale: its memories are remembered.
+    pub(super) fn remember_stale(&mut self) {
+        let Some(stale) = self.turns.front() else { return };
+        let until = self.next_delivery + SHY_DELIVERIES;
+        self.shy.retain(|_, until| *until > self.next_delivery);
+        self.shy.extend(stale.memories.iter().map(|(memory, _)| (*memory, until)));
+    }
+
+    /// Calls every turn back: what the worker still says of them counts for nothing.
+    pub(super) fn call_back(&mut self) -> VecDeque<Turn> {
+        self.floor = self.next_delivery;
+        std::mem::take(&mut self.turns)
+    }
+}
