@@ -60,7 +60,16 @@ impl Watch {
         deadlines: Deadlines,
         kill: impl Fn(Death) + Send + 'static,
     ) -> io::Result<Arc<Self>> {
-        let watch = Arc::new(Self {
+        let watch = Arc::new(Self::of(pid, page));
+        let watching = Arc::clone(&watch);
+        let run = move || watching.watch(deadlines, kill);
+        let watcher = thread::Builder::new().name(format!("watch-{pid}")).spawn(run)?;
+        watch.watcher.set(watcher.thread().clone()).ok();
+        Ok(watch)
+    }
+
+    fn of(pid: u32, page: Arc<Page>) -> Self {
+        Self {
             pid,
             page,
             given: AtomicU64::new(0),
@@ -68,12 +77,7 @@ impl Watch {
             over: AtomicBool::new(false),
             asleep: AtomicBool::new(false),
             watcher: OnceLock::new(),
-        });
-        let watching = Arc::clone(&watch);
-        let run = move || watching.watch(deadlines, kill);
-        let watcher = thread::Builder::new().name(format!("watch-{pid}")).spawn(run)?;
-        watch.watcher.set(watcher.thread().clone()).ok();
-        Ok(watch)
+        }
     }
 
     /// The worker was given so many turns.
@@ -168,7 +172,10 @@ fn cpu_time(pid: u32) -> io::Result<Duration> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::fd::AsFd;
+
     use super::*;
+    use crate::page::Published;
 
     #[test]
     fn a_process_that_spins_uses_cpu_time() {
@@ -178,5 +185,27 @@ mod tests {
             sum = std::hint::black_box(sum.wrapping_add(1));
         }
         assert!(sum > 0);
+    }
+
+    #[test]
+    fn the_page_is_believed_only_between_the_last_two_looks() {
+        let (page, theirs) = Page::new().expect("a page");
+        let published = Published::map(theirs.as_fd()).expect("a mapping");
+        let watch = Watch::of(std::process::id(), Arc::new(page));
+        published.begin(1, 1);
+        let since = watch.page.read().expect("a turn runs").since_ns;
+        let look = |wall_ns, cpu_ms| Began { after: 1, wall_ns, cpu: Duration::from_millis(cpu_ms) };
+        let second = 1_000_000_000;
+        for (last, now, began) in [
+            (since - second, since + second, since),
+            (since + 1, since + second, since + second),
+            (since - second, since - 1, since - 1),
+        ] {
+            assert_eq!(watch.began(look(last, 100), look(now, 5100)).wall_ns, began);
+        }
+        let began = watch.began(look(since - second, 100), look(since + second, 5100));
+        assert_eq!(began.cpu, Duration::from_millis(4100), "it used no more than the time since");
+        let began = watch.began(look(since - second, 100), look(since + second, 500));
+        assert_eq!(began.cpu, Duration::from_millis(100), "nor more than since the last look");
     }
 }
