@@ -76,7 +76,7 @@ impl Published {
     /// # Errors
     /// It is no page of ours, or the system says no.
     pub fn map(descriptor: BorrowedFd<'_>) -> io::Result<Self> {
-        if fstat(descriptor)?.st_size != BYTES as i64 {
+        if usize::try_from(fstat(descriptor)?.st_size) != Ok(BYTES) {
             return Err(io::Error::other("standard error is not the page a daemon gives its worker"));
         }
         Self::mapped(libc::MAP_SHARED, descriptor.as_fd().as_raw_fd())

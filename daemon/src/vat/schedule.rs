@@ -1,7 +1,7 @@
 //! Which message runs next.
 //!
 //! Order is kept for each (source, target): a *queue*. Among queues the worker's time is shared as the
-//! tree of [`shares`] says. The messages themselves stay in the table `message`; a queue here is how many
+//! tree of [`super::shares`] says. The messages themselves stay in the table `message`; a queue here is how many
 //! there are, a cursor, and the few that were read ahead, so what this holds depends on how many objects
 //! have something queued, not on how much. An object without messages costs nothing.
 //!
