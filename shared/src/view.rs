@@ -225,7 +225,8 @@ pub struct Message {
     pub target: Qrid,
     /// That object's petname.
     pub name: Option<Petname>,
-    /// Whose budget and share it spends: `operator`, or the QRID of an account.
+    /// Whose budget and share it spends: `operator`, the QRID of an account, or the id of the vat it came
+    /// from.
     pub source: String,
     /// Its arguments.
     pub args: Box<RawValue>,
@@ -233,6 +234,9 @@ pub struct Message {
     pub bytes: u64,
     /// When it was queued.
     pub queued_at: u64,
+    /// Its number on the channel of the vat it came from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seq: Option<u64>,
     /// How often a worker has died on it.
     pub deaths: u32,
 }
@@ -309,6 +313,10 @@ pub struct Turn {
     pub made: Vec<Qrid>,
     /// The messages it sent.
     pub sent: Vec<MessageName>,
+    /// Of a message from another vat: its number on the channel from there, and what that vat calls the
+    /// turn that sent it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<From>,
     /// Its log lines.
     pub log: Vec<String>,
     /// Compute used, in ticks of 10,000 branches and calls.
@@ -317,6 +325,17 @@ pub struct Turn {
     pub cpu_us: u64,
     /// What the clock said.
     pub at: u64,
+}
+
+/// Where a message from another vat came from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct From {
+    /// The vat.
+    pub vat: VatId,
+    /// Its number on the channel from there.
+    pub seq: u64,
+    /// What that vat calls the turn that sent it; for display, believed by nobody.
+    pub cause: Option<String>,
 }
 
 /// A memory key that a turn changed.
@@ -341,14 +360,17 @@ pub struct Fault {
     pub message: MessageName,
     /// The turn that failed.
     pub turn: Option<u64>,
-    /// The object it was for.
-    pub target: Qrid,
+    /// The object it was for; `None` when it named none of this vat.
+    pub target: Option<Qrid>,
     /// That object's petname.
     pub name: Option<Petname>,
     /// The message's source.
     pub source: String,
-    /// Its arguments.
+    /// Its arguments; null when only `head` was kept.
     pub args: Box<RawValue>,
+    /// The first bytes of a message from another vat that could not be delivered to any object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<String>,
     /// `error` or `killed`.
     pub outcome: Outcome,
     /// Why.
@@ -384,6 +406,8 @@ pub enum Awaited {
     Ended(Ended),
     /// It is queued still.
     Queued,
+    /// The other vat has it.
+    Acked,
     /// The vat never heard of it, or its outcome was kept its time and is gone.
     Unknown,
 }
@@ -410,8 +434,9 @@ impl<'de> Deserialize<'de> for Awaited {
                 error: flat.error,
             })),
             "queued" => Ok(Self::Queued),
+            "acked" => Ok(Self::Acked),
             "unknown" => Ok(Self::Unknown),
-            state => Err(Error::unknown_variant(state, &["ended", "queued", "unknown"])),
+            state => Err(Error::unknown_variant(state, &["ended", "queued", "acked", "unknown"])),
         }
     }
 }
@@ -432,6 +457,140 @@ pub struct Ended {
     pub error: Option<String>,
 }
 
+/// Another vat, and how the channels to and from it stand.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Peer {
+    /// Its id.
+    pub vat: VatId,
+    /// The operator's name for it.
+    pub name: Option<Petname>,
+    /// Where it may answer, the one that is tried first first.
+    pub urls: Vec<String>,
+    /// The number of the next message to it.
+    pub next_out: u64,
+    /// The last of our messages that it has acknowledged.
+    pub acked_out: u64,
+    /// The last of its messages that we have accepted.
+    pub last_in: u64,
+    /// Messages to it that are not acknowledged.
+    pub pending: u64,
+    /// Their bytes.
+    pub pending_bytes: u64,
+    /// Whether the channel to it can be trusted.
+    pub state: PeerState,
+    /// When `state` became what it is, unless it is `ok`.
+    pub state_since: Option<u64>,
+    /// What it said it had from us last, when that did not fit what we know.
+    pub theirs: Option<u64>,
+    /// Whether an operator holds its queue.
+    pub held: bool,
+    /// Whether an operator named it, or it came by itself.
+    pub named: bool,
+    /// Failed attempts in a row.
+    pub attempts: u64,
+    /// When the next attempt is due; `None` when nothing is to be sent, or nothing may be.
+    pub next_attempt_at: Option<u64>,
+    /// Why the last attempt failed; `None` when it did not.
+    pub last_error: Option<String>,
+    /// Since when every attempt has failed.
+    pub failing_since: Option<u64>,
+    /// When it last acknowledged or sent something.
+    pub last_contact_at: Option<u64>,
+}
+
+/// Whether the history of a channel is the same at both ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PeerState {
+    /// It is.
+    Ok,
+    /// It is not: one end was restored from an old copy, or lost a part of its log.
+    Diverged,
+    /// The other end has gone back behind what it had acknowledged.
+    PeerRolledBack,
+}
+
+impl PeerState {
+    /// The word people and scripts see.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Diverged => "diverged",
+            Self::PeerRolledBack => "peer-rolled-back",
+        }
+    }
+}
+
+/// A message to another vat that is not acknowledged.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Outgoing {
+    /// The vat it is for.
+    pub peer: VatId,
+    /// The operator's name for that vat.
+    pub name: Option<Petname>,
+    /// Its number on the channel there.
+    pub seq: u64,
+    /// The object it is for; `None` of a void.
+    pub target: Option<Qrid>,
+    /// Its size on the wire.
+    pub bytes: u64,
+    /// When it was queued.
+    pub queued_at: u64,
+    /// The turn that sent it; `None` when an operator did.
+    pub turn: Option<u64>,
+    /// Failed attempts in a row of the requests it was in.
+    pub attempts: u64,
+    /// When the next attempt is due; `None` when none is: `qrt why` says why not.
+    pub next_attempt_at: Option<u64>,
+    /// Why the last attempt failed.
+    pub last_error: Option<String>,
+    /// Why an operator dropped it: it is a void now.
+    pub void: Option<String>,
+}
+
+/// The first thing that keeps a message, a peer, an object or the vat from going on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Why {
+    /// What was asked about.
+    pub subject: String,
+    /// Whether anything keeps it from going on.
+    pub blocked: bool,
+    /// One sentence.
+    pub sentence: String,
+    /// What shows it, a fact each.
+    pub evidence: Vec<String>,
+    /// The command that would clear it.
+    pub command: Option<String>,
+}
+
+/// One step in a tree of causes and effects: a turn, or a message that had none yet.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Traced {
+    /// The vat.
+    pub vat: VatId,
+    /// The turn that handled the message, if it has.
+    pub turn: Option<u64>,
+    /// The message that was handled; `None` of an operator's edit.
+    pub message: Option<MessageName>,
+    /// What became of it: `queued`, `ok`, `error`, `killed`, `fault` (it never ran), `unacknowledged` or
+    /// `acknowledged` (on its way to another vat), `unknown` (the journal no longer has it).
+    pub state: String,
+    /// The object it was for.
+    pub object: Option<Qrid>,
+    /// That object's petname.
+    pub name: Option<Petname>,
+    /// The error, in one line.
+    pub error: Option<String>,
+    /// When the turn ran, or the message was queued.
+    pub at: Option<u64>,
+    /// The turn that sent the message: in this vat.
+    pub cause: Option<u64>,
+    /// Of a message from another vat: which of its messages it was.
+    pub from: Option<From>,
+    /// The messages it sent.
+    pub sent: Vec<MessageName>,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -440,6 +599,7 @@ mod tests {
     fn an_awaited_outcome_reads_back_as_written() {
         for text in [
             r#"{"state":"queued"}"#,
+            r#"{"state":"acked"}"#,
             r#"{"state":"unknown"}"#,
             r#"{"state":"ended","turn":7,"outcome":"ok","result":{"n":1e+21,"deep":[1.0]},"error":null}"#,
             r#"{"state":"ended","turn":null,"outcome":"error","result":null,"error":"queue full"}"#,

@@ -20,7 +20,9 @@ pub(super) async fn send(asked: &Asked<'_>) -> Result<Vec<u8>, Refusal> {
 
 /// `GET /v1/messages/{message}/outcome?wait_ms=`
 pub(super) async fn outcome(asked: &Asked<'_>, message: &str) -> Result<Vec<u8>, Refusal> {
-    let MessageName(number) = segment(message)?;
+    let MessageName::In(number) = segment(message)? else {
+        return Err(Refusal::bad(format!("{message} is not in this vat's inbox"), "`qrt inbox` lists what is"));
+    };
     let until = Instant::now() + asked.wait()?;
     // Listening starts before the first look, so no ending falls between the two.
     let mut ended = asked.state.news.ended.subscribe();

@@ -31,7 +31,7 @@ pub(super) fn retry<V: View, E: Entropy>(step: &mut Step<'_, V, E>, who: Who, id
     let again = send::number(step, New { source, target, args, bytes, cause });
     let again = send::queue(step, again, Recipient::of(&object))?;
     step.audit(who, "fault-retry", &json!({ "fault": id, "message": number, "again": again }));
-    Ok(Retried { message: MessageName(again) })
+    Ok(Retried { message: MessageName::In(again) })
 }
 
 /// Forgets a failed message.

@@ -45,7 +45,7 @@ pub(super) fn send<V: View, E: Entropy>(step: &mut Step<'_, V, E>, send: Send) -
             return Err(Problem::new("a key is 1 to 256 bytes", "use a shorter key").into());
         }
         if let Some(message) = keyed(step, key, target)? {
-            return Ok(Queued { message: MessageName(message), target: qrid, repeated: true });
+            return Ok(Queued { message: MessageName::In(message), target: qrid, repeated: true });
         }
     }
     let bytes = send.args.size_bytes as u64;
@@ -55,7 +55,7 @@ pub(super) fn send<V: View, E: Entropy>(step: &mut Step<'_, V, E>, send: Send) -
     if let Some(key) = send.key {
         step.checkpoint.writes.push(Write::Key { key, target, message, queued_at: step.now_ms });
     }
-    Ok(Queued { message: MessageName(message), target: qrid, repeated: false })
+    Ok(Queued { message: MessageName::In(message), target: qrid, repeated: false })
 }
 
 fn keyed<V: View, E: Entropy>(step: &Step<'_, V, E>, key: &str, target: Handle) -> Result<Option<u64>, Halt> {

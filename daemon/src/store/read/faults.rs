@@ -50,12 +50,13 @@ impl Asked<'_> {
     fn fault(&self, row: &Stored) -> Read<Fault> {
         Ok(Fault {
             id: row.fault,
-            message: MessageName(row.message),
+            message: MessageName::In(row.message),
             turn: row.turn,
-            target: self.qrid(row.target)?,
+            target: Some(self.qrid(row.target)?),
             name: self.petname(row.target)?,
             source: self.source(row.source)?,
             args: self.outside(Some(&row.args))?,
+            head: None,
             outcome: outcome(&row.outcome)?,
             error: self.error(&row.error)?,
             ticks: row.ticks,

@@ -20,13 +20,14 @@ impl Asked<'_> {
             rows,
             |(message, source, target, args, bytes, queued_at, deaths)| {
                 let view = Message {
-                    message: MessageName(message),
+                    message: MessageName::In(message),
                     target: self.qrid(target)?,
                     name: self.petname(target)?,
                     source: self.source(source)?,
                     args: self.outside(Some(&args))?,
                     bytes,
                     queued_at,
+                    seq: None,
                     deaths,
                 };
                 Ok((message, view))

@@ -152,7 +152,7 @@ impl Asked<'_> {
     fn killed(&self, object: Handle) -> Read<Vec<Death>> {
         let sql = "SELECT at, how, message, turn FROM death WHERE object = ?1 ORDER BY death DESC LIMIT ?2";
         self.rows(sql, [object, DEATHS], |row| {
-            Ok(Death { at: row.get(0)?, how: row.get(1)?, message: MessageName(row.get(2)?), turn: row.get(3)? })
+            Ok(Death { at: row.get(0)?, how: row.get(1)?, message: MessageName::In(row.get(2)?), turn: row.get(3)? })
         })
     }
 

@@ -102,7 +102,7 @@ impl Asked<'_> {
         let sent: Vec<u64> = list(row.sent.as_ref())?;
         Ok(Turn {
             turn: row.turn,
-            message: row.message.map(MessageName),
+            message: row.message.map(MessageName::In),
             edit: row.edit,
             object: self.qrid(row.object)?,
             name: self.petname(row.object)?,
@@ -115,7 +115,8 @@ impl Asked<'_> {
             error: row.error.map(|error| self.error(&error)).transpose()?,
             changes: self.changes(row.turn, row.object)?,
             made: made.into_iter().map(|object| self.qrid(object)).collect::<Read<_>>()?,
-            sent: sent.into_iter().map(MessageName).collect(),
+            sent: sent.into_iter().map(MessageName::In).collect(),
+            from: None,
             log: list(row.log.as_ref())?,
             ticks: row.ticks,
             cpu_us: row.cpu_us,

@@ -252,8 +252,7 @@ fn a_deadline_ends_no_message_before_an_earlier_one_on_the_same_way() {
     let killed = "killed more than 2000 ms of CPU time in one turn";
     assert_eq!(messages.map(|message| world.outcome(message)), ["ok ", "ok ", killed]);
     let order: Vec<_> = world.read(|db| db.turns(Turns::After(0), None)).items;
-    let order: Vec<_> = order.iter().map(|turn| turn.message.expect("a message").0).collect();
-    let place = |message| order.iter().position(|other| *other == message);
+    let place = |message| order.iter().position(|turn| turn.message == Some(MessageName::In(message)));
     assert!(place(messages[0]) < place(messages[2]), "{order:?}");
     assert_eq!(order.len(), 3);
 }

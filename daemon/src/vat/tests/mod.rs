@@ -304,7 +304,7 @@ fn a_message_on_which_two_workers_die_is_a_fault_and_its_neighbours_run_in_order
     assert_eq!(last.len(), 1);
     assert!(world.done(&last[0], ok()).is_none());
     assert_eq!([world.outcome(messages[0]), world.outcome(messages[2])], ["ok ", "ok "]);
-    assert_eq!(world.read(|db| db.faults(0)).items[0].message, MessageName(messages[1]));
+    assert_eq!(world.read(|db| db.faults(0)).items[0].message, MessageName::In(messages[1]));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use qrt_shared::control::Problem;
-use qrt_shared::id::{Target, VatId};
+use qrt_shared::id::{MessageName, Target, VatId};
 use qrt_shared::qjson;
 use qrt_shared::view::Awaited;
 use tempfile::TempDir;
@@ -97,7 +97,7 @@ impl World {
         let target = Target::Petname(name.parse().expect("a petname"));
         let args = qjson::parse(args, "args").expect("JSON");
         match self.ask(Action::Send(Send { target, args, key: None })) {
-            Ok(Answer::Queued(queued)) => queued.message.0,
+            Ok(Answer::Queued(qrt_shared::control::Queued { message: MessageName::In(number), .. })) => number,
             other => panic!("not queued: {other:?}"),
         }
     }
