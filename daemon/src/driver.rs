@@ -18,7 +18,7 @@ use qrt_shared::wire::Ack;
 use tokio::sync::{Notify, broadcast, oneshot, watch};
 use zeroize::Zeroizing;
 
-use crate::executor::Executor;
+use crate::executor::{Executor, Generation};
 use crate::peer::seal::OpenedRequest;
 use crate::store::{self, Store};
 use crate::vat::checkpoint::{Answer, Effect, Embargo};
@@ -54,6 +54,8 @@ pub enum Event {
         /// Told when that is on the disk.
         committed: oneshot::Sender<()>,
     },
+    /// A worker did something: one thing after the other.
+    Worker(Generation, Vec<Input>),
     /// An operator asks for something.
     Request {
         /// Who asks.
@@ -169,9 +171,10 @@ impl Driver {
     pub fn run(mut self) -> Result<(), Error> {
         let mut group = Group::default();
         loop {
-            while let Some(delivery) = self.vat.poll(&self.store, now_ms(), &mut self.entropy)? {
+            while self.executor.takes_more(self.vat.in_flight()) {
+                let Some(start) = self.vat.poll(&self.store, now_ms(), &mut self.entropy)? else { break };
                 let store = &self.store;
-                self.executor.deliver(delivery, |code| store.code_text(code))?;
+                self.executor.deliver(start, |code| store.code_text(code))?;
             }
             self.executor.flush();
             match self.next(&group) {
@@ -206,31 +209,46 @@ impl Driver {
 
     /// Handles one event into the open group.
     fn step(&mut self, event: Event, group: &mut Group) -> Result<(), Error> {
-        let input = match event {
-            Event::Input(input) => input,
+        match event {
+            Event::Worker(generation, inputs) => {
+                for input in inputs {
+                    self.worker(generation, input, group)?;
+                }
+                Ok(())
+            }
+            Event::Input(input) => self.handle(input, group),
             Event::Received { from, request, answer } => {
                 let ticket = group.ticket();
                 self.outward.vats.insert(ticket, answer);
-                Input::Received { ticket, from, request }
+                self.handle(Input::Received { ticket, from, request }, group)
             }
             Event::Attempted { attempt, committed } => {
                 self.outward.attempts.push(committed);
-                Input::Attempted(attempt)
+                self.handle(Input::Attempted(attempt), group)
             }
             Event::Request { who, action, answer } => {
                 let ticket = group.ticket();
                 self.outward.waiting.insert(ticket, answer);
-                Input::Request(Request { ticket, who, action })
+                self.handle(Input::Request(Request { ticket, who, action }), group)
             }
-            Event::Stop { .. } => return Ok(()),
-        };
-        if let Input::Died(death) = &input {
-            match death {
-                Death::Replaced => tracing::info!("the worker is replaced"),
-                Death::Deadline { .. } | Death::Crashed(_) => tracing::warn!(?death, "the worker is gone"),
-            }
-            self.executor.renew();
+            Event::Stop { .. } => Ok(()),
         }
+    }
+
+    /// Handles what a worker did, if the turns in flight are with it.
+    fn worker(&mut self, generation: Generation, input: Input, group: &mut Group) -> Result<(), Error> {
+        let heard = self.executor.hears(generation);
+        if let Input::Died { death, .. } = &input {
+            match death {
+                Death::Replaced => tracing::info!(generation, "the worker is replaced"),
+                Death::Deadline { .. } | Death::Crashed(_) => tracing::warn!(generation, ?death, "the worker is gone"),
+            }
+            self.executor.gone(generation);
+        }
+        if heard { self.handle(input, group) } else { Ok(()) }
+    }
+
+    fn handle(&mut self, input: Input, group: &mut Group) -> Result<(), Error> {
         let mut checkpoint = Checkpoint::default();
         let order = self.vat.handle(input, &mut checkpoint, &self.store, now_ms(), &mut self.entropy)?;
         self.store.apply(&mut checkpoint)?;

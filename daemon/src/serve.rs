@@ -40,16 +40,17 @@ pub fn serve(dir: &Path) -> Result<()> {
     let key = Key::read(dir)?;
     let store = Store::open(dir, key.vat())?;
     let listener = listen(dir, &mut settings)?;
-    let spares = Spares::start().context("starting the thread that starts workers")?;
+    let spares = Spares::start(settings.worker.sandbox).context("starting the thread that starts workers")?;
     let (events, queue) = mpsc::channel();
     let config = Config {
         deadlines: Deadlines { cpu_ms: settings.turn.cpu_ms, wall_ms: settings.turn.wall_ms },
         turns: settings.worker.turns,
+        workers: settings.worker.processes,
     };
     let to_driver = events.clone();
-    let mut executor = Executor::new(Arc::clone(&spares), config, move |input| {
+    let mut executor = Executor::new(Arc::clone(&spares), config, move |generation, inputs| {
         // When the loop has ended nobody needs to hear it.
-        to_driver.send(Event::Input(input)).ok();
+        to_driver.send(Event::Worker(generation, inputs)).ok();
     });
     executor.warm().context("starting a worker process")?;
     let status = executor.status();

@@ -11,7 +11,9 @@ use serde::Deserialize;
 
 use crate::peer::retry::Policy;
 use crate::protocol::Budget;
+use crate::vat::lane::Isolation;
 use crate::vat::{Limits, QueueLimits, Strangers};
+use crate::worker::Sandbox;
 
 /// The settings file's name in a vat's base directory.
 pub const FILE: &str = "settings.toml";
@@ -65,7 +67,7 @@ pub struct Settings {
     pub peers: Peers,
     /// What the journal keeps.
     pub journal: Journal,
-    /// The process that runs object code.
+    /// The processes that run object code.
     pub worker: Worker,
 }
 
@@ -130,12 +132,16 @@ pub struct Journal {
     pub bytes: u64,
 }
 
-/// The process that runs object code.
+/// The processes that run object code.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[expect(missing_docs, reason = "the template below explains each key")]
 pub struct Worker {
     pub turns: u64,
+    pub isolation: Isolation,
+    pub processes: usize,
+    pub quarantine_turns: u64,
+    pub sandbox: Sandbox,
 }
 
 impl Default for Settings {
@@ -203,7 +209,13 @@ impl Default for Journal {
 
 impl Default for Worker {
     fn default() -> Self {
-        Self { turns: 100_000 }
+        Self {
+            turns: 100_000,
+            isolation: Isolation::Shared,
+            processes: 8,
+            quarantine_turns: 100_000,
+            sandbox: Sandbox::Required,
+        }
     }
 }
 
@@ -223,7 +235,7 @@ pub fn template(listen: SocketAddr, url: Option<&Location>) -> String {
     } = Outbox::default();
     let Peers { strangers, strangers_bytes, undeliverable, private_addresses } = Peers::default();
     let Journal { turns: journal_turns, bytes: journal_bytes } = journal;
-    let Worker { turns: worker_turns } = worker;
+    let Worker { turns: worker_turns, processes, quarantine_turns, .. } = worker;
     format!(
         "# Settings of this vat. They are read when the daemon starts.
 
@@ -294,9 +306,23 @@ private_addresses = {private_addresses}
 turns = {journal_turns}
 bytes = {journal_bytes}
 
+# Object code runs in processes of its own, one at a time.
 [worker]
-# The process that runs object code is replaced after so many turns.
+# Such a process is replaced after so many turns.
 turns = {worker_turns}
+# \"shared\": accounts share a process. \"account\": each account has one of its own, so that nothing
+# which breaks out of the engine in one reaches what is sent to another; turns that `call` objects of
+# other accounts run those in there too. It costs a change of process whenever the account changes.
+isolation = \"shared\"
+# How many such processes are kept; the one that ran longest ago goes first.
+processes = {processes}
+# An account whose object killed its process (a crash twice on one message, or a deadline) has a
+# process of its own for 24 hours, and for so many turns of the vat if those take longer.
+quarantine_turns = {quarantine_turns}
+# \"required\": the system must confine these processes to a list of system calls, or the daemon does
+# not start. \"unsafe-none\" starts it all the same, without that list and without landlock: code that
+# breaks the engine then has everything you have.
+sandbox = \"required\"
 "
     )
 }
@@ -365,7 +391,7 @@ impl Settings {
 
     /// What no turn could run without, by section and key. No messages, objects, log lines or jobs at all is a
     /// choice.
-    fn amounts(&self) -> [(&'static str, &'static str, u64); 18] {
+    fn amounts(&self) -> [(&'static str, &'static str, u64); 19] {
         let Turn { ticks, memory_bytes, bytes, cpu_ms, wall_ms, .. } = self.turn;
         [
             ("turn", "ticks", ticks),
@@ -386,6 +412,7 @@ impl Settings {
             ("journal", "turns", self.journal.turns),
             ("journal", "bytes", self.journal.bytes),
             ("worker", "turns", self.worker.turns),
+            ("worker", "processes", self.worker.processes as u64),
         ]
     }
 
@@ -405,6 +432,8 @@ impl Settings {
             turn: Budget { ticks, memory_bytes, messages, objects, bytes, log_lines, jobs },
             journal_turns: self.journal.turns,
             journal_bytes: self.journal.bytes,
+            isolation: self.worker.isolation,
+            quarantine_turns: self.worker.quarantine_turns,
             queue: QueueLimits {
                 messages: self.queue.messages,
                 bytes: self.queue.bytes,
@@ -463,6 +492,19 @@ mod tests {
         fs::write(dir.path().join(FILE), "[turn]\nbytes = 5\nmessages = 0\n[queue]\nbytes = 0\n").expect("a file");
         let error = Settings::read(dir.path()).expect_err("no turn could run").to_string();
         assert!(error.contains("line 5") && error.contains("bytes"), "{error}");
+    }
+
+    #[test]
+    fn a_word_that_is_no_choice_is_refused_with_the_choices() {
+        let dir = tempfile::tempdir().expect("a scratch directory");
+        for (line, choice) in [("isolation = \"none\"", "account"), ("sandbox = \"off\"", "unsafe-none")] {
+            fs::write(dir.path().join(FILE), format!("[worker]\n{line}\n")).expect("a file");
+            let error = Settings::read(dir.path()).expect_err("no such choice").to_string();
+            assert!(error.contains("line 2") && error.contains(choice), "{error}");
+        }
+        fs::write(dir.path().join(FILE), "[worker]\nprocesses = 0\n").expect("a file");
+        let error = Settings::read(dir.path()).expect_err("no turn could run").to_string();
+        assert!(error.contains("line 2") && error.contains("processes"), "{error}");
     }
 
     #[test]

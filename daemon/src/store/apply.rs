@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::peers;
 use crate::protocol::{Handle, MemoryHandle, Native};
 use crate::vat::Counters;
-use crate::vat::checkpoint::{Change, Edit, Ended, Fault, Keyed, NewObject, Turn, Write};
+use crate::vat::checkpoint::{Change, Death, Edit, Ended, Fault, Keyed, NewObject, Turn, Write};
 use crate::vat::source::Source;
 use crate::vat::view::{Entry, Message};
 
@@ -67,7 +67,8 @@ pub(super) fn apply(db: &Connection, write: Write) -> Result<()> {
         ),
         Write::Message(row) => message(db, &row),
         Write::NoMessage(message) => run(db, "DELETE FROM message WHERE message = ?1", [message]),
-        Write::Death(message) => run(db, "UPDATE message SET deaths = deaths + 1 WHERE message = ?1", [message]),
+        Write::DiedOn(message) => run(db, "UPDATE message SET deaths = deaths + 1 WHERE message = ?1", [message]),
+        Write::Death { row, remembered } => death(db, &row, remembered),
         Write::Turn(row) => turn(db, &row),
         Write::Edit(row) => edit(db, &row),
         Write::Prune { first } => {
@@ -187,7 +188,7 @@ fn object(db: &Connection, new: &NewObject) -> Result<()> {
         "INSERT INTO object VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8)",
         params![object, account, maker, code, statics, json(&natives), memory, created_at],
     )?;
-    run(db, "INSERT INTO object_use VALUES (?1, 0, 0, 0, 0)", [object])?;
+    run(db, "INSERT INTO object_use VALUES (?1, 0, 0, 0, 0, 0)", [object])?;
     for (key, references) in edges {
         for reference in references {
             run(db, "INSERT INTO power_edge VALUES (?1, ?2, ?3)", params![reference, object, key])?;
@@ -220,6 +221,18 @@ fn message(db: &Connection, message: &Message) -> Result<()> {
         "INSERT INTO message VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         params![message, source, target, args, bytes, queued_at, cause, deaths, seq, abroad.flatten()],
     )
+}
+
+fn death(db: &Connection, row: &Death, remembered: u64) -> Result<()> {
+    let Death { at, object, account, message, turn, how } = row;
+    run(db, "UPDATE object_use SET deaths = deaths + 1 WHERE object = ?1", [object])?;
+    run(
+        db,
+        "INSERT INTO death (at, object, account, message, turn, how) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        params![at, object, account, message, turn, how],
+    )?;
+    let sql = "DELETE FROM death WHERE death <= (SELECT max(death) FROM death) - ?1";
+    run(db, sql, [remembered])
 }
 
 fn turn(db: &Connection, row: &Turn) -> Result<()> {

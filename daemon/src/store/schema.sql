@@ -77,6 +77,7 @@ CREATE TABLE object_use (
     turns  INTEGER NOT NULL,
     faults INTEGER NOT NULL,
     cpu_us INTEGER NOT NULL,
+    deaths INTEGER NOT NULL, -- worker processes that its code killed
     refused INTEGER NOT NULL -- messages for it that had no room, neither in a queue nor as a fault
 ) STRICT;
 
@@ -269,6 +270,19 @@ CREATE TABLE outbox (
     queued_at INTEGER NOT NULL,
     turn      INTEGER,          -- the turn that sent it; NULL: the operator did
     UNIQUE (peer, seq)
+) STRICT;
+
+-- Worker processes that an object's code killed: it crashed the engine, or ran past a deadline.
+-- Written as the kernel hears of it; the newest 1,000 rows stay. An account with a row that has a
+-- turn is an offender for a while and has a worker of its own.
+CREATE TABLE death (
+    death   INTEGER PRIMARY KEY,
+    at      INTEGER NOT NULL,
+    object  INTEGER NOT NULL, -- whose code was innermost
+    account INTEGER NOT NULL, -- its account
+    message INTEGER NOT NULL, -- whose turn it was
+    turn    INTEGER,          -- the turn that was killed; NULL when the message runs once more
+    how     TEXT    NOT NULL
 ) STRICT;
 
 -- How the operator's own messages ended, for those who wait for one; apart from the journal.

@@ -10,7 +10,7 @@ use crate::vat::checkpoint::Keyed;
 use crate::vat::peer::post::Letter;
 use crate::vat::peer::{Origin, Peer};
 use crate::vat::source::{PeerNumber, Source};
-use crate::vat::view::{Abroad, Entry, Fault, Memory, Message, Object, View, ViewError};
+use crate::vat::view::{Abroad, Entry, Fault, Memory, Message, Object, Offence, View, ViewError};
 use crate::vat::{Counters, Queued};
 
 type Read<T> = Result<T, ViewError>;
@@ -200,6 +200,11 @@ impl View for Store {
                 None => Keyed::Out(row.get(1)?, Sequence(row.get(2)?)),
             })
         })
+    }
+
+    fn offenders(&self) -> Read<Vec<Offence>> {
+        let sql = "SELECT account, max(turn), max(at) FROM death WHERE turn IS NOT NULL GROUP BY account";
+        self.all(sql, [], |row| Ok(Offence { account: row.get(0)?, turn: row.get(1)?, at: row.get(2)? }))
     }
 
     fn is_keyed(&self, message: u64) -> Read<bool> {

@@ -299,8 +299,15 @@ pub enum Write {
     Message(Message),
     /// A message is no longer queued.
     NoMessage(u64),
-    /// A worker died on a message.
-    Death(u64),
+    /// A worker died on a message, which stays queued.
+    DiedOn(u64),
+    /// A worker died, and an object is to blame.
+    Death {
+        /// The row.
+        row: Box<Death>,
+        /// How many such rows stay, the newest.
+        remembered: u64,
+    },
     /// A turn ended.
     Turn(Box<Turn>),
     /// An operator changed an object by hand.
@@ -438,6 +445,18 @@ pub struct Change {
     pub memory: MemoryHandle,
     pub key: String,
     pub old: Option<(String, u64)>,
+}
+
+/// A row of `death`.
+#[derive(Debug)]
+#[expect(missing_docs, reason = "each field is a column that the schema explains")]
+pub struct Death {
+    pub at: u64,
+    pub object: Handle,
+    pub account: Handle,
+    pub message: u64,
+    pub turn: Option<u64>,
+    pub how: String,
 }
 
 /// A row of `fault`.

@@ -23,16 +23,21 @@
 //! changed by somebody else after it was sent is *stale*: its report is thrown away, and its
 //! message and all later ones are delivered again. Nothing had left, so nobody can tell.
 //!
+//! All turns in flight are in one worker, that of their [`lane`]; what a worker's death means is in
+//! [`death`].
+//!
 //! Read next: [`turn`] (a report becomes a checkpoint), [`verify`] (what a worker may say),
 //! [`request`] (what operators do), then the driver, which owns the loop.
 
 pub mod checkpoint;
 pub mod entropy;
+pub mod lane;
 pub mod request;
 pub mod turn;
 pub mod verify;
 pub mod view;
 
+mod death;
 mod edit;
 mod fair;
 mod fault;
@@ -53,9 +58,11 @@ use qrt_shared::id::{Location, VatId};
 
 use crate::peer::retry;
 use crate::peer::seal::{NonceKey, OpenedRequest};
-use crate::protocol::{Budget, Delivery, Handle, Report};
+use crate::protocol::{Budget, Delivery, Handle, Report, Running};
 pub use checkpoint::{Checkpoint, Counters};
+use death::Offenders;
 use entropy::Entropy;
+use lane::{Isolation, Lane};
 pub use request::Request;
 pub use schedule::Queued;
 use schedule::Schedule;
@@ -96,7 +103,23 @@ pub enum Input {
     /// The clock was set, by so many milliseconds.
     ClockSet(i64),
     /// The worker is gone, and every turn it had not reported with it.
-    Died(Death),
+    Died {
+        /// How it went.
+        death: Death,
+        /// What it ran, by its own word.
+        ran: Option<Running>,
+    },
+}
+
+/// A turn to run.
+#[derive(Debug)]
+pub struct Start {
+    /// The worker it is for.
+    pub lane: Lane,
+    /// Whether that worker must not have run anything yet: one died on this message.
+    pub fresh: bool,
+    /// What the worker is told.
+    pub delivery: Box<Delivery>,
 }
 
 /// How a worker went.
@@ -146,6 +169,10 @@ pub struct Limits {
     pub journal_turns: u64,
     /// Bytes kept in the journal.
     pub journal_bytes: u64,
+    /// Which accounts share a worker.
+    pub isolation: Isolation,
+    /// For how many turns an account that killed a worker does not, at least.
+    pub quarantine_turns: u64,
     /// What may be queued.
     pub queue: QueueLimits,
     /// What may wait for other vats, of and in all; no faults are counted here.
@@ -206,13 +233,26 @@ pub struct Vat {
     limits: Limits,
     counters: Counters,
     schedule: Schedule,
+    /// Read from the database when first needed.
+    offenders: Option<Offenders>,
+    /// Whose worker has the turns in flight.
+    lane: Lane,
 }
 
 impl Vat {
     /// A vat that goes on from the last commit, whose counters these are. `urls` is where it tells others
     /// that it is reached.
     pub fn new(id: VatId, nonce_key: NonceKey, urls: Vec<Location>, limits: Limits, counters: Counters) -> Self {
-        Self { id, nonce_key, urls, limits, counters, schedule: Schedule::default() }
+        Self {
+            id,
+            nonce_key,
+            urls,
+            limits,
+            counters,
+            schedule: Schedule::default(),
+            offenders: None,
+            lane: Lane::Shared,
+        }
     }
 
     /// One step: `input` happened at `now_ms`. What it changes is added to `checkpoint`.
@@ -233,7 +273,7 @@ impl Vat {
             Input::Request(request) => request::handle(&mut step, request).map(|()| None),
             Input::Done { delivery, report } => turn::finish(&mut step, delivery, *report),
             Input::Load { delivery, object } => turn::load(&mut step, delivery, object),
-            Input::Died(death) => turn::died(&mut step, &death).map(|()| None),
+            Input::Died { death, ran } => death::died(&mut step, &death, ran).map(|()| None),
             Input::Received { ticket, from, request } => {
                 peer::receive::receive(&mut step, ticket, from, &request).map(|()| None)
             }
@@ -260,12 +300,7 @@ impl Vat {
     ///
     /// # Errors
     /// As for [`Vat::handle`].
-    pub fn poll(
-        &mut self,
-        view: &impl View,
-        now_ms: u64,
-        entropy: &mut impl Entropy,
-    ) -> Result<Option<Box<Delivery>>, Halt> {
+    pub fn poll(&mut self, view: &impl View, now_ms: u64, entropy: &mut impl Entropy) -> Result<Option<Start>, Halt> {
         turn::start(self, view, now_ms, entropy)
     }
 

@@ -1,7 +1,7 @@
 //! Which message runs next.
 //!
 //! Order is kept for each (source, target): a *queue*. Among queues the worker's time is shared as the
-//! tree of [`shares`] says. The messages themselves stay in the table `message`; a queue here is how many
+//! tree of [`super::shares`] says. The messages themselves stay in the table `message`; a queue here is how many
 //! there are, a cursor, and the few that were read ahead, so what this holds depends on how many objects
 //! have something queued, not on how much. An object without messages costs nothing.
 //!
@@ -13,6 +13,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::in_flight::{InFlight, Turn};
+use super::lane::Lane;
 use super::send::Recipient;
 use super::shares::{Path, Shares};
 use super::source::Source;
@@ -157,8 +158,13 @@ impl Schedule {
         Ok(())
     }
 
-    /// The next message that may go to the worker now, and its object.
-    pub(super) fn next(&mut self, view: &impl View) -> Result<Option<Next>, Halt> {
+    /// The next message that may go to the worker now, and its object. What is in flight is in lane `now`.
+    pub(super) fn next(
+        &mut self,
+        view: &impl View,
+        now: Lane,
+        lane: impl Fn(&Object) -> Lane,
+    ) -> Result<Option<Next>, Halt> {
         self.fill(view)?;
         if self.above.len() > ABOVE_MAX {
             self.above.clear();
@@ -180,7 +186,8 @@ impl Schedule {
         let estimate_us = queue.cost_us.unwrap_or(self.cost_us);
         let too_much = self.in_flight.estimate_us() + estimate_us > AHEAD_US_MAX;
         let shy = object.memory.is_some_and(|memory| self.in_flight.is_shy(memory));
-        if !self.in_flight.is_empty() && (too_much || shy || message.deaths > 0) {
+        let elsewhere = lane(&object) != now;
+        if !self.in_flight.is_empty() && (too_much || shy || elsewhere || message.deaths > 0) {
             // Its turn comes when what is in flight has ended; nobody overtakes it for ever.
             return Ok(None);
         }
@@ -334,6 +341,12 @@ impl Schedule {
     pub(super) fn call_back_stale(&mut self) {
         self.in_flight.remember_stale();
         self.call_back();
+    }
+
+    /// The worker is gone, and with it all that it was given.
+    pub(super) fn gone(&mut self) {
+        self.call_back();
+        self.in_flight.gone();
     }
 
     /// Calls every turn in flight back; they will be delivered again, each queue's in order.

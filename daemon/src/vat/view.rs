@@ -76,6 +76,8 @@ pub trait View {
     fn keyed(&self, key: &str, target: Handle, since_ms: u64) -> Result<Option<Keyed>, ViewError>;
     /// The bytes of the journal's turns from `first` up to, not including, `end`.
     fn journal_bytes(&self, first: u64, end: u64) -> Result<u64, ViewError>;
+    /// When each account last had a turn killed for the death of a worker that its code was to blame for.
+    fn offenders(&self) -> Result<Vec<Offence>, ViewError>;
     /// Whether a key stands for this message.
     fn is_keyed(&self, message: u64) -> Result<bool, ViewError>;
 }
@@ -149,6 +151,17 @@ pub struct Abroad {
     pub seq: u64,
     /// What that vat calls the turn that sent it; for display, believed by nobody.
     pub cause: Option<String>,
+}
+
+/// A worker's death that ended a turn, and the account to blame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Offence {
+    /// The account.
+    pub account: Handle,
+    /// The turn.
+    pub turn: u64,
+    /// When.
+    pub at: u64,
 }
 
 /// A message whose turn failed.

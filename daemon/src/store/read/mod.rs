@@ -112,6 +112,11 @@ impl Asked<'_> {
         Ok(Qrid::new(vat, ObjectId::from_bytes(id)))
     }
 
+    /// The QRID behind a number that may be no handle at all.
+    pub fn known(&self, number: Handle) -> Option<Qrid> {
+        self.qrid(number).ok()
+    }
+
     /// The object an operator means.
     pub fn resolve(&self, target: &Target) -> Read<Handle> {
         let found = match target {

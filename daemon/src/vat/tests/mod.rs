@@ -1,7 +1,7 @@
 //! The kernel against a scripted worker: what it gives out, what it believes, what it does when the
 //! worker dies. The database is a real one in a scratch directory.
 
-mod model;
+mod deaths;
 mod world;
 
 use qrt_shared::id::{MessageName, Target};
@@ -230,7 +230,7 @@ fn a_worker_that_lies_is_killed_and_nothing_it_said_is_kept() {
         assert_eq!(world.memory("a"), "{\"n\":1}", "{what}");
         assert!(matches!(world.read(|db| db.awaited(queued)), Awaited::Queued), "{what}: its message is kept");
         assert!(world.poll().is_empty(), "{what}: it gets nothing more");
-        world.step(Input::Died(Death::Crashed(what.to_owned())));
+        world.died(Death::Crashed(what.to_owned()));
         let [again] = <[Delivery; 1]>::try_from(world.poll()).expect("once more, with another worker");
         assert!(world.done(&again, ok()).is_none());
         assert_eq!(world.outcome(queued), "ok ", "{what}");
@@ -318,11 +318,11 @@ fn a_message_on_which_two_workers_die_is_a_fault_and_its_neighbours_run_in_order
     assert_eq!(first.len(), 3);
     assert!(world.done(&first[0], ok()).is_none());
     // The worker runs its deliveries in order, so it died on the second.
-    world.step(Input::Died(Death::Crashed("boom".to_owned())));
+    world.died(Death::Crashed("boom".to_owned()));
     assert!(world.done(&first[2], ok()).is_none(), "what was called back counts for nothing");
     let alone = world.poll();
     assert_eq!(alone.iter().map(|d| d.target.object).collect::<Vec<_>>(), [first[1].target.object], "it runs alone");
-    world.step(Input::Died(Death::Crashed("boom".to_owned())));
+    world.died(Death::Crashed("boom".to_owned()));
     assert_eq!(world.outcome(messages[1]), "killed the interpreter died on it 2 times: boom");
     let last = world.poll();
     assert_eq!(last.len(), 1);
@@ -338,10 +338,10 @@ fn a_deadline_is_final_at_once_and_a_replaced_worker_is_nobodys_fault() {
     let message = world.send("a", "null");
     for _ in 0..5 {
         assert_eq!(world.poll().len(), 1);
-        world.step(Input::Died(Death::Replaced));
+        world.died(Death::Replaced);
     }
     assert_eq!(world.poll().len(), 1);
-    world.step(Input::Died(Death::Deadline { clock: "CPU", limit_ms: 2000 }));
+    world.died(Death::Deadline { clock: "CPU", limit_ms: 2000 });
     assert_eq!(world.outcome(message), "killed more than 2000 ms of CPU time in one turn");
     assert!(world.poll().is_empty());
 }
@@ -381,10 +381,10 @@ fn the_count_of_deaths_outlives_the_daemon() {
     world.install("a", &[]).expect("installed");
     let message = world.send("a", "null");
     world.poll();
-    world.step(Input::Died(Death::Crashed("boom".to_owned())));
+    world.died(Death::Crashed("boom".to_owned()));
     world.vat = world::vat(LIMITS, world.store.counters());
     world.poll();
-    world.step(Input::Died(Death::Crashed("boom".to_owned())));
+    world.died(Death::Crashed("boom".to_owned()));
     assert!(world.outcome(message).starts_with("killed"));
 }
 
@@ -485,7 +485,7 @@ fn a_turn_of_an_object_removed_meanwhile_counts_for_nothing_however_it_ends() {
         world.ask(Action::Remove { object, account: false }).expect("removed");
         match death {
             None => assert!(world.done(&a, sets(&a, "2")).is_none()),
-            Some(death) => drop(world.step(Input::Died(death))),
+            Some(death) => world.died(death),
         }
         assert_eq!(world.outcome(message), "error the object was removed");
         assert_eq!(world.read(|db| db.faults(0)).items.len(), 1, "one fault, not two");
@@ -518,7 +518,7 @@ fn sources_take_turns_and_nothing_is_sent_ahead_of_a_slow_turn() {
     let slow = Report { cpu_us: 1_900_000, ..ok() };
     let order = world.done(&started[0], slow);
     assert!(matches!(order, Some(Order::Replace)), "what was planned behind a slow turn is planned anew: {order:?}");
-    world.step(Input::Died(Death::Replaced));
+    world.died(Death::Replaced);
     let again = world.poll();
     let slow = started[0].target.object;
     assert_eq!(again.len(), 3, "what the other source has goes first");

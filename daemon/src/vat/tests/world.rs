@@ -16,8 +16,9 @@ use crate::store::Store;
 use crate::store::read::Reader;
 use crate::vat::checkpoint::{Answer, Effect};
 use crate::vat::entropy::Entropy;
+use crate::vat::lane::Isolation;
 use crate::vat::request::{Action, Install, Request, Send, Ticket, Who};
-use crate::vat::{Checkpoint, Counters, Input, Limits, Order, QueueLimits, Strangers, Vat};
+use crate::vat::{Checkpoint, Counters, Death, Input, Limits, Order, QueueLimits, Start, Strangers, Vat};
 
 /// Counts up: as random as tests need.
 pub(super) struct Counting(pub(super) u64);
@@ -48,6 +49,8 @@ pub(super) const LIMITS: Limits = Limits {
     outbox: QUEUE,
     strangers: Strangers { peers: 3, bytes: 1 << 20, undeliverable: 2 },
     retry: retry::Policy { base_ms: 1000, cap_ms: 600_000, ask_ms: 86_400_000 },
+    isolation: Isolation::Shared,
+    quarantine_turns: 10,
 };
 
 const QUEUE: QueueLimits =
@@ -119,11 +122,21 @@ impl World {
 
     /// Everything the worker may be given now.
     pub(super) fn poll(&mut self) -> Vec<Delivery> {
+        self.starts().into_iter().map(|start| *start.delivery).collect()
+    }
+
+    /// Everything that may start now, with where.
+    pub(super) fn starts(&mut self) -> Vec<Start> {
         let mut started = Vec::new();
-        while let Some(delivery) = self.vat.poll(&self.store, self.now_ms, &mut self.entropy).expect("a poll") {
-            started.push(*delivery);
+        while let Some(start) = self.vat.poll(&self.store, self.now_ms, &mut self.entropy).expect("a poll") {
+            started.push(start);
         }
         started
+    }
+
+    /// The worker is gone and does not say what it ran.
+    pub(super) fn died(&mut self, death: Death) {
+        self.step(Input::Died { death, ran: None });
     }
 
     pub(super) fn done(&mut self, delivery: &Delivery, report: Report) -> Option<Order> {
