@@ -25,10 +25,11 @@ impl<'a> Frame<'a> {
         if length < min {
             return Err(Error::FrameShort { bytes: length, min });
         }
+        // What only claims to be long is malformed; what is long is too large.
+        let (mut frame, rest) = bytes.split_at_checked(length).ok_or(Error::Truncated { what: "a frame" })?;
         if length > FRAME_BYTES_MAX {
             return Err(Error::FrameLong { bytes: length });
         }
-        let (mut frame, rest) = bytes.split_at_checked(length).ok_or(Error::Truncated { what: "a frame" })?;
         *bytes = rest;
         let nonce = Nonce::from_bytes(*take(&mut frame, "a nonce")?);
         Ok(Self { nonce, boxed: frame })
@@ -63,11 +64,7 @@ impl<'a> Request<'a> {
     /// What stands in front of the frames.
     pub const HEAD_BYTES: usize = 4 + 32 + 16;
 
-    /// Who sends it and what it is called, from the front of a body.
-    ///
-    /// # Errors
-    /// It is malformed.
-    pub fn head(mut bytes: &[u8]) -> Result<(VatId, RequestId), Error> {
+    fn head(mut bytes: &[u8]) -> Result<(VatId, RequestId), Error> {
         let bytes = &mut bytes;
         if take(bytes, "the magic")? != MAGIC {
             return Err(Error::Magic);
@@ -97,17 +94,19 @@ impl<'a> Request<'a> {
     }
 }
 
-/// Makes a request, frame by frame, and knows when it is full.
+/// Makes requests, frame by frame, and knows when one is full. Every attempt has an id of its own, while
+/// the frames stay: so the id comes last.
 #[derive(Debug)]
 pub struct RequestBuilder {
+    /// A body whose id is still zeros.
     bytes: Vec<u8>,
     frames: usize,
 }
 
 impl RequestBuilder {
     /// A request without frames, which asks for number and tip.
-    pub fn new(from: VatId, id: RequestId) -> Self {
-        let bytes = [MAGIC, from.as_bytes().as_slice(), id.as_bytes()].concat();
+    pub fn new(from: VatId) -> Self {
+        let bytes = [MAGIC, from.as_bytes().as_slice(), &[0; 16]].concat();
         Self { bytes, frames: 0 }
     }
 
@@ -133,9 +132,11 @@ impl RequestBuilder {
         self.frames
     }
 
-    /// The body.
-    pub fn finish(self) -> Vec<u8> {
-        self.bytes
+    /// The body of one attempt.
+    pub fn body(&self, id: RequestId) -> Vec<u8> {
+        let mut bytes = self.bytes.clone();
+        bytes[Request::HEAD_BYTES - 16..Request::HEAD_BYTES].copy_from_slice(id.as_bytes());
+        bytes
     }
 }
 
