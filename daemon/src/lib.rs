@@ -6,6 +6,7 @@
 //! - [`store`]: the database. Only it knows SQL, only its commit lets effects out.
 //! - [`executor`]: the daemon's side of the worker processes; [`protocol`]: what the sides say.
 //! - [`peer`]: the protocol between two vats, pure: sealing, sessions, schedules.
+//! - [`http`]: that protocol over TCP, in and out.
 //! - [`worker`]: the other side, a process without authority that runs strangers' code.
 //! - [`control`]: the socket that operators' programs talk to.
 
@@ -13,6 +14,7 @@ pub mod control;
 pub mod directory;
 pub mod driver;
 pub mod executor;
+pub mod http;
 pub mod key;
 pub mod peer;
 pub mod protocol;
