@@ -10,8 +10,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use qrt_shared::id::VatId;
-use qrt_shared::wire::{Plaintext, RequestBuilder, RequestId, Response};
+use qrt_shared::wire::{Plaintext, RequestId, Response};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout};
@@ -20,6 +19,7 @@ use crate::driver::{Event, News, now_ms};
 use crate::http::channels::Channels;
 use crate::http::deliver::{Candidate, Courier, Failure};
 use crate::http::policy::Named;
+use crate::peer::seal::Stored;
 use crate::peer::session::Asked;
 use crate::store::read::{Parcel, ReadError, Reader};
 use crate::vat::Input;
@@ -39,7 +39,6 @@ const CLOCK_SET_MS: i64 = 2_000;
 
 /// The post office's parts.
 pub struct Post {
-    vat: VatId,
     dir: PathBuf,
     reader: Mutex<Option<Reader>>,
     channels: Arc<Channels>,
@@ -52,9 +51,9 @@ pub struct Post {
 struct UnderWay(HashSet<PeerNumber>, HashSet<PeerNumber>);
 
 impl Post {
-    /// A post office of the vat in `dir`.
-    pub fn new(vat: VatId, dir: PathBuf, channels: Arc<Channels>, courier: Courier, news: News) -> Self {
-        Self { vat, dir, reader: Mutex::default(), channels, courier, news }
+    /// The post office of the vat in `dir`.
+    pub fn new(dir: PathBuf, channels: Arc<Channels>, courier: Courier, news: News) -> Self {
+        Self { dir, reader: Mutex::default(), channels, courier, news }
     }
 
     /// Works for ever, or until the kernel's loop has ended.
@@ -153,28 +152,21 @@ impl Post {
         let sealed = spawn_blocking(move || {
             let channel = post.channels.get(vat).map_err(|error| error.to_string())?;
             post.channels.keep(&channel);
-            let mut frames = Vec::new();
-            for letter in &parcel.letters {
-                let text = Plaintext { id: letter.id, prev: letter.prev, json: letter.text.as_bytes() };
-                let sealed = channel.seal_message(letter.random, letter.seq, &text);
-                frames.push(sealed.map_err(|error| format!("message {}: {error}", letter.seq))?);
-            }
-            Ok::<_, String>((channel, frames))
+            let stored = parcel.letters.iter().map(|letter| Stored {
+                number: letter.seq,
+                random: letter.random,
+                text: Plaintext { id: letter.id, prev: letter.prev, json: letter.text.as_bytes() },
+            });
+            let request = channel.request(stored).map_err(|error| error.to_string())?;
+            Ok::<_, String>((channel, request))
         });
         let sealed = sealed.await.unwrap_or_else(|error| Err(error.to_string()));
-        let (channel, frames) = sealed.map_err(|error| (failed(error), id))?;
+        let (channel, request) = sealed.map_err(|error| (failed(error), id))?;
         let answered = self.courier.deliver(vat, &candidates, || {
             let mut bytes = [0; 16];
             getrandom::fill(&mut bytes).expect("the operating system has randomness");
             id = RequestId::from_bytes(bytes);
-            let mut request = RequestBuilder::new(self.vat, id);
-            // What does not fit any more goes with the next request.
-            for frame in &frames {
-                if !request.push(&frame.frame()) {
-                    break;
-                }
-            }
-            request.finish()
+            request.body(id)
         });
         let answered = answered.await.map_err(|failure| {
             let retry_after_ms = failure.retry_after().map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));

@@ -74,7 +74,7 @@ pub fn serve(dir: &Path) -> Result<()> {
         let policy = Policy { allow_private: settings.peers.private_addresses };
         let channels = Arc::new(Channels::new(Arc::clone(&key), receive::Limits::default().channels));
         let courier = Courier::new(policy, deliver::Limits::default());
-        let post = Post::new(key.vat(), directory.path().to_owned(), channels, courier, news.clone());
+        let post = Post::new(directory.path().to_owned(), channels, courier, news.clone());
         let posting = tokio::spawn(Arc::new(post).run(Arc::clone(&news.due)));
         events.send(Event::Input(Input::Started)).context("the kernel's thread died")?;
         let checker = Checker::new(spares);

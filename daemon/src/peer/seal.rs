@@ -12,7 +12,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use qrt_shared::id::VatId;
 use qrt_shared::wire::{
     self, Ack, Direction, Frame, Kind, MessageId, Nonce, PLAINTEXT_BYTES_MAX, Plaintext, RANDOM_BYTES, Request,
-    RequestId, Response, Sequence, TAG_BYTES, Tip,
+    RequestBuilder, RequestId, Response, Sequence, TAG_BYTES, Tip,
 };
 use sha2::Sha256;
 use zeroize::Zeroizing;
@@ -163,6 +163,17 @@ pub struct OpenedRequest {
     pub bad: Option<u32>,
 }
 
+/// A message as its sender keeps it: all that its frame is made of, drawn and numbered once.
+#[derive(Debug, Clone, Copy)]
+pub struct Stored<'a> {
+    /// Its number.
+    pub number: Sequence,
+    /// The random part of its nonce.
+    pub random: [u8; RANDOM_BYTES],
+    /// Its id, `prev` and JSON.
+    pub text: Plaintext<'a>,
+}
+
 /// A frame that was made here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sealed {
@@ -203,23 +214,33 @@ impl Channel {
         self.peer
     }
 
-    /// The frame of message `number`; `random` and the text are what was stored when it was numbered, so
-    /// it is the same frame at every attempt.
+    /// The frame of a message: the same at every attempt.
     ///
     /// # Errors
     /// [`TooLong`].
-    pub fn seal_message(
-        &self,
-        random: [u8; RANDOM_BYTES],
-        number: Sequence,
-        text: &Plaintext<'_>,
-    ) -> Result<Sealed, TooLong> {
-        let bytes = Plaintext::HEAD_BYTES + text.json.len();
+    pub fn seal_message(&self, message: &Stored<'_>) -> Result<Sealed, TooLong> {
+        let bytes = Plaintext::HEAD_BYTES + message.text.json.len();
         if bytes > PLAINTEXT_BYTES_MAX {
             return Err(TooLong { bytes });
         }
-        let nonce = Nonce::new(Kind::Message, Direction::of(self.us, self.peer), random, number);
-        Ok(self.seal(nonce, &text.encode()))
+        let nonce = Nonce::new(Kind::Message, Direction::of(self.us, self.peer), message.random, message.number);
+        Ok(self.seal(nonce, &message.text.encode()))
+    }
+
+    /// A request of `messages`, the oldest first, as many as fit; of none, a question. Its body gets an id
+    /// at each attempt.
+    ///
+    /// # Errors
+    /// [`TooLong`].
+    pub fn request<'a>(&self, messages: impl IntoIterator<Item = Stored<'a>>) -> Result<RequestBuilder, TooLong> {
+        let mut request = RequestBuilder::new(self.us);
+        for message in messages {
+            let fits = request.fits(Plaintext::HEAD_BYTES + message.text.json.len());
+            if !fits || !request.push(&self.seal_message(&message)?.frame()) {
+                break;
+            }
+        }
+        Ok(request)
     }
 
     /// The frame of an ack.

@@ -94,17 +94,19 @@ impl<'a> Request<'a> {
     }
 }
 
-/// Makes a request, frame by frame, and knows when it is full.
+/// Makes requests, frame by frame, and knows when one is full. Every attempt has an id of its own, while
+/// the frames stay: so the id comes last.
 #[derive(Debug)]
 pub struct RequestBuilder {
+    /// A body whose id is still zeros.
     bytes: Vec<u8>,
     frames: usize,
 }
 
 impl RequestBuilder {
     /// A request without frames, which asks for number and tip.
-    pub fn new(from: VatId, id: RequestId) -> Self {
-        let bytes = [MAGIC, from.as_bytes().as_slice(), id.as_bytes()].concat();
+    pub fn new(from: VatId) -> Self {
+        let bytes = [MAGIC, from.as_bytes().as_slice(), &[0; 16]].concat();
         Self { bytes, frames: 0 }
     }
 
@@ -130,9 +132,11 @@ impl RequestBuilder {
         self.frames
     }
 
-    /// The body.
-    pub fn finish(self) -> Vec<u8> {
-        self.bytes
+    /// The body of one attempt.
+    pub fn body(&self, id: RequestId) -> Vec<u8> {
+        let mut bytes = self.bytes.clone();
+        bytes[Request::HEAD_BYTES - 16..Request::HEAD_BYTES].copy_from_slice(id.as_bytes());
+        bytes
     }
 }
 

@@ -41,7 +41,7 @@ fn requests_and_responses_of_the_vectors_are_taken_apart_and_put_together_to_the
         let request = Request::decode(&body).expect("well-formed");
         assert_eq!(request.from, text(&exchange, "sender_vat").parse().expect("a vat"));
         assert_eq!(request.id.to_string(), text(&exchange, "request_id"));
-        let mut builder = RequestBuilder::new(request.from, request.id);
+        let mut builder = RequestBuilder::new(request.from);
         for (frame, message) in request.frames.iter().zip(messages(&exchange)) {
             assert_eq!(frame.nonce.as_bytes(), &array(message, "nonce"));
             let mut framed = Vec::new();
@@ -52,7 +52,7 @@ fn requests_and_responses_of_the_vectors_are_taken_apart_and_put_together_to_the
             assert!(builder.push(frame));
         }
         assert_eq!(builder.frames(), messages(&exchange).len());
-        assert_eq!(builder.finish(), body);
+        assert_eq!(builder.body(request.id), body);
 
         let body = bytes(&exchange, "response");
         let response = Response::decode(&body).expect("well-formed");
@@ -241,7 +241,7 @@ fn args_carry_hints_and_what_would_not_fit_is_left_out() {
 
 /// A body of frames of these lengths, all zeros.
 fn body(lengths: &[usize]) -> Vec<u8> {
-    let mut bytes = RequestBuilder::new(vat(9), RequestId::from_bytes([7; 16])).finish();
+    let mut bytes = RequestBuilder::new(vat(9)).body(RequestId::from_bytes([7; 16]));
     for length in lengths {
         bytes.extend(u32::try_from(*length).expect("small").to_be_bytes());
         bytes.resize(bytes.len() + length, 0);
@@ -274,7 +274,7 @@ fn every_limit_is_held_at_its_edge() {
 fn a_builder_says_beforehand_what_fits() {
     let boxed = vec![0; TAG_BYTES + PLAINTEXT_BYTES_MAX];
     let frame = Frame { nonce: Nonce::from_bytes([1; 24]), boxed: &boxed };
-    let mut builder = RequestBuilder::new(vat(9), RequestId::from_bytes([7; 16]));
+    let mut builder = RequestBuilder::new(vat(9));
     while builder.fits(PLAINTEXT_BYTES_MAX) {
         assert!(builder.push(&frame));
     }
@@ -286,7 +286,7 @@ fn a_builder_says_beforehand_what_fits() {
     }
     assert!(!builder.push(&small));
     assert_eq!(builder.frames(), FRAMES_MAX);
-    assert!(Request::decode(&builder.finish()).is_ok());
+    assert!(Request::decode(&builder.body(RequestId::from_bytes([7; 16]))).is_ok());
 }
 
 #[test]
@@ -321,9 +321,9 @@ proptest! {
         let framed = [body(&[]).as_slice(), &bytes].concat();
         for bytes in [&bytes, &framed] {
             if let Ok(request) = Request::decode(bytes) {
-                let mut builder = RequestBuilder::new(request.from, request.id);
+                let mut builder = RequestBuilder::new(request.from);
                 prop_assert!(request.frames.iter().all(|frame| builder.push(frame)));
-                prop_assert_eq!(&builder.finish(), bytes);
+                prop_assert_eq!(&builder.body(request.id), bytes);
             }
             Response::decode(bytes).ok();
         }

@@ -4,12 +4,12 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use qrt_shared::wire::{
-    self, MessageId, Plaintext, Position, RANDOM_BYTES, Request, RequestBuilder, RequestId, Response, Sequence, Tip,
-    encode_response, refusal,
+    self, MessageId, Plaintext, Position, RANDOM_BYTES, Request, RequestId, Response, Sequence, Tip, encode_response,
+    refusal,
 };
 
 use super::super::retry::{Policy, Schedule};
-use super::super::seal::{Channel, Head, NonceKey};
+use super::super::seal::{Channel, Head, NonceKey, Stored};
 use super::super::session::{Answer, Asked, Outbound, Plan, ResyncError, State, Verdict, intake_request};
 use super::dice::Dice;
 use super::truth::Truth;
@@ -50,6 +50,10 @@ pub(super) struct Held {
 }
 
 impl Held {
+    fn stored(&self) -> Stored<'_> {
+        Stored { number: self.head.number, random: self.random, text: self.plaintext() }
+    }
+
     fn plaintext(&self) -> Plaintext<'_> {
         Plaintext { id: self.head.id, prev: self.head.prev, json: self.json.as_bytes() }
     }
@@ -209,26 +213,25 @@ impl Vat {
         }
         let id = RequestId::from_bytes(self.entropy.bytes());
         let (open, disk) = (&self.memory[&to], &self.disk[&to]);
-        let mut request = RequestBuilder::new(self.key.vat(), id);
+        let mut leaving = Vec::new();
         if let Some(first) = open.outbound.first_to_send() {
             // Only what is committed as it is, from the oldest on.
             let committed = disk.held.iter().skip_while(|held| held.head.number < first);
-            for (held, _) in committed.zip(&open.held).take_while(|(disk, open)| disk == open) {
-                let (text, channel) = (held.plaintext(), &self.channels[&to]);
-                truth.leaves((self.index, to), &held.head.id);
-                let sealed = channel.seal_message(held.random, held.head.number, &text).expect("short");
-                truth.sealed((self.index, to), sealed.frame().nonce, &text.encode());
-                if !request.push(&sealed.frame()) {
-                    break;
-                }
-            }
+            let same = committed.zip(&open.held).take_while(|(disk, open)| disk == open);
+            leaving.extend(same.map(|(held, _)| held));
+        }
+        let request = self.channels[&to].request(leaving.iter().map(|held| held.stored())).expect("short");
+        let body = request.body(id);
+        for (frame, held) in Request::decode(&body).expect("well-formed").frames.iter().zip(&leaving) {
+            truth.leaves((self.index, to), &held.head.id);
+            truth.sealed((self.index, to), frame.nonce, &held.plaintext().encode());
         }
         if open.outbound.state != State::Ok {
             assert_eq!(request.frames(), 0, "a stopped channel only asks");
             truth.count("asked a stopped peer");
         }
         self.pending.insert(to, Pending { asked: open.outbound.asked(id), connection, since_ms: now_ms });
-        Some(Packet { from: self.index, to, connection, body: Body::Request(request.finish()) })
+        Some(Packet { from: self.index, to, connection, body: Body::Request(body) })
     }
 
     /// An attempt failed.

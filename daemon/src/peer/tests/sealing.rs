@@ -7,7 +7,7 @@ use qrt_shared::wire::{
     Frame, PLAINTEXT_BYTES_MAX, Plaintext, Request, RequestBuilder, RequestId, Response, Sequence, Tip, encode_response,
 };
 
-use super::super::seal::{BadAck, Channel, NonceKey, OwnKey, Refused, TooLong};
+use super::super::seal::{BadAck, Channel, NonceKey, OwnKey, Refused, Stored, TooLong};
 use super::{ack, id, key, position};
 
 /// Both ends of one channel.
@@ -20,27 +20,31 @@ fn text(json: &[u8]) -> Plaintext<'_> {
     Plaintext { id: id(1), prev: Tip::ZERO, json }
 }
 
+fn stored(number: u64, json: &[u8]) -> Stored<'_> {
+    Stored { number: Sequence(number), random: [5; 14], text: text(json) }
+}
+
 /// A request from key 1 of these frames.
 fn request(frames: &[Frame<'_>]) -> Vec<u8> {
-    let mut request = RequestBuilder::new(key(1).vat(), RequestId::from_bytes([7; 16]));
+    let mut request = RequestBuilder::new(key(1).vat());
     for frame in frames {
         assert!(request.push(frame));
     }
-    request.finish()
+    request.body(RequestId::from_bytes([7; 16]))
 }
 
 #[test]
 fn a_message_is_the_same_bytes_at_every_attempt() {
     let (a, _) = channels();
     let (again, _) = channels();
-    let seal = |channel: &Channel| channel.seal_message([5; 14], Sequence(3), &text(b"{}")).expect("short");
+    let seal = |channel: &Channel| channel.seal_message(&stored(3, b"{}")).expect("short");
     assert_eq!(seal(&a), seal(&again));
 }
 
 #[test]
 fn a_box_opens_only_as_what_it_was_made_for() {
     let (a, b) = channels();
-    let sealed = a.seal_message([5; 14], Sequence(1), &text(b"{}")).expect("short");
+    let sealed = a.seal_message(&stored(1, b"{}")).expect("short");
     let body = request(&[sealed.frame()]);
     let opened = b.open_request(&Request::decode(&body).expect("well-formed")).expect("it opens");
     assert_eq!(opened.messages[0].json, b"{}");
@@ -56,7 +60,7 @@ fn a_box_opens_only_as_what_it_was_made_for() {
     assert_eq!(b.open_ack(&Response::decode(&body).expect("well-formed")), Err(BadAck::Kind));
 
     // What we sent does not open when it comes back, as a message or as an answer.
-    let reflected = b.seal_message([5; 14], Sequence(1), &text(b"{}")).expect("short");
+    let reflected = b.seal_message(&stored(1, b"{}")).expect("short");
     let body = request(&[reflected.frame()]);
     assert_eq!(b.open_request(&Request::decode(&body).expect("well-formed")), Err(Refused));
     let body = encode_response(key(1).vat(), &b.seal_ack([5; 14], &ack(7, position([]))).frame());
@@ -66,7 +70,7 @@ fn a_box_opens_only_as_what_it_was_made_for() {
 #[test]
 fn every_frame_before_the_first_bad_one_is_opened_and_none_after_it() {
     let (a, b) = channels();
-    let seal = |number| a.seal_message([5; 14], Sequence(number), &text(b"{}")).expect("short");
+    let seal = |number| a.seal_message(&stored(number, b"{}")).expect("short");
     let (first, second, third) = (seal(1), seal(2), seal(3));
     let mut broken = second.frame().boxed.to_vec();
     broken[20] ^= 1;
@@ -104,9 +108,25 @@ fn a_vat_is_no_peer_of_itself() {
 fn a_text_too_long_for_receivers_is_not_sealed() {
     let (a, _) = channels();
     let longest = vec![b' '; PLAINTEXT_BYTES_MAX - Plaintext::HEAD_BYTES + 1];
-    let seal = |json| a.seal_message([0; 14], Sequence(1), &text(json)).map(|_| ());
+    let seal = |json| a.seal_message(&stored(1, json)).map(|_| ());
     assert_eq!(seal(&longest[1..]), Ok(()));
     assert_eq!(seal(&longest), Err(TooLong { bytes: PLAINTEXT_BYTES_MAX + 1 }));
+}
+
+#[test]
+fn a_request_takes_the_oldest_messages_that_fit_and_each_attempt_has_its_own_id() {
+    let (a, b) = channels();
+    let long = vec![b' '; 1 << 20];
+    let request = a.request((1..=9).map(|number| stored(number, &long))).expect("none is too long");
+    assert_eq!(request.frames(), 3);
+    for name in [[1; 16], [2; 16]] {
+        let body = request.body(RequestId::from_bytes(name));
+        let opened = b.open_request(&Request::decode(&body).expect("well-formed")).expect("it opens");
+        assert_eq!(opened.id, RequestId::from_bytes(name));
+        assert_eq!(opened.messages.iter().map(|m| m.head.number.0).collect::<Vec<_>>(), [1, 2, 3]);
+    }
+    assert_eq!(a.request([]).expect("a question").frames(), 0);
+    assert_eq!(a.request((1..=300).map(|number| stored(number, b"{}"))).expect("short").frames(), 256);
 }
 
 #[test]
@@ -147,7 +167,7 @@ proptest! {
     #[test]
     fn any_flipped_bit_makes_a_frame_bad(json in proptest::collection::vec(any::<u8>(), 0..64), flip in any::<prop::sample::Index>()) {
         let (a, b) = channels();
-        let sealed = a.seal_message([5; 14], Sequence(1), &text(&json)).expect("short");
+        let sealed = a.seal_message(&stored(1, &json)).expect("short");
         let mut body = request(&[sealed.frame()]);
         let bits = (body.len() - Request::HEAD_BYTES - 4) * 8;
         let bit = (Request::HEAD_BYTES + 4) * 8 + flip.index(bits);

@@ -7,7 +7,7 @@ use qrt_shared::wire::{
 };
 use serde_json::Value;
 
-use super::super::seal::Channel;
+use super::super::seal::{Channel, Stored};
 use super::super::session::{Answer, Outbound};
 use super::{Receiver, position};
 use crate::key::Key;
@@ -48,17 +48,18 @@ fn sent(exchange: &Value) -> (Channel, Outbound, RequestId, Vec<u8>) {
     let channel = Channel::new(&sender, text(exchange, "receiver_vat").parse().expect("a vat")).expect("another");
     let id = RequestId::from_bytes(array(exchange, "request_id"));
     let mut outbound = Outbound::default();
-    let mut request = RequestBuilder::new(sender.vat(), id);
+    let mut request = RequestBuilder::new(sender.vat());
     for message in list(exchange, "messages") {
         let id = MessageId::from_bytes(array(message, "id"));
         let numbered = outbound.push(&id).expect("far from the end");
         assert_eq!(numbered.number, Sequence(message["counter"].as_u64().expect("a number")));
         assert_eq!(numbered.prev, Tip::from_bytes(array(message, "prev")));
         let plaintext = Plaintext { id, prev: numbered.prev, json: text(message, "json").as_bytes() };
-        let sealed = channel.seal_message(array(message, "random"), numbered.number, &plaintext).expect("short");
+        let stored = Stored { number: numbered.number, random: array(message, "random"), text: plaintext };
+        let sealed = channel.seal_message(&stored).expect("short");
         assert!(request.push(&sealed.frame()));
     }
-    (channel, outbound, id, request.finish())
+    (channel, outbound, id, request.body(id))
 }
 
 /// The random part of the nonce the vectors' receiver used.

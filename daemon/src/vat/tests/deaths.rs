@@ -217,7 +217,7 @@ fn turns_in_flight_are_of_one_lane() {
 fn a_worker_that_ran_two_accounts_is_replaced_before_its_accounts_next_turn() {
     for (isolation, spoilt) in [(Isolation::Account, true), (Isolation::Shared, false)] {
         let mut world = World::of(&["caller", "callee"]);
-        world.vat = Vat::new(world.id, Limits { isolation, ..LIMITS }, world.store.counters().clone());
+        world.vat = world::vat(Limits { isolation, ..LIMITS }, world.store.counters());
         let start = world.calls("caller", "callee");
         let next = world.send("caller", "1");
         let behind = world.starts().pop().expect("it is streamed behind");

@@ -361,14 +361,14 @@ fn a_worker_that_dies_in_a_turn_that_was_called_back_harms_no_other_message() {
         assert!(world.done(&a, ok()).is_none(), "it ran on the old memory: both are called back");
         assert_eq!(world.poll().len(), 2, "and given out again, behind what the worker still has");
         // It has not come to them: it ran what it was given of "b" before.
-        world.step(Input::Died(death.clone()));
+        world.died(death.clone());
         for message in messages {
             assert_eq!(world.outcome(message), "Queued", "{death:?}");
         }
         let again = world.poll();
         assert_eq!(again.len(), 2, "nobody is suspected, so nobody runs alone");
         // The next worker has nothing that was called back: what it dies on is to blame.
-        world.step(Input::Died(death.clone()));
+        world.died(death.clone());
         let alone = world.poll();
         let expected = if death == Death::Crashed("boom".to_owned()) { a } else { b };
         assert_eq!(alone.iter().map(|d| d.target.object).collect::<Vec<_>>(), [expected.target.object], "{death:?}");
