@@ -55,8 +55,11 @@ fn a_hot_memory_ends_as_if_every_turn_had_waited_for_the_one_before() {
     let mut count = 0;
     let mut keys = vec!["friend".to_owned(), "other".to_owned(), "sum".to_owned()];
     let journal = vat.journal();
-    for (message, turn) in messages.iter().zip(&journal[2..]) {
-        assert_eq!(turn.args.get(), message[1].to_string(), "in the order they were sent");
+    let mut queues = ["hot", "other"].map(|to| messages.iter().filter(move |message| message[0] == to));
+    for turn in &journal[2..] {
+        let queue = &mut queues[usize::from(turn.object.to_string() == other)];
+        let message = queue.next().expect("as many as were sent");
+        assert_eq!(turn.args.get(), message[1].to_string(), "each object's in the order they were sent");
         let expected = if message[0] == "other" {
             count += message[1].as_u64().expect("a number");
             json!(count)
@@ -87,6 +90,7 @@ fn a_hot_memory_ends_as_if_every_turn_had_waited_for_the_one_before() {
         assert_eq!(turn.outcome, Outcome::Ok, "{turn:?}");
         assert_eq!(turn.result.get(), expected.to_string(), "turn {} on {}", turn.turn, turn.args);
     }
+    assert!(queues.iter_mut().all(|queue| queue.next().is_none()), "every message ran");
     let memory: Map<String, Value> =
         serde_json::from_value(vat.qrt("memory", &["hot", "--json"]).json()).expect("an object");
     assert_eq!(memory["sum"], sum);
