@@ -472,6 +472,25 @@ fn an_edit_comes_before_the_turns_that_were_streamed_ahead_of_it() {
 }
 
 #[test]
+fn an_edit_comes_between_a_turn_and_the_next_that_takes_its_memory_as_it_was_left() {
+    let mut world = World::new();
+    world.install("a", &[]).expect("installed");
+    for _ in 0..2 {
+        world.send("a", "null");
+    }
+    let [first, second] = <[Delivery; 2]>::try_from(world.poll()).expect("both are with the worker");
+    assert!(content(&second).is_none(), "it takes the memory as the first leaves it");
+    assert!(world.done(&first, sets(&first, "10")).is_none());
+    let object = Target::Petname("a".parse().expect("a petname"));
+    let value = qjson::parse("7", "value").expect("JSON");
+    world.ask(Action::MemorySet { object, key: "n".to_owned(), value }).expect("set");
+    assert!(world.done(&second, sets(&second, "11")).is_none());
+    assert_eq!(world.memory("a"), "{\"n\":7}", "the worker knew nothing of the edit");
+    let [again] = <[Delivery; 1]>::try_from(world.poll()).expect("it is delivered again");
+    assert_eq!(content(&again).expect("it is sent"), [("n".to_owned(), "7".to_owned())]);
+}
+
+#[test]
 fn a_turn_of_an_object_removed_meanwhile_counts_for_nothing_however_it_ends() {
     for death in [None, Some(Death::Crashed("boom".to_owned())), Some(Death::Deadline { clock: "CPU", limit_ms: 1 })] {
         let mut world = World::new();
