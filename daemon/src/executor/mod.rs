@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use crate::protocol::{CodeNumber, Delivery, FromWorker, Image, ToWorker};
+use crate::protocol::{CodeNumber, Delivery, FromWorker, Image, Page, ToWorker};
 use crate::vat::{Death, Input};
 use process::{Event, Process, Spares};
 pub use watch::Deadlines;
@@ -147,9 +147,15 @@ impl Executor {
         if let Ok(image) = &image {
             active.learn(image.code, text)?;
         }
-        active.batch.push(ToWorker::Loaded(image));
-        active.flush();
+        active.answer(ToWorker::Loaded(image));
         Ok(())
+    }
+
+    /// Answers the running turn's request for properties of a Memory.
+    pub fn entries(&mut self, page: Page) {
+        if let Some(active) = &mut self.worker {
+            active.answer(ToWorker::Entries(page));
+        }
     }
 
     /// Kills the worker, which will be reported dead for this reason.
@@ -197,6 +203,7 @@ impl Executor {
                 report(match event {
                     Event::Said(FromWorker::Done { delivery, report }) => Input::Done { delivery, report },
                     Event::Said(FromWorker::Load { delivery, object }) => Input::Load { delivery, object },
+                    Event::Said(FromWorker::Ask { delivery, memory, wanted }) => Input::Ask { delivery, memory, wanted },
                     Event::Said(FromWorker::Ready | FromWorker::Checked(_)) => return false,
                     Event::Gone(death) => {
                         if death != Death::Replaced {
@@ -222,6 +229,12 @@ impl Active {
             self.codes.insert(code);
         }
         Ok(())
+    }
+
+    /// Tells it what its running turn waits for.
+    fn answer(&mut self, answer: ToWorker) {
+        self.flush();
+        self.process.answer(answer);
     }
 
     fn flush(&mut self) {

@@ -7,6 +7,7 @@
 use std::io::{self, BufReader, BufWriter, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -18,6 +19,10 @@ use crate::worker::EXIT_SPENT;
 
 /// The argument that makes this program a worker.
 pub const WORKER_ARG: &str = "worker";
+
+/// Answers that may wait for a worker at one time: the one it waits for, and the one before, which it
+/// may have read before this side has noted that it was written.
+const UNHEARD_MAX: usize = 2;
 
 /// What a worker does.
 #[derive(Debug)]
@@ -111,12 +116,14 @@ impl Spare {
             }
             None => None,
         };
-        let writer = move || write(stdin, &queue);
+        let unheard = Arc::new(AtomicUsize::new(0));
+        let heard = Arc::clone(&unheard);
+        let writer = move || write(stdin, &queue, &heard);
         thread::Builder::new().name(format!("to-worker-{pid}")).spawn(writer)?;
         let (reader_end, reader_watch) = (Arc::clone(&end), watch.clone());
         let reader = move || read(stdout, &reader_end, reader_watch.as_deref(), on_event);
         thread::Builder::new().name(format!("of-worker-{pid}")).spawn(reader)?;
-        Ok(Process { pid, orders: Some(orders), end, watch })
+        Ok(Process { pid, orders: Some(orders), unheard, end, watch })
     }
 }
 
@@ -124,6 +131,8 @@ impl Spare {
 pub struct Process {
     pid: u32,
     orders: Option<Sender<Vec<ToWorker>>>,
+    /// Answers it has not been handed yet.
+    unheard: Arc<AtomicUsize>,
     end: Arc<End>,
     watch: Option<Arc<Watch>>,
 }
@@ -160,6 +169,16 @@ impl Process {
         }
     }
 
+    /// Answers what its running turn asked. It waits for each answer, so one that asks on without
+    /// listening is no honest worker, and is killed before answers pile up.
+    pub fn answer(&self, answer: ToWorker) {
+        if self.unheard.fetch_add(1, Ordering::AcqRel) >= UNHEARD_MAX {
+            self.end.kill(Death::Crashed("it asks without listening".to_owned()));
+            return;
+        }
+        self.say(vec![answer]);
+    }
+
     /// Tells it that there is nothing more: it finishes and leaves.
     pub fn close(&mut self) {
         if self.orders.take().is_some() {
@@ -179,20 +198,24 @@ impl Drop for Process {
     }
 }
 
-fn write(stdin: ChildStdin, orders: &Receiver<Vec<ToWorker>>) {
+fn write(stdin: ChildStdin, orders: &Receiver<Vec<ToWorker>>, heard: &AtomicUsize) {
     let mut stdin = BufWriter::with_capacity(64 << 10, stdin);
     while let Ok(batch) = orders.recv() {
         let mut next = Some(batch);
+        let mut answers = 0;
         while let Some(batch) = next {
             // A broken pipe is a dead worker, which the reader reports.
             if batch.iter().any(|order| put_frame(&mut stdin, order).is_err()) {
                 return;
             }
+            let is_answer = |order: &&ToWorker| matches!(order, ToWorker::Loaded(_) | ToWorker::Entries(_));
+            answers += batch.iter().filter(is_answer).count();
             next = orders.try_recv().ok();
         }
         if stdin.flush().is_err() {
             return;
         }
+        heard.fetch_sub(answers, Ordering::AcqRel);
     }
 }
 

@@ -39,6 +39,7 @@ mod fault;
 mod hold;
 mod in_flight;
 mod install;
+mod memory;
 mod name;
 mod remove;
 mod schedule;
@@ -50,7 +51,7 @@ mod tests;
 
 use qrt_shared::id::VatId;
 
-use crate::protocol::{Budget, Delivery, Handle, Report};
+use crate::protocol::{Budget, Delivery, Handle, MemoryHandle, Page, Report, Wanted};
 pub use checkpoint::{Checkpoint, Counters};
 use entropy::Entropy;
 pub use request::Request;
@@ -76,6 +77,15 @@ pub enum Input {
         delivery: u64,
         /// Which object.
         object: Handle,
+    },
+    /// The running turn asks for something of a Memory.
+    Ask {
+        /// Which turn.
+        delivery: u64,
+        /// Which Memory.
+        memory: MemoryHandle,
+        /// What of it.
+        wanted: Wanted,
     },
     /// The worker is gone, and every turn it had not reported with it.
     Died(Death),
@@ -152,6 +162,8 @@ pub struct QueueLimits {
 pub enum Order {
     /// The image a running turn asked for.
     Loaded(Result<Box<crate::protocol::Image>, String>),
+    /// The properties a running turn asked for.
+    Entries(Page),
     /// End it between turns, and call back what it has not reported.
     Replace,
     /// It lied: end it.
@@ -190,6 +202,7 @@ impl Vat {
             Input::Request(request) => request::handle(&mut step, request).map(|()| None),
             Input::Done { delivery, report } => turn::finish(&mut step, delivery, *report),
             Input::Load { delivery, object } => turn::load(&mut step, delivery, object),
+            Input::Ask { delivery, memory, wanted } => memory::ask(&mut step, delivery, memory, &wanted),
             Input::Died(death) => turn::died(&mut step, &death).map(|()| None),
         }?;
         checkpoint.counters = Some(self.counters.clone());

@@ -1,6 +1,7 @@
 //! The worker's loop: frames in on standard input, frames out on standard output.
 //!
-//! Frames are answered in the order they come. While a turn waits for an image, what else arrives
+//! Frames are answered in the order they come. While a turn waits for an image or for
+//! properties, what else arrives
 //! is kept for later, but for code, which the image may name.
 //!
 //! The process ends with 0 when the daemon closes the pipe, and else with one of the codes below.
@@ -16,7 +17,9 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::engine::{Codes, Engine, Loader, STACK_BYTES};
 use super::sandbox;
-use crate::protocol::{FromWorker, Handle, Image, ToWorker, read_frame, write_frame};
+use crate::protocol::{
+    FromWorker, Handle, Image, MemoryHandle, Page, ToWorker, Wanted, read_frame, write_frame,
+};
 
 /// A turn was killed or the engine holds too much: orderly, and after the last answer.
 pub const EXIT_SPENT: i32 = 3;
@@ -67,7 +70,7 @@ pub fn main() -> ! {
                 let checked = engine.check(&text);
                 write(&FromWorker::Checked(checked));
             }
-            ToWorker::Loaded(_) => sandbox::exit(EXIT_PROTOCOL),
+            ToWorker::Loaded(_) | ToWorker::Entries(_) => sandbox::exit(EXIT_PROTOCOL),
         }
         if engine.is_spent() {
             sandbox::exit(EXIT_SPENT);
@@ -152,6 +155,20 @@ impl Loader for PipeLoader {
         loop {
             match pipes.read() {
                 Some(ToWorker::Loaded(answer)) => return answer,
+                Some(ToWorker::Code { code, text }) => codes.add(code, text),
+                Some(frame) => pipes.waiting.push_back(frame),
+                None => sandbox::exit(0),
+            }
+        }
+    }
+
+    fn ask(&mut self, delivery: u64, memory: MemoryHandle, wanted: Wanted, codes: &Codes) -> Page {
+        let mut pipes = self.0.borrow_mut();
+        write(&FromWorker::Ask { delivery, memory, wanted });
+        loop {
+            match pipes.read() {
+                Some(ToWorker::Entries(page)) => return page,
+                // Sent once: an image that is loaded next may name it too.
                 Some(ToWorker::Code { code, text }) => codes.add(code, text),
                 Some(frame) => pipes.waiting.push_back(frame),
                 None => sandbox::exit(0),

@@ -10,7 +10,7 @@ use qrt_shared::view::Awaited;
 use super::request::{Action, Send};
 use super::{Counters, Death, Input, Limits, Order, QueueLimits, Vat};
 use crate::protocol::{
-    CodeError, Delivery, FIRST_MADE, Limit, Made, MadeMemory, MemoryChange, Native, Power, Report, Sent, Verdict,
+    CodeError, Content, Delivery, FIRST_MADE, Limit, Made, MadeMemory, MemoryChange, Native, Power, Report, Sent, Verdict,
 };
 use crate::store::read::Turns;
 use world::{LIMITS, World};
@@ -21,7 +21,10 @@ fn ok() -> Report {
 
 /// The memory a delivery came with, unless it takes it as it finds it.
 fn content(delivery: &Delivery) -> Option<&[(String, String)]> {
-    delivery.target.memory.as_ref().expect("a memory").entries.as_deref()
+    match &delivery.target.memory.as_ref().expect("a memory").content {
+        Content::Whole(entries) => Some(entries),
+        _ => None,
+    }
 }
 
 /// A report that sets `n` in the memory of the delivery's target.
