@@ -85,7 +85,7 @@
             const d = Object.getOwnPropertyDescriptor(value, key);
             if (list && key === 'length') return d.writable;
             if (typeof key !== 'string' || !key.isWellFormed() || !('value' in d && d.writable && d.enumerable && d.configurable)) return false;
-            if (list && String(key >>> 0) !== key) return false;
+            if (list && (String(key >>> 0) !== key || key === '4294967295')) return false;
             return keepable(d.value, [...above, value]);
         });
     };

@@ -38,7 +38,8 @@ fn same(world: &mut World, program: &Program) -> Result<(), TestCaseError> {
     let program = serde_json::to_string(program).expect("numbers");
     let content = world.memory(1);
     let told = world.send(2, &format!(r#"{{"program":{program},"content":{content}}}"#));
-    let told: Told = serde_json::from_str(&result(&told)).expect("what the program tells");
+    let told = result(&told);
+    let told: Told = serde_json::from_str(&told).map_err(|_| TestCaseError::fail(told.clone()))?;
     let report = world.send(1, &format!(r#"{{"program":{program}}}"#));
     if told.lasts {
         let seen: Value = serde_json::from_str(&result(&report)).map_err(|_| TestCaseError::fail(result(&report)))?;
