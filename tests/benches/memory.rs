@@ -55,7 +55,12 @@ fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let (turns, keys) = (number(&args, "--turns", 20_000), number(&args, "--keys", 1_000_000));
     say(&format!("{turns} queued messages a run, {RUNS} runs each in turn"));
-    say(&format!("{:36}{:>10}{:>10}   ratio min, median, max", "turns a second (medians)", "10 keys", format!("{keys} keys")));
+    say(&format!(
+        "{:36}{:>10}{:>10}   ratio min, median, max",
+        "turns a second (medians)",
+        "10 keys",
+        format!("{keys} keys")
+    ));
     compare("the message names the key", COUNTER, turns, keys);
     compare("the worker asks for the key", ASKING, turns, keys);
     touches(keys.min(10_000));
@@ -103,7 +108,8 @@ fn vat_with(code: &str, keys: u64) -> (Vat, String) {
 /// Turns a second of one run of a new vat.
 fn run(code: &str, turns: u64, keys: u64) -> f64 {
     let (vat, counter) = vat_with(code, keys);
-    let starter = vat.install("starter", STARTER, &["--power", &json!({ "counter": { "@qref": counter } }).to_string()]);
+    let starter =
+        vat.install("starter", STARTER, &["--power", &json!({ "counter": { "@qref": counter } }).to_string()]);
     vat.install("head", HEAD, &["--power", &json!({ "starter": { "@qref": starter } }).to_string()]);
     let before = vat.ask(async |client| client.info().await).turns;
     let starters = turns.div_ceil(SENDS_MAX);

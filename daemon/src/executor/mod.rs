@@ -203,7 +203,9 @@ impl Executor {
                 report(match event {
                     Event::Said(FromWorker::Done { delivery, report }) => Input::Done { delivery, report },
                     Event::Said(FromWorker::Load { delivery, object }) => Input::Load { delivery, object },
-                    Event::Said(FromWorker::Ask { delivery, memory, wanted }) => Input::Ask { delivery, memory, wanted },
+                    Event::Said(FromWorker::Ask { delivery, memory, wanted }) => {
+                        Input::Ask { delivery, memory, wanted }
+                    }
                     Event::Said(FromWorker::Ready | FromWorker::Checked(_)) => return false,
                     Event::Gone(death) => {
                         if death != Death::Replaced {

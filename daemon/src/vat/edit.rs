@@ -12,9 +12,9 @@ use super::checkpoint::{Edit, Write};
 use super::entropy::Entropy;
 use super::in_flight::AsFound;
 use super::request::{Refusal, Who};
-use super::{memory, turn};
 use super::view::View;
 use super::{Halt, Step};
+use super::{memory, turn};
 use crate::protocol::{CodeNumber, Handle, MemoryChange};
 
 /// Gives an object other code; queued messages run on it.

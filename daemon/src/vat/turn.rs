@@ -16,8 +16,7 @@ use super::source::Source;
 use super::view::{Message, Object, View};
 use super::{Death, Halt, Order, Step, Vat, fault, memory, remove, verify};
 use crate::protocol::{
-    self, CodeError, Delivery, FIRST_MADE, Handle, Image, Limit, MadeMemory, MemoryHandle, Power, Report,
-    Verdict,
+    self, CodeError, Delivery, FIRST_MADE, Handle, Image, Limit, MadeMemory, MemoryHandle, Power, Report, Verdict,
 };
 
 /// How often a worker may die on a message.

@@ -59,8 +59,7 @@ pub(super) fn of_found(
     let mut deleted: Vec<String> = found.keys().filter(|key| gone(key)).cloned().collect();
     // The order tells nothing but how a table of hashes lies.
     deleted.sort_unstable();
-    let set: Vec<_> =
-        after.into_iter().filter(|(key, text)| moved.contains(key) || was(key) != Some(text)).collect();
+    let set: Vec<_> = after.into_iter().filter(|(key, text)| moved.contains(key) || was(key) != Some(text)).collect();
     (!deleted.is_empty() || !set.is_empty()).then_some(MemoryChange { memory, deleted, set })
 }
 

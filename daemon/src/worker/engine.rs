@@ -16,9 +16,7 @@ use super::js::{Ctx, Js, Val, stack_pointer};
 use super::kept::Kept;
 use super::realm::Realm;
 use super::turn::Turn;
-use crate::protocol::{
-    CodeError, CodeNumber, Delivery, Handle, Image, MemoryHandle, Page, Report, Verdict, Wanted,
-};
+use crate::protocol::{CodeError, CodeNumber, Delivery, Handle, Image, MemoryHandle, Page, Report, Verdict, Wanted};
 
 /// The stack that object code may use, in bytes.
 pub const CODE_STACK_BYTES: usize = 2 << 20;

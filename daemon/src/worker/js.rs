@@ -243,13 +243,8 @@ impl Ctx {
 
     fn register(self, name: &CStr, proto: Val, exotic: *mut qjs::JSClassExoticMethods) -> Js<u32> {
         let mut class = 0;
-        let definition = qjs::JSClassDef {
-            class_name: name.as_ptr(),
-            finalizer: None,
-            gc_mark: None,
-            call: None,
-            exotic,
-        };
+        let definition =
+            qjs::JSClassDef { class_name: name.as_ptr(), finalizer: None, gc_mark: None, call: None, exotic };
         // SAFETY: the engine copies the definition, but for `exotic`, which is static, and takes the prototype.
         unsafe {
             qjs::JS_NewClassID(self.runtime(), &raw mut class);

@@ -127,3 +127,50 @@ impl Kept {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Content, Kept, Left, Memory, MemoryChange};
+
+    const MEMORY: u64 = 5;
+
+    fn change(deleted: &[&str], set: &[(&str, &str)]) -> Left {
+        let set = set.iter().map(|(key, text)| ((*key).to_owned(), (*text).to_owned())).collect();
+        let deleted = deleted.iter().map(|key| (*key).to_owned()).collect();
+        Left::Changed(MemoryChange { memory: MEMORY, deleted, set })
+    }
+
+    /// What a turn is told of the keys `a` and `b` that were 0 when `settled` was the oldest in flight.
+    fn told(kept: &mut Kept, delivery: u64, settled: u64) -> Vec<String> {
+        let known = ["a", "b"].map(|key| (key.to_owned(), "0".to_owned())).to_vec();
+        let mut memory = Memory { memory: MEMORY, content: Content::ByKey { known, settled } };
+        kept.take_in(delivery, &mut memory);
+        let Content::ByKey { known, .. } = memory.content else { panic!("it stays as it is") };
+        known.into_iter().map(|(key, text)| format!("{key}={text}")).collect()
+    }
+
+    #[test]
+    fn what_turns_in_flight_left_counts_before_what_was_sent_along() {
+        let mut kept = Kept::default();
+        kept.leave(10, change(&[], &[("a", "1")]));
+        assert_eq!(told(&mut kept, 12, 10), ["a=1", "b=0"]);
+        assert_eq!(told(&mut kept, 12, 11), ["a=0", "b=0"], "what was sent along is newer");
+        kept.leave(12, change(&["a"], &[("b", "2")]));
+        assert_eq!(told(&mut kept, 13, 10), ["b=2"], "what is gone is asked for");
+        kept.leave(13, change(&[], &[("a", &"9".repeat(2000))]));
+        assert_eq!(told(&mut kept, 14, 13), ["b=0"], "so is what is long");
+        let many: Vec<_> = (0..100).map(|n| format!("k{n}")).collect();
+        kept.leave(14, change(&[], &many.iter().map(|key| (key.as_str(), "1")).collect::<Vec<_>>()));
+        assert!(told(&mut kept, 15, 14).is_empty(), "and all after a turn that changed many");
+        assert_eq!(told(&mut kept, 16, 15), ["a=0", "b=0"]);
+    }
+
+    #[test]
+    fn what_a_turn_left_that_had_the_whole_memory_counts_too() {
+        let mut kept = Kept::default();
+        kept.leave(10, Left::Whole(MEMORY, vec![("a".to_owned(), "1".to_owned())]));
+        assert_eq!(told(&mut kept, 11, 10), ["a=1"], "b is not there");
+        kept.leave(11, change(&[], &[("a", "2")]));
+        assert_eq!(told(&mut kept, 12, 10), ["a=2"], "the later counts");
+    }
+}

@@ -17,9 +17,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::engine::{Codes, Engine, Loader, STACK_BYTES};
 use super::sandbox;
-use crate::protocol::{
-    FromWorker, Handle, Image, MemoryHandle, Page, ToWorker, Wanted, read_frame, write_frame,
-};
+use crate::protocol::{FromWorker, Handle, Image, MemoryHandle, Page, ToWorker, Wanted, read_frame, write_frame};
 
 /// A turn was killed or the engine holds too much: orderly, and after the last answer.
 pub const EXIT_SPENT: i32 = 3;

@@ -14,8 +14,8 @@ use std::sync::{Arc, Mutex};
 
 use super::{Codes, Engine, Loader, STACK_BYTES};
 use crate::protocol::{
-    Budget, CodeError, Content, Delivery, Handle, Image, Limit, Memory, MemoryChange, MemoryHandle, Native, Page, Power,
-    Report, Verdict, Wanted,
+    Budget, CodeError, Content, Delivery, Handle, Image, Limit, Memory, MemoryChange, MemoryHandle, Native, Page,
+    Power, Report, Verdict, Wanted,
 };
 
 /// A budget that honest code does not notice.

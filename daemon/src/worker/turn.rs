@@ -269,7 +269,11 @@ impl Turn {
         // By number: packing one may look at another.
         let count = self.memories.borrow().len();
         for at in 0..count {
-            let slot = self.memories.borrow().get(at).map(|slot| (slot.memory, slot.owner, slot.object.clone(), slot.came.clone()));
+            let slot = self
+                .memories
+                .borrow()
+                .get(at)
+                .map(|slot| (slot.memory, slot.owner, slot.object.clone(), slot.came.clone()));
             if let Some((memory, owner, object, came)) = slot {
                 changes.extend(self.memory_change(memory, owner, &object, &came)?);
             }
@@ -454,9 +458,7 @@ impl Turn {
                 Some(Ok(maker)) => maker.image.memory.clone(),
                 _ => None,
             },
-            MadeMemory::New(entries) => {
-                Some(Memory { memory: object, content: Content::Whole(entries.clone()) })
-            }
+            MadeMemory::New(entries) => Some(Memory { memory: object, content: Content::Whole(entries.clone()) }),
         };
         Ok(Image { object, code: self.shared.made_code(code), power: power.clone(), memory })
     }

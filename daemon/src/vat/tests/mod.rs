@@ -1,6 +1,7 @@
 //! The kernel against a scripted worker: what it gives out, what it believes, what it does when the
 //! worker dies. The database is a real one in a scratch directory.
 
+mod memory;
 mod world;
 
 use qrt_shared::id::{MessageName, Target};
@@ -10,7 +11,8 @@ use qrt_shared::view::Awaited;
 use super::request::{Action, Send};
 use super::{Counters, Death, Input, Limits, Order, QueueLimits, Vat};
 use crate::protocol::{
-    CodeError, Content, Delivery, FIRST_MADE, Limit, Made, MadeMemory, MemoryChange, Native, Power, Report, Sent, Verdict,
+    CodeError, Content, Delivery, FIRST_MADE, Limit, Made, MadeMemory, MemoryChange, Native, Power, Report, Sent,
+    Verdict,
 };
 use crate::store::read::Turns;
 use world::{LIMITS, World};

@@ -49,8 +49,7 @@ impl Val {
             let has = has | qjs::JS_PROP_HAS_ENUMERABLE | qjs::JS_PROP_HAS_CONFIGURABLE | qjs::JS_PROP_THROW;
             let flags = (descriptor.flags.cast_unsigned() & qjs::JS_PROP_C_W_E) | has;
             let qjs::JSPropertyDescriptor { value, getter, setter, .. } = descriptor;
-            let status =
-                qjs::JS_DefineProperty(ctx, self.raw(), key.atom(), value, getter, setter, flags as c_int);
+            let status = qjs::JS_DefineProperty(ctx, self.raw(), key.atom(), value, getter, setter, flags as c_int);
             qjs::JS_FreeValue(ctx, value);
             qjs::JS_FreeValue(ctx, getter);
             qjs::JS_FreeValue(ctx, setter);

@@ -12,8 +12,7 @@ use crate::protocol::{Limit, MadeMemory, Verdict};
 
 const OPERATIONS: &str = include_str!("../../../../tests/tests/objects/operations.js");
 
-const CONTENT: &str =
-    r#"{"7":"seven","a":{"b":{"c":1},"x":null},"list":[3,{"y":[]},1],"n":5,"@@at":[true],"__proto__":1,"b":0,"key3":{},"z":[[]]}"#;
+const CONTENT: &str = r#"{"7":"seven","a":{"b":{"c":1},"x":null},"list":[3,{"y":[]},1],"n":5,"@@at":[true],"__proto__":1,"b":0,"key3":{},"z":[[]]}"#;
 
 #[derive(serde::Deserialize)]
 struct Told {
@@ -96,7 +95,11 @@ fn a_turn_asks_for_what_it_touches_and_no_more() {
     assert_eq!(run("(o, { memory }) => ++memory.b + memory.b"), ("6".into(), r#"{"a":{"x":1},"b":3,"c":3}"#.into(), 1));
     assert_eq!(run("() => 1"), ("1".into(), UNCHANGED.into(), 0));
     assert_eq!(run("(o, { memory }) => { memory.new = 1; delete memory.c }").2, 2);
-    assert_eq!(run("(o, { memory }) => [memory.nothing, memory.nothing, 'nothing' in memory]").2, 1, "what is not there is known too");
+    assert_eq!(
+        run("(o, { memory }) => [memory.nothing, memory.nothing, 'nothing' in memory]").2,
+        1,
+        "what is not there is known too"
+    );
 }
 
 #[test]
@@ -123,29 +126,93 @@ fn nested_changes_and_the_order_of_keys_last() {
 
 #[test]
 fn odd_uses_of_it_are_those_of_a_plain_object() {
-    answers("(o, { memory }) => { const c = Object.create(memory); c.b++; return [c.b, memory.b, Object.keys(c), 'a' in c] }", r#"[3,2,["b"],true]"#, UNCHANGED);
-    answers("(o, { memory }) => { const seen = []; const p = new Proxy(memory, { get(t, k, r) { seen.push(String(k)); return Reflect.get(t, k, r) } }); p.b; p.b = 4; return [seen, p.b, memory.b] }", r#"[["b","b"],4,4]"#, r#"{"a":{"x":1},"b":4,"c":3}"#);
-    answers("(o, { memory }) => { Object.defineProperty(memory, 'g', { get() { return this.b }, configurable: true }); const g = memory.g; delete memory.g; return g }", "2", UNCHANGED);
-    answers("(o, { memory }) => { memory[Symbol.toStringTag] = 'X'; const s = String(memory); delete memory[Symbol.toStringTag]; return [s, String(memory)] }", r#"["[object X]","[object Object]"]"#, UNCHANGED);
-    answers("(o, { memory }) => { class A { constructor(o) { return o } } class B extends A { #p = 3; static of(o) { return o.#p } } new B(memory); return B.of(memory) + memory.b }", "5", UNCHANGED);
-    answers("(o, { memory }) => { memory.toString = 1; return [memory.toString, Object.hasOwn(memory, 'valueOf')] }", "[1,false]", r#"{"a":{"x":1},"b":2,"c":3,"toString":1}"#);
-    answers("(o, { memory }) => { memory.__proto__ = null; return [Object.getPrototypeOf(memory) === null, Object.hasOwn(memory, '__proto__')] }", r#"error: TypeError: memory: an object with another prototype than Object.prototype"#, UNCHANGED);
+    answers(
+        "(o, { memory }) => { const c = Object.create(memory); c.b++; return [c.b, memory.b, Object.keys(c), 'a' in c] }",
+        r#"[3,2,["b"],true]"#,
+        UNCHANGED,
+    );
+    answers(
+        "(o, { memory }) => { const seen = []; const p = new Proxy(memory, { get(t, k, r) { seen.push(String(k)); return Reflect.get(t, k, r) } }); p.b; p.b = 4; return [seen, p.b, memory.b] }",
+        r#"[["b","b"],4,4]"#,
+        r#"{"a":{"x":1},"b":4,"c":3}"#,
+    );
+    answers(
+        "(o, { memory }) => { Object.defineProperty(memory, 'g', { get() { return this.b }, configurable: true }); const g = memory.g; delete memory.g; return g }",
+        "2",
+        UNCHANGED,
+    );
+    answers(
+        "(o, { memory }) => { memory[Symbol.toStringTag] = 'X'; const s = String(memory); delete memory[Symbol.toStringTag]; return [s, String(memory)] }",
+        r#"["[object X]","[object Object]"]"#,
+        UNCHANGED,
+    );
+    answers(
+        "(o, { memory }) => { class A { constructor(o) { return o } } class B extends A { #p = 3; static of(o) { return o.#p } } new B(memory); return B.of(memory) + memory.b }",
+        "5",
+        UNCHANGED,
+    );
+    answers(
+        "(o, { memory }) => { memory.toString = 1; return [memory.toString, Object.hasOwn(memory, 'valueOf')] }",
+        "[1,false]",
+        r#"{"a":{"x":1},"b":2,"c":3,"toString":1}"#,
+    );
+    answers(
+        "(o, { memory }) => { memory.__proto__ = null; return [Object.getPrototypeOf(memory) === null, Object.hasOwn(memory, '__proto__')] }",
+        r#"error: TypeError: memory: an object with another prototype than Object.prototype"#,
+        UNCHANGED,
+    );
     answers("(o, { memory }) => memory", UNCHANGED, UNCHANGED);
-    answers("(o, { memory }) => { const { b, ...rest } = memory; return [b, rest, { ...memory }, JSON.stringify(memory)] }", r#"[2,{"a":{"x":1},"c":3},{"a":{"x":1},"b":2,"c":3},"{\"a\":{\"x\":1},\"b\":2,\"c\":3}"]"#, UNCHANGED);
-    answers("(o, { memory }) => { const keys = []; for (const k in memory) { keys.push(k); delete memory.c } return keys }", r#"["a","b"]"#, r#"{"a":{"x":1},"b":2}"#);
+    answers(
+        "(o, { memory }) => { const { b, ...rest } = memory; return [b, rest, { ...memory }, JSON.stringify(memory)] }",
+        r#"[2,{"a":{"x":1},"c":3},{"a":{"x":1},"b":2,"c":3},"{\"a\":{\"x\":1},\"b\":2,\"c\":3}"]"#,
+        UNCHANGED,
+    );
+    answers(
+        "(o, { memory }) => { const keys = []; for (const k in memory) { keys.push(k); delete memory.c } return keys }",
+        r#"["a","b"]"#,
+        r#"{"a":{"x":1},"b":2}"#,
+    );
     answers("(o, { memory }) => { memory.me = memory }", "error: TypeError: memory.me: a cycle", UNCHANGED);
-    answers("(o, { memory }) => { memory.me = { deep: [memory] } }", "error: TypeError: memory.me.deep[0]: a cycle", UNCHANGED);
+    answers(
+        "(o, { memory }) => { memory.me = { deep: [memory] } }",
+        "error: TypeError: memory.me.deep[0]: a cycle",
+        UNCHANGED,
+    );
     answers("(o, { memory }) => { memory.f = () => 1 }", "error: TypeError: memory.f: a function", UNCHANGED);
-    answers("(o, { memory }) => { memory['\\ud800'] = 1 }", "error: TypeError: memory: a key with a lone surrogate", UNCHANGED);
-    answers("(o, { memory }) => { Object.preventExtensions(memory); try { memory.q = 1 } catch (e) { throw new Error(e.name + Reflect.set(memory, 'q', 1) + Reflect.set(memory, 'b', 1)) } }", "error: Error: TypeErrorfalsetrue", UNCHANGED);
-    answers("(o, { memory }) => { Object.freeze(memory) }", "error: TypeError: memory: frozen, sealed or not extensible: store a copy", UNCHANGED);
-    answers("(o, { memory }) => [typeof memory, String(memory), memory instanceof Object, memory.constructor === Object, Array.isArray(memory), Object.isExtensible(memory), Object.isFrozen(memory)]", r#"["object","[object Object]",true,true,false,true,false]"#, UNCHANGED);
+    answers(
+        "(o, { memory }) => { memory['\\ud800'] = 1 }",
+        "error: TypeError: memory: a key with a lone surrogate",
+        UNCHANGED,
+    );
+    answers(
+        "(o, { memory }) => { Object.preventExtensions(memory); try { memory.q = 1 } catch (e) { throw new Error(e.name + Reflect.set(memory, 'q', 1) + Reflect.set(memory, 'b', 1)) } }",
+        "error: Error: TypeErrorfalsetrue",
+        UNCHANGED,
+    );
+    answers(
+        "(o, { memory }) => { Object.freeze(memory) }",
+        "error: TypeError: memory: frozen, sealed or not extensible: store a copy",
+        UNCHANGED,
+    );
+    answers(
+        "(o, { memory }) => [typeof memory, String(memory), memory instanceof Object, memory.constructor === Object, Array.isArray(memory), Object.isExtensible(memory), Object.isFrozen(memory)]",
+        r#"["object","[object Object]",true,true,false,true,false]"#,
+        UNCHANGED,
+    );
 }
 
 #[test]
 fn keys_are_fetched_in_promise_jobs_and_by_what_is_called() {
-    answers("(o, { memory }) => { Promise.resolve().then(() => { memory.b = memory.c }) }", "null", r#"{"a":{"x":1},"b":3,"c":3}"#);
-    answers("(o, { memory }) => { const m = o.call(memory); return m === memory }", "true", r#"{"a":{"x":1},"b":2,"c":3,"seen":1}"#);
+    answers(
+        "(o, { memory }) => { Promise.resolve().then(() => { memory.b = memory.c }) }",
+        "null",
+        r#"{"a":{"x":1},"b":3,"c":3}"#,
+    );
+    answers(
+        "(o, { memory }) => { const m = o.call(memory); return m === memory }",
+        "true",
+        r#"{"a":{"x":1},"b":2,"c":3,"seen":1}"#,
+    );
 }
 
 #[test]
@@ -162,7 +229,11 @@ fn it_is_copied_as_the_plain_data_it_stands_for_and_shared_as_itself() {
         assert_eq!(result(&report), "[true,4]");
         assert_eq!(report.sent[0].args, r#"{"memory":{"a":{"x":1},"b":7,"c":3}}"#);
         assert_eq!(report.made[0].memory, MadeMemory::Makers);
-        assert!(matches!(&report.made[1].memory, MadeMemory::New(entries) if entries.len() == 3), "{:?}", report.made[1]);
+        assert!(
+            matches!(&report.made[1].memory, MadeMemory::New(entries) if entries.len() == 3),
+            "{:?}",
+            report.made[1]
+        );
         assert_eq!(report.made[1].power.statics, r#"{"also":{"a":{"x":1},"b":7,"c":4}}"#.replace("\"c\":4", "\"c\":3"));
         assert_eq!(world.memory(1), r#"{"a":{"x":1},"b":7,"c":4}"#);
     });
@@ -171,8 +242,12 @@ fn it_is_copied_as_the_plain_data_it_stands_for_and_shared_as_itself() {
 #[test]
 fn a_turn_that_fetches_more_than_its_memory_is_killed() {
     let many: Vec<_> = (0..3000).map(|n| format!("\"key{n}\":\"{}\"", "x".repeat(500))).collect();
-    by_key("(o, { memory }) => { try { Object.keys(memory) } catch {} return 1 }", &format!("{{{}}}", many.join(",")), |world| {
-        world.budget.memory_bytes = 1 << 20;
-        assert_eq!(limit(&world.send(1, "null")), Limit::Memory);
-    });
+    by_key(
+        "(o, { memory }) => { try { Object.keys(memory) } catch {} return 1 }",
+        &format!("{{{}}}", many.join(",")),
+        |world| {
+            world.budget.memory_bytes = 1 << 20;
+            assert_eq!(limit(&world.send(1, "null")), Limit::Memory);
+        },
+    );
 }
