@@ -70,12 +70,11 @@ impl Large {
         }
         let turn = turn::current(key.ctx())?;
         let sent = self.sent.borrow_mut().remove(&name);
-        let text = match sent {
-            Some(text) => Some(text),
-            None => {
-                let Page { entries, .. } = turn.ask(self.memory, Wanted::Key(name.clone()))?;
-                entries.into_iter().next().map(|(_, text)| text)
-            }
+        let text = if sent.is_some() {
+            sent
+        } else {
+            let Page { entries, .. } = turn.ask(self.memory, Wanted::Key(name.clone()))?;
+            entries.into_iter().next().map(|(_, text)| text)
         };
         self.weigh(&turn, &name, text.as_deref())?;
         if let Some(text) = &text {

@@ -153,7 +153,7 @@ const RESIZE: &str = "({ keys, content }, { memory }) => {
 fn a_memory_that_grows_and_shrinks_past_what_travels_whole_while_turns_are_in_flight_loses_nothing() {
     let vat = vat();
     let sender = vat.object_with(SENDER, &Grant { natives: &[], ..Grant::default() });
-    let config = Config { cases: 12, failure_persistence: None, ..Config::default() };
+    let config = Config { cases: 6, failure_persistence: None, ..Config::default() };
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let length = prop_oneof![3 => Just(-1_i64), 2 => 0..200_i64, 3 => 3_000..9_000_i64];
     let keys = prop::collection::vec((prop::sample::select(vec!["a", "b", "c", "d", "7", "1"]), length), 1..4);

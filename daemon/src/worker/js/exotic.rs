@@ -10,7 +10,7 @@ use std::ptr;
 
 use rquickjs::qjs;
 
-use super::{Ctx, Js, Key, Thrown, Val, checked};
+use super::{Ctx, Js, Key, Val, checked};
 use crate::worker::large;
 
 static METHODS: qjs::JSClassExoticMethods = qjs::JSClassExoticMethods {
@@ -60,7 +60,7 @@ impl Val {
 
 /// Answers what `operation` gives; an exception is pending when it gives none.
 fn answer(operation: Js<c_int>) -> c_int {
-    operation.unwrap_or_else(|Thrown| -1)
+    operation.unwrap_or(-1)
 }
 
 unsafe extern "C" fn get_own_property(

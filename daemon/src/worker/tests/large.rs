@@ -158,7 +158,7 @@ fn odd_uses_of_it_are_those_of_a_plain_object() {
     );
     answers(
         "(o, { memory }) => { memory.__proto__ = null; return [Object.getPrototypeOf(memory) === null, Object.hasOwn(memory, '__proto__')] }",
-        r#"error: TypeError: memory: an object with another prototype than Object.prototype"#,
+        "error: TypeError: memory: an object with another prototype than Object.prototype",
         UNCHANGED,
     );
     answers("(o, { memory }) => memory", UNCHANGED, UNCHANGED);
