@@ -116,6 +116,8 @@ const fn post(path: &'static str) -> Route {
 /// The vat's base directory: the first argument of most verbs.
 const DIR: Arg = required("DIR", "the vat's base directory");
 const OBJECT: Arg = required("QRID", "the object: a QRID or a petname");
+const HELD: Arg = required("QRID", "the object or the peer: a QRID, a vat id or a petname");
+const PEER: Arg = required("PEER", "the other vat: its id or a petname");
 const FAULT: Arg = required("ID", "the fault's number, as `qrt faults` shows it");
 const JSON: Arg = flag("json", "print one JSON document and nothing else");
 
@@ -231,16 +233,18 @@ pub static ACTIONS: &[Action] = &[
     },
     Action {
         verb: "name",
-        summary: "Give an object a petname, show it, or take it away",
+        summary: "Give an object or a peer a petname, show it, or take it away",
         details: "Without PETNAME, print the name it has. Petnames are yours alone: object code never sees them.",
         effect: Effect::Change,
         via: Via::Control(&[
             Route { method: "PUT", path: "/v1/objects/{object}/name" },
             Route { method: "DELETE", path: "/v1/objects/{object}/name" },
+            Route { method: "PUT", path: "/v1/peers/{peer}/name" },
+            Route { method: "DELETE", path: "/v1/peers/{peer}/name" },
         ]),
         args: &[
             DIR,
-            OBJECT,
+            required("QRID", "the object or the peer: a QRID, a vat id or a petname"),
             optional("PETNAME", "the new name: a-z 0-9 . _ -, at most 64, unique in the vat"),
             flag("remove", "take its name away"),
             JSON,
@@ -265,19 +269,19 @@ pub static ACTIONS: &[Action] = &[
     },
     Action {
         verb: "hold",
-        summary: "Let an object take no turns; its queue is kept",
-        details: "It cannot be called either. What was sent to it waits until `qrt release`.",
+        summary: "Let an object take no turns, or a peer get no deliveries; the queue is kept",
+        details: "A held object cannot be called either. What was sent waits until `qrt release`.",
         effect: Effect::Change,
-        via: Via::Control(&[post("/v1/objects/{object}/hold")]),
-        args: &[DIR, OBJECT, JSON],
+        via: Via::Control(&[post("/v1/objects/{object}/hold"), post("/v1/peers/{peer}/hold")]),
+        args: &[DIR, HELD, JSON],
     },
     Action {
         verb: "release",
-        summary: "Let a held object take turns again",
+        summary: "Let a held object take turns again, or a held peer get deliveries",
         details: "",
         effect: Effect::Change,
-        via: Via::Control(&[post("/v1/objects/{object}/release")]),
-        args: &[DIR, OBJECT, JSON],
+        via: Via::Control(&[post("/v1/objects/{object}/release"), post("/v1/peers/{peer}/release")]),
+        args: &[DIR, HELD, JSON],
     },
     Action {
         verb: "remove",
@@ -337,6 +341,98 @@ pub static ACTIONS: &[Action] = &[
         effect: Effect::Destroy,
         via: Via::Control(&[Route { method: "DELETE", path: "/v1/faults/{fault}" }]),
         args: &[DIR, FAULT, JSON],
+    },
+    Action {
+        verb: "gossip",
+        summary: "Tell vats of each other: every one learns the others' ids and URLs",
+        details: "Each must be running and have a URL. Vats on other machines are told with peer-add.",
+        effect: Effect::Change,
+        via: Via::Qrt,
+        args: &[Arg { name: "DIR", kind: Kind::Many, help: "the vats' base directories, two or more" }, JSON],
+    },
+    Action {
+        verb: "peer-add",
+        summary: "Learn where another vat answers",
+        details: "What waits for it is tried at once. A vat may have several URLs: the last good one is tried first.",
+        effect: Effect::Change,
+        via: Via::Control(&[post("/v1/peers")]),
+        args: &[
+            DIR,
+            required("VATID", "the other vat's id, as its `qrt info` shows it"),
+            required("URL", "where it answers: http://host:port"),
+            JSON,
+        ],
+    },
+    Action {
+        verb: "peers",
+        summary: "List the other vats, and how the channels to and from them stand",
+        details: "",
+        effect: Effect::Read,
+        via: Via::Control(&[get("/v1/peers"), get("/v1/peers/{peer}")]),
+        args: &[DIR, JSON],
+    },
+    Action {
+        verb: "outbox",
+        summary: "List messages to other vats that are not yet acknowledged",
+        details: "Each is tried until the other vat acknowledges it. `qrt why DIR PEER#SEQ` says what keeps one waiting.",
+        effect: Effect::Read,
+        via: Via::Control(&[get("/v1/outbox")]),
+        args: &[DIR, option("peer", "PEER", "only those to this vat"), JSON],
+    },
+    Action {
+        verb: "retry",
+        summary: "Try waiting deliveries now",
+        details: "A peer whose channel is stopped is asked again where it stands.",
+        effect: Effect::Change,
+        via: Via::Control(&[post("/v1/retry")]),
+        args: &[DIR, option("peer", "PEER", "only those to this vat"), JSON],
+    },
+    Action {
+        verb: "drop",
+        summary: "Drop a message to another vat: a void takes its number",
+        details: "The other vat accepts and acknowledges the void, and nothing runs: a hole would block the channel for \
+                  ever. If the message was tried before, it may have arrived all the same; the answer says so.",
+        effect: Effect::Destroy,
+        via: Via::Control(&[post("/v1/peers/{peer}/outbox/{seq}/drop")]),
+        args: &[
+            DIR,
+            PEER,
+            required("SEQ", "the message's number on the channel, as `qrt outbox` shows it"),
+            option("reason", "TEXT", "why; the other vat is told"),
+            flag("yes", "do not ask"),
+            JSON,
+        ],
+    },
+    Action {
+        verb: "peer-resync",
+        summary: "Go on with a peer whose history is not ours any more",
+        details: "For a peer that is diverged or rolled back. It is asked where it stands; what may be lost or repeated is \
+                  said in numbers, and asked about; then the messages that are held are numbered anew from there.",
+        effect: Effect::Destroy,
+        via: Via::Control(&[post("/v1/peers/{peer}/resync")]),
+        args: &[DIR, PEER, flag("yes", "do not ask"), JSON],
+    },
+    Action {
+        verb: "why",
+        summary: "Say what keeps something from going on, and the command that would clear it",
+        details: "SUBJECT is an object (QRID or petname), a peer (vat id or petname), a message (in:N or PEER#SEQ), or left \
+                  out: the vat.",
+        effect: Effect::Read,
+        via: Via::Control(&[get("/v1/why")]),
+        args: &[DIR, optional("SUBJECT", "what is stuck: QRID, PEER, in:N, PEER#SEQ or a petname"), JSON],
+    },
+    Action {
+        verb: "trace",
+        summary: "Print the tree of causes and effects of a turn or a message",
+        details: "Messages to other vats are followed into the vats named with --also.",
+        effect: Effect::Read,
+        via: Via::Control(&[get("/v1/trace/{subject}"), get("/v1/trace/from/{vat}/{seq}")]),
+        args: &[
+            DIR,
+            required("SUBJECT", "a turn's number, or a message: in:N or PEER#SEQ"),
+            option("also", "DIR", "the base directory of another vat to follow into; may be given again"),
+            JSON,
+        ],
     },
     Action {
         verb: "demo",

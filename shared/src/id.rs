@@ -8,6 +8,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use data_encoding::{Encoding, Specification};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::sync::LazyLock;
 
@@ -43,8 +44,14 @@ pub enum Error {
     )]
     Petname(String),
     /// Not the name of a queued message.
-    #[error("{0:?} is not a queued message: write in:<number>")]
+    #[error("{0:?} is not a message: write in:<number>, or <vat id>#<number> for one to another vat")]
     MessageName(String),
+    /// Nothing an operator can ask about.
+    #[error(
+        "{0:?} names nothing of a vat: write a QRID, a vat id, a petname, a message (in:<number>, PEER#<number>) \
+         or a turn's number"
+    )]
+    Subject(String),
 }
 
 fn decode<const N: usize>(text: &str) -> Option<[u8; N]> {
@@ -201,7 +208,7 @@ pub struct Qrid {
     pub vat: VatId,
     /// The object.
     pub object: ObjectId,
-    /// Where that vat was said to answer; not believed, only tried.
+    /// Where that vat was said to answer; not believed, only tried. The first [`HINTS_MAX`] are kept.
     pub at: Vec<Location>,
 }
 
@@ -209,6 +216,41 @@ impl Qrid {
     /// The object `object` of `vat`, without hints.
     pub fn new(vat: VatId, object: ObjectId) -> Self {
         Self { vat, object, at: Vec::new() }
+    }
+
+    /// It as peers write it to each other: with its first [`HINTS_MAX`] hints, percent-encoded.
+    pub fn hinted(&self) -> Hinted<'_> {
+        Hinted(self)
+    }
+
+    /// Takes over the hints of `other`, another text of the same QRID, as far as they are new.
+    pub fn learn(&mut self, other: Self) {
+        for hint in other.at {
+            if self.at.len() < HINTS_MAX && !self.at.contains(&hint) {
+                self.at.push(hint);
+            }
+        }
+    }
+}
+
+/// Location hints a QRID carries, at most.
+pub const HINTS_MAX: usize = 4;
+
+/// Everything but what may stand anywhere in a URL.
+const IN_HINT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// Shows a QRID with its hints. It holds nothing that JSON would escape.
+#[derive(Debug, Clone, Copy)]
+pub struct Hinted<'a>(&'a Qrid);
+
+impl fmt::Display for Hinted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)?;
+        for (index, at) in self.0.at.iter().take(HINTS_MAX).enumerate() {
+            let before = if index == 0 { '?' } else { '&' };
+            write!(f, "{before}at={}", utf8_percent_encode(&at.0, IN_HINT))?;
+        }
+        Ok(())
     }
 }
 
@@ -239,7 +281,10 @@ impl FromStr for Qrid {
             let hint = percent_encoding::percent_decode_str(hint)
                 .decode_utf8()
                 .map_err(|_| Error::Location(hint.to_owned()))?;
-            at.push(hint.parse()?);
+            let hint = hint.parse()?;
+            if at.len() < HINTS_MAX && !at.contains(&hint) {
+                at.push(hint);
+            }
         }
         Ok(Self { vat: vat.parse()?, object: object.parse()?, at })
     }
@@ -318,28 +363,123 @@ impl fmt::Display for Target {
 
 text_serde!(Target);
 
-/// A message of the inbox by its durable name, `in:<number>`. Numbers are never used again.
+/// What an operator may write for another vat.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PeerName {
+    /// Its id.
+    Vat(VatId),
+    /// A petname of the vat that is asked.
+    Petname(Petname),
+}
+
+impl FromStr for PeerName {
+    type Err = Error;
+    fn from_str(text: &str) -> Result<Self, Error> {
+        match (text.parse(), text.parse()) {
+            (Ok(vat), _) => Ok(Self::Vat(vat)),
+            (_, Ok(petname)) => Ok(Self::Petname(petname)),
+            (Err(error), _) => Err(error),
+        }
+    }
+}
+
+impl fmt::Display for PeerName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Vat(vat) => vat.fmt(f),
+            Self::Petname(petname) => petname.fmt(f),
+        }
+    }
+}
+
+text_serde!(PeerName);
+
+/// A message by its durable name. Numbers are never used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct MessageName(pub u64);
+pub enum MessageName {
+    /// One of the inbox: `in:<number>`.
+    In(u64),
+    /// One to another vat: `<vat id>#<number on its channel>`.
+    Out(VatId, u64),
+}
 
 impl fmt::Display for MessageName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "in:{}", self.0)
+        match self {
+            Self::In(number) => write!(f, "in:{number}"),
+            Self::Out(peer, number) => write!(f, "{peer}#{number}"),
+        }
     }
+}
+
+fn digits(text: &str) -> Option<u64> {
+    if text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { None }
 }
 
 impl FromStr for MessageName {
     type Err = Error;
     fn from_str(text: &str) -> Result<Self, Error> {
-        text.strip_prefix("in:")
-            .filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()))
-            .and_then(|digits| digits.parse().ok())
-            .map(Self)
-            .ok_or_else(|| Error::MessageName(text.to_owned()))
+        let name = match text.split_once('#') {
+            Some((peer, number)) => peer.parse().ok().zip(digits(number)).map(|(peer, number)| Self::Out(peer, number)),
+            None => text.strip_prefix("in:").and_then(digits).map(Self::In),
+        };
+        name.ok_or_else(|| Error::MessageName(text.to_owned()))
     }
 }
 
 text_serde!(MessageName);
+
+/// Anything of a vat that an operator may ask about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subject {
+    /// An object by its QRID.
+    Object(Qrid),
+    /// Another vat by its id.
+    Peer(VatId),
+    /// An object or a peer by its petname.
+    Petname(Petname),
+    /// A message of the inbox.
+    In(u64),
+    /// A message to another vat.
+    Out(PeerName, u64),
+    /// A turn.
+    Turn(u64),
+}
+
+impl FromStr for Subject {
+    type Err = Error;
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let refused = || Error::Subject(text.to_owned());
+        if text.starts_with("qrt:") {
+            return text.parse().map(Self::Object);
+        }
+        if let Some((peer, number)) = text.split_once('#') {
+            return Ok(Self::Out(peer.parse().map_err(|_| refused())?, digits(number).ok_or_else(refused)?));
+        }
+        if let Some(number) = text.strip_prefix("in:") {
+            return digits(number).map(Self::In).ok_or_else(refused);
+        }
+        let turn = digits(text).map(Self::Turn);
+        turn.or_else(|| text.parse().ok().map(Self::Peer))
+            .or_else(|| text.parse().ok().map(Self::Petname))
+            .ok_or_else(refused)
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Object(qrid) => qrid.fmt(f),
+            Self::Peer(vat) => vat.fmt(f),
+            Self::Petname(petname) => petname.fmt(f),
+            Self::In(number) => write!(f, "in:{number}"),
+            Self::Out(peer, number) => write!(f, "{peer}#{number}"),
+            Self::Turn(turn) => turn.fmt(f),
+        }
+    }
+}
+
+text_serde!(Subject);
 
 #[cfg(test)]
 mod tests {
@@ -360,6 +500,19 @@ mod tests {
             hinted.at.iter().map(ToString::to_string).collect::<Vec<_>>(),
             ["http://10.0.0.1:80", "https://a.example"]
         );
+    }
+
+    #[test]
+    fn hints_are_written_percent_encoded_and_read_back_and_only_four_are_kept() {
+        let text = format!("qrt:{VAT}/{OBJECT}");
+        let hints: Vec<String> = (0..6).map(|n| format!("at=http://10.0.0.{n}:80/a%26b")).collect();
+        let read: Qrid = format!("{text}?{}&{}", hints[0], hints.join("&")).parse().expect("hints");
+        assert_eq!(read.at.len(), HINTS_MAX);
+        let written = read.hinted().to_string();
+        assert!(written.starts_with(&format!("{text}?at=http%3A%2F%2F10.0.0.0%3A80%2Fa%26b&at=")), "{written}");
+        let again: Qrid = written.parse().expect("what was written");
+        assert_eq!(again.at, read.at);
+        assert_eq!(Qrid::new(read.vat, read.object).hinted().to_string(), text);
     }
 
     #[test]
@@ -408,6 +561,23 @@ mod tests {
         for bad in ["", "-a", ".a", "A", "12", "a b", "é", VAT, &"a".repeat(65)] {
             assert!(bad.parse::<Petname>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn every_subject_reads_back_as_it_is_written() {
+        let qrid = format!("qrt:{VAT}/{OBJECT}");
+        let out = format!("{VAT}#7");
+        for text in [&qrid, VAT, "counter", "in:3", &out, "shop#7", "12"] {
+            let subject: Subject = text.parse().expect("a subject");
+            assert_eq!(subject.to_string(), text);
+        }
+        assert!(matches!("12".parse(), Ok(Subject::Turn(12))));
+        assert!(matches!(VAT.parse(), Ok(Subject::Peer(_))));
+        for bad in ["", "in:", "in:-1", "#1", "shop#", "shop#x", "Shop", "qrt:x", "in:99999999999999999999"] {
+            assert!(bad.parse::<Subject>().is_err(), "{bad}");
+        }
+        assert_eq!(out.parse::<MessageName>().expect("a name").to_string(), out);
+        assert!("shop#7".parse::<MessageName>().is_err(), "a durable name has no petname in it");
     }
 
     #[test]

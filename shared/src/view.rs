@@ -48,7 +48,7 @@ pub struct Info {
     pub commit: u64,
     /// When the daemon started.
     pub started_at: Option<u64>,
-    /// The running worker process, its layers of confinement, and how many were replaced.
+    /// The processes that run object code, and their confinement.
     pub worker: Option<Worker>,
 }
 
@@ -62,13 +62,37 @@ pub enum State {
     Stopped,
 }
 
-/// The process that runs object code.
+/// The processes that run object code.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Worker {
-    /// Its process.
+    /// The one that was given a turn last.
     pub pid: u32,
     /// Workers that ended abnormally or were killed since the daemon started.
     pub deaths: u64,
+    /// What confines that process, besides what every system has.
+    pub sandbox: Sandbox,
+    /// All of them; the last is the one that was given a turn last.
+    pub processes: Vec<WorkerProcess>,
+}
+
+/// What confines a worker process, besides what every system has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sandbox {
+    /// It is killed for any system call but the few it needs. False only under `sandbox = "unsafe-none"`.
+    pub seccomp: bool,
+    /// Landlock denies it files, TCP and other processes, as far as this system knows how.
+    pub landlock: bool,
+}
+
+/// A worker process.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct WorkerProcess {
+    /// Its process.
+    pub pid: u32,
+    /// The account whose turns alone it runs; `None` for the one that accounts share.
+    pub account: Option<Qrid>,
+    /// The object whose code runs there now, by the process's own word.
+    pub running: Option<Qrid>,
 }
 
 /// A row of the list of objects.
@@ -111,10 +135,27 @@ pub struct Object {
     pub memory: Option<Box<RawValue>>,
     /// The object that made it; `None` for an installed one.
     pub maker: Option<Qrid>,
+    /// Worker processes that its code killed.
+    pub deaths: u64,
+    /// The newest of those deaths, newest first, as far as they are remembered.
+    pub killed: Vec<Death>,
     /// References it holds, the first 1,000.
     pub holds: Vec<Holding>,
     /// Who holds references to it, the first 1,000. Other vats may hold more: nobody can know.
     pub held_by: Vec<Holding>,
+}
+
+/// A worker process that an object's code killed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Death {
+    /// When.
+    pub at: u64,
+    /// How it died.
+    pub how: String,
+    /// The message whose turn it was.
+    pub message: MessageName,
+    /// The turn that was killed for it; `None` when the message ran once more.
+    pub turn: Option<u64>,
 }
 
 /// The code of an object.
@@ -184,7 +225,8 @@ pub struct Message {
     pub target: Qrid,
     /// That object's petname.
     pub name: Option<Petname>,
-    /// Whose budget and share it spends: `operator`, or the QRID of an account.
+    /// Whose budget and share it spends: `operator`, the QRID of an account, or the id of the vat it came
+    /// from.
     pub source: String,
     /// Its arguments.
     pub args: Box<RawValue>,
@@ -192,6 +234,9 @@ pub struct Message {
     pub bytes: u64,
     /// When it was queued.
     pub queued_at: u64,
+    /// Its number on the channel of the vat it came from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seq: Option<u64>,
     /// How often a worker has died on it.
     pub deaths: u32,
 }
@@ -268,6 +313,10 @@ pub struct Turn {
     pub made: Vec<Qrid>,
     /// The messages it sent.
     pub sent: Vec<MessageName>,
+    /// Of a message from another vat: its number on the channel from there, and what that vat calls the
+    /// turn that sent it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<From>,
     /// Its log lines.
     pub log: Vec<String>,
     /// Compute used, in ticks of 10,000 branches and calls.
@@ -276,6 +325,17 @@ pub struct Turn {
     pub cpu_us: u64,
     /// What the clock said.
     pub at: u64,
+}
+
+/// Where a message from another vat came from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct From {
+    /// The vat.
+    pub vat: VatId,
+    /// Its number on the channel from there.
+    pub seq: u64,
+    /// What that vat calls the turn that sent it; for display, believed by nobody.
+    pub cause: Option<String>,
 }
 
 /// A memory key that a turn changed.
@@ -300,14 +360,17 @@ pub struct Fault {
     pub message: MessageName,
     /// The turn that failed.
     pub turn: Option<u64>,
-    /// The object it was for.
-    pub target: Qrid,
+    /// The object it was for; `None` when it named none of this vat.
+    pub target: Option<Qrid>,
     /// That object's petname.
     pub name: Option<Petname>,
     /// The message's source.
     pub source: String,
-    /// Its arguments.
+    /// Its arguments; null when only `head` was kept.
     pub args: Box<RawValue>,
+    /// The first bytes of a message from another vat that could not be delivered to any object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<String>,
     /// `error` or `killed`.
     pub outcome: Outcome,
     /// Why.
@@ -343,6 +406,8 @@ pub enum Awaited {
     Ended(Ended),
     /// It is queued still.
     Queued,
+    /// The other vat has it.
+    Acked,
     /// The vat never heard of it, or its outcome was kept its time and is gone.
     Unknown,
 }
@@ -369,8 +434,9 @@ impl<'de> Deserialize<'de> for Awaited {
                 error: flat.error,
             })),
             "queued" => Ok(Self::Queued),
+            "acked" => Ok(Self::Acked),
             "unknown" => Ok(Self::Unknown),
-            state => Err(Error::unknown_variant(state, &["ended", "queued", "unknown"])),
+            state => Err(Error::unknown_variant(state, &["ended", "queued", "acked", "unknown"])),
         }
     }
 }
@@ -391,6 +457,140 @@ pub struct Ended {
     pub error: Option<String>,
 }
 
+/// Another vat, and how the channels to and from it stand.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Peer {
+    /// Its id.
+    pub vat: VatId,
+    /// The operator's name for it.
+    pub name: Option<Petname>,
+    /// Where it may answer, the one that is tried first first.
+    pub urls: Vec<String>,
+    /// The number of the next message to it.
+    pub next_out: u64,
+    /// The last of our messages that it has acknowledged.
+    pub acked_out: u64,
+    /// The last of its messages that we have accepted.
+    pub last_in: u64,
+    /// Messages to it that are not acknowledged.
+    pub pending: u64,
+    /// Their bytes.
+    pub pending_bytes: u64,
+    /// Whether the channel to it can be trusted.
+    pub state: PeerState,
+    /// When `state` became what it is, unless it is `ok`.
+    pub state_since: Option<u64>,
+    /// What it said it had from us last, when that did not fit what we know.
+    pub theirs: Option<u64>,
+    /// Whether an operator holds its queue.
+    pub held: bool,
+    /// Whether an operator named it, or it came by itself.
+    pub named: bool,
+    /// Failed attempts in a row.
+    pub attempts: u64,
+    /// When the next attempt is due; `None` when nothing is to be sent, or nothing may be.
+    pub next_attempt_at: Option<u64>,
+    /// Why the last attempt failed; `None` when it did not.
+    pub last_error: Option<String>,
+    /// Since when every attempt has failed.
+    pub failing_since: Option<u64>,
+    /// When it last acknowledged or sent something.
+    pub last_contact_at: Option<u64>,
+}
+
+/// Whether the history of a channel is the same at both ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PeerState {
+    /// It is.
+    Ok,
+    /// It is not: one end was restored from an old copy, or lost a part of its log.
+    Diverged,
+    /// The other end has gone back behind what it had acknowledged.
+    PeerRolledBack,
+}
+
+impl PeerState {
+    /// The word people and scripts see.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Diverged => "diverged",
+            Self::PeerRolledBack => "peer-rolled-back",
+        }
+    }
+}
+
+/// A message to another vat that is not acknowledged.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Outgoing {
+    /// The vat it is for.
+    pub peer: VatId,
+    /// The operator's name for that vat.
+    pub name: Option<Petname>,
+    /// Its number on the channel there.
+    pub seq: u64,
+    /// The object it is for; `None` of a void.
+    pub target: Option<Qrid>,
+    /// Its size on the wire.
+    pub bytes: u64,
+    /// When it was queued.
+    pub queued_at: u64,
+    /// The turn that sent it; `None` when an operator did.
+    pub turn: Option<u64>,
+    /// Failed attempts in a row of the requests it was in.
+    pub attempts: u64,
+    /// When the next attempt is due; `None` when none is: `qrt why` says why not.
+    pub next_attempt_at: Option<u64>,
+    /// Why the last attempt failed.
+    pub last_error: Option<String>,
+    /// Why an operator dropped it: it is a void now.
+    pub void: Option<String>,
+}
+
+/// The first thing that keeps a message, a peer, an object or the vat from going on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Why {
+    /// What was asked about.
+    pub subject: String,
+    /// Whether anything keeps it from going on.
+    pub blocked: bool,
+    /// One sentence.
+    pub sentence: String,
+    /// What shows it, a fact each.
+    pub evidence: Vec<String>,
+    /// The command that would clear it.
+    pub command: Option<String>,
+}
+
+/// One step in a tree of causes and effects: a turn, or a message that had none yet.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Traced {
+    /// The vat.
+    pub vat: VatId,
+    /// The turn that handled the message, if it has.
+    pub turn: Option<u64>,
+    /// The message that was handled; `None` of an operator's edit.
+    pub message: Option<MessageName>,
+    /// What became of it: `queued`, `ok`, `error`, `killed`, `fault` (it never ran), `unacknowledged` or
+    /// `acknowledged` (on its way to another vat), `unknown` (the journal no longer has it).
+    pub state: String,
+    /// The object it was for.
+    pub object: Option<Qrid>,
+    /// That object's petname.
+    pub name: Option<Petname>,
+    /// The error, in one line.
+    pub error: Option<String>,
+    /// When the turn ran, or the message was queued.
+    pub at: Option<u64>,
+    /// The turn that sent the message: in this vat.
+    pub cause: Option<u64>,
+    /// Of a message from another vat: which of its messages it was.
+    pub from: Option<From>,
+    /// The messages it sent.
+    pub sent: Vec<MessageName>,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -399,6 +599,7 @@ mod tests {
     fn an_awaited_outcome_reads_back_as_written() {
         for text in [
             r#"{"state":"queued"}"#,
+            r#"{"state":"acked"}"#,
             r#"{"state":"unknown"}"#,
             r#"{"state":"ended","turn":7,"outcome":"ok","result":{"n":1e+21,"deep":[1.0]},"error":null}"#,
             r#"{"state":"ended","turn":null,"outcome":"error","result":null,"error":"queue full"}"#,
@@ -413,7 +614,7 @@ mod tests {
         let vat = "rnll4pb23zsgr5bw2idvqqmn6zqn3wa6zgiubrtw2r4f4p5tm55q";
         let qrid = format!("qrt:{vat}/7z2fziy4eazx2seb54ittqs77cr5lfj3");
         let text = format!(
-            r#"{{"qrid":"{qrid}","name":null,"turns":1,"faults":0,"memory_bytes":9,"cpu_us":3,"created_at":5,"account":"{qrid}","held":false,"code":{{"sha256":"ab","text":"()=>1","version":1,"history":[]}},"power":{{"statics":{{"rate":1.50}},"natives":{{}}}},"memory":{{"big":1e+21}},"maker":null,"holds":[],"held_by":[]}}"#
+            r#"{{"qrid":"{qrid}","name":null,"turns":1,"faults":0,"memory_bytes":9,"cpu_us":3,"created_at":5,"account":"{qrid}","held":false,"code":{{"sha256":"ab","text":"()=>1","version":1,"history":[]}},"power":{{"statics":{{"rate":1.50}},"natives":{{}}}},"memory":{{"big":1e+21}},"maker":null,"deaths":1,"killed":[{{"at":7,"how":"boom","message":"in:3","turn":null}}],"holds":[],"held_by":[]}}"#
         );
         let object: Object = serde_json::from_str(&text).expect("written by the daemon");
         assert_eq!(serde_json::to_string(&object).expect("JSON"), text);

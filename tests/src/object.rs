@@ -126,7 +126,7 @@ impl Object<'_> {
                 match client.outcome(queued.message, PATIENCE.min(Duration::from_secs(20))).await? {
                     Awaited::Ended(ended) => return Ok(ended),
                     Awaited::Queued => {}
-                    Awaited::Unknown => panic!("the vat forgot {}", queued.message),
+                    Awaited::Acked | Awaited::Unknown => panic!("the vat forgot {}", queued.message),
                 }
             }
         })
@@ -218,7 +218,7 @@ impl Object<'_> {
     #[track_caller]
     pub fn faults(&self) -> Vec<Fault> {
         let mut faults = self.vat.ask(async |client| client.faults(0).await).items;
-        faults.retain(|fault| fault.target.to_string() == self.qrid);
+        faults.retain(|fault| fault.target.as_ref().is_some_and(|target| target.to_string() == self.qrid));
         faults
     }
 }

@@ -106,3 +106,17 @@ fn a_hot_memory_ends_as_if_every_turn_had_waited_for_the_one_before() {
     let log = std::fs::read_to_string(vat.dir().join("qrtd.log")).expect("the log");
     assert!(!log.contains("honest"), "no turn was taken for a lie: {log}");
 }
+
+#[test]
+fn an_answer_does_not_wait_for_the_end_of_a_slow_turn_behind_it() {
+    let endless = [("ticks", "1000000000"), ("cpu_ms", "1000000"), ("wall_ms", "1000000")];
+    let vat = Scratch::default().vat_with(&endless);
+    let object = vat.install("object", "(hang) => { if (hang) for (;;) {} }", &[]);
+    let starter = "function (args, power) { for (const hang of [false, false, true]) power.object.sendOnly(hang); }";
+    vat.install("starter", starter, &["--power", &json!({ "object": { "@qref": object } }).to_string()]);
+    vat.result("starter", "null");
+    vat.wait_for_turn(3);
+    let journal = vat.journal();
+    assert!(journal.iter().all(|turn| turn.outcome == Outcome::Ok) && journal.len() == 3, "{journal:?}");
+    assert_eq!(vat.qrt("info", &["--json"]).json()["inbox"], 1, "the slow turn still runs");
+}

@@ -36,7 +36,10 @@ fn show(out: &mut Output, fault: &Fault) -> io::Result<()> {
     let head = format!(
         "{}  {}  {}  {} UTC",
         out.paint(Tone::Title, &fault.id.to_string()),
-        format::object(fault.name.as_ref(), &fault.target),
+        fault
+            .target
+            .as_ref()
+            .map_or_else(|| "no object".to_owned(), |target| format::object(fault.name.as_ref(), target)),
         out.paint(Tone::Bad, fault.outcome.as_str()),
         format::time(fault.at)
     );

@@ -97,7 +97,7 @@ async fn wait(
     loop {
         match client.outcome(message, Duration::from_millis(WAIT_MS_MAX)).await {
             Ok(Awaited::Ended(ended)) => return Ok(Some(ended)),
-            Ok(Awaited::Unknown) => return Ok(None),
+            Ok(Awaited::Acked | Awaited::Unknown) => return Ok(None),
             Ok(Awaited::Queued) => patience.answered(),
             Err(error) => patience.pause_after(error, dir).await?,
         }
@@ -177,7 +177,7 @@ mod tests {
         let mut name = None;
         let done = wait(&mut client, fake.dir(), &message(None), &mut name).await.expect("an outcome");
         assert_eq!(done.expect("known").result.get(), r#"{"n":1e+21}"#);
-        assert_eq!(name, Some(MessageName(5)));
+        assert_eq!(name, Some(MessageName::In(5)));
         let asked = fake.requests();
         assert!(asked[0].starts_with("POST /v1/messages "), "{asked:?}");
         assert!(asked[1..].iter().all(|line| line.starts_with("GET /v1/messages/in%3A5/outcome?")), "{asked:?}");

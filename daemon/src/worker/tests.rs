@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::{Codes, Engine, Loader, STACK_BYTES};
+use crate::page::Published;
 use crate::protocol::{
     Budget, CodeError, Content, Delivery, Handle, Image, Limit, Memory, MemoryChange, MemoryHandle, Native, Page,
     Power, Report, Verdict, Wanted,
@@ -79,7 +80,9 @@ impl World {
     fn new() -> Self {
         let images = Images::default();
         let asked = Arc::default();
-        let engine = Engine::new(Box::new(Shelf(Arc::clone(&images), Arc::clone(&asked)))).expect("an engine");
+        let engine =
+            Engine::new(Box::new(Shelf(Arc::clone(&images), Arc::clone(&asked))), Published::unread().expect("a page"))
+                .expect("an engine");
         Self { engine, images, budget: ROOMY, turns: 0, by_key: false, asked }
     }
 

@@ -12,12 +12,13 @@ use serde::{Serialize, de::DeserializeOwned};
 use tokio::net::UnixStream;
 
 use super::{
-    Done, Held, Install, Installed, MemorySet, MemoryWas, Name, Named, Problem, Queued, Removed, Retried, SOCKET,
-    SOCKET_PATH_MAX, Send, Upgrade, Upgraded, VERSION_HEADER,
+    Done, DropOut, Dropped, Due, Held, Install, Installed, MemorySet, MemoryWas, Name, Named, PeerAdd, PeerIs, Problem,
+    Queued, Removed, Resync, Resynced, Retried, Retry, SOCKET, SOCKET_PATH_MAX, Send, Upgrade, Upgraded,
+    VERSION_HEADER,
 };
 use crate::VERSION;
-use crate::id::{MessageName, Target};
-use crate::view::{Awaited, Fault, Info, Message, Object, ObjectRow, Page, Turn};
+use crate::id::{MessageName, PeerName, Subject, Target};
+use crate::view::{Awaited, Fault, Info, Message, Object, ObjectRow, Outgoing, Page, Peer, Traced, Turn, Why};
 
 /// What a path segment or query value may hold unescaped.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -292,6 +293,74 @@ impl Client {
     /// Queues a failed message again.
     pub async fn fault_retry(&mut self, id: u64) -> Result<Retried, ClientError> {
         self.call("POST", &format!("/v1/faults/{id}/retry"), None::<&()>).await
+    }
+
+    /// A page of other vats, the one first heard of first.
+    pub async fn peers(&mut self, after: u64) -> Result<Page<Peer>, ClientError> {
+        self.read(&format!("/v1/peers?after={after}")).await
+    }
+
+    /// Another vat.
+    pub async fn peer(&mut self, peer: &PeerName) -> Result<Peer, ClientError> {
+        self.read(&format!("/v1/peers/{}", segment(peer))).await
+    }
+
+    /// Says where another vat answers.
+    pub async fn peer_add(&mut self, add: &PeerAdd) -> Result<PeerIs, ClientError> {
+        self.call("POST", "/v1/peers", Some(add)).await
+    }
+
+    /// Holds a peer's queue, or releases it.
+    pub async fn hold_peer(&mut self, peer: &PeerName, held: bool) -> Result<PeerIs, ClientError> {
+        let verb = if held { "hold" } else { "release" };
+        self.call("POST", &format!("/v1/peers/{}/{verb}", segment(peer)), None::<&()>).await
+    }
+
+    /// Gives a peer a petname.
+    pub async fn name_peer(&mut self, peer: &PeerName, name: Name) -> Result<PeerIs, ClientError> {
+        self.call("PUT", &format!("/v1/peers/{}/name", segment(peer)), Some(&name)).await
+    }
+
+    /// Takes a peer's petname away.
+    pub async fn unname_peer(&mut self, peer: &PeerName) -> Result<PeerIs, ClientError> {
+        self.call("DELETE", &format!("/v1/peers/{}/name", segment(peer)), None::<&()>).await
+    }
+
+    /// A page of messages to other vats that are not acknowledged, the one queued first first.
+    pub async fn outbox(&mut self, peer: Option<&PeerName>, after: u64) -> Result<Page<Outgoing>, ClientError> {
+        let peer = peer.map(|peer| format!("&peer={}", segment(peer))).unwrap_or_default();
+        self.read(&format!("/v1/outbox?after={after}{peer}")).await
+    }
+
+    /// Makes deliveries due now.
+    pub async fn retry(&mut self, retry: &Retry) -> Result<Due, ClientError> {
+        self.call("POST", "/v1/retry", Some(retry)).await
+    }
+
+    /// Puts a void in the place of a message to another vat.
+    pub async fn drop_out(&mut self, peer: &PeerName, seq: u64, drop: &DropOut) -> Result<Dropped, ClientError> {
+        self.call("POST", &format!("/v1/peers/{}/outbox/{seq}/drop", segment(peer)), Some(drop)).await
+    }
+
+    /// Takes the receiver's number and tip as ours, or says what that would mean.
+    pub async fn resync(&mut self, peer: &PeerName, resync: &Resync) -> Result<Resynced, ClientError> {
+        self.call("POST", &format!("/v1/peers/{}/resync", segment(peer)), Some(resync)).await
+    }
+
+    /// The first thing that keeps something from going on; of `None`, the vat.
+    pub async fn why(&mut self, subject: Option<&Subject>) -> Result<Why, ClientError> {
+        let subject = subject.map(|subject| format!("?subject={}", segment(subject))).unwrap_or_default();
+        self.read(&format!("/v1/why{subject}")).await
+    }
+
+    /// A turn or a message, its cause and its effects.
+    pub async fn traced(&mut self, subject: &Subject) -> Result<Traced, ClientError> {
+        self.read(&format!("/v1/trace/{}", segment(subject))).await
+    }
+
+    /// What became here of a message of another vat.
+    pub async fn traced_from(&mut self, vat: &crate::id::VatId, seq: u64) -> Result<Traced, ClientError> {
+        self.read(&format!("/v1/trace/from/{vat}/{seq}")).await
     }
 
     /// Forgets a failed message.

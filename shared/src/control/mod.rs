@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::id::{MessageName, Petname, Qrid, Target};
+use crate::id::{Location, MessageName, Petname, Qrid, Target, VatId};
 
 /// The socket's name in a vat's base directory.
 pub const SOCKET: &str = "control.sock";
@@ -202,6 +202,100 @@ pub struct Held {
 pub struct Retried {
     /// The message as it is queued now.
     pub message: MessageName,
+}
+
+/// `POST /v1/peers`: learn where another vat answers.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PeerAdd {
+    /// The vat.
+    pub vat: VatId,
+    /// Where it answers.
+    pub urls: Vec<Location>,
+}
+
+/// The reply to [`PeerAdd`], and to holding or releasing a peer.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct PeerIs {
+    /// The vat.
+    pub vat: VatId,
+    /// Whether its queue is held.
+    pub held: bool,
+    /// Messages to it that wait.
+    pub pending: u64,
+}
+
+/// `POST /v1/retry`: make deliveries due now.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Retry {
+    /// To this peer alone.
+    #[serde(default)]
+    pub peer: Option<crate::id::PeerName>,
+}
+
+/// The reply to [`Retry`].
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Due {
+    /// How many peers have something due now.
+    pub peers: u64,
+}
+
+/// `POST /v1/peers/{peer}/outbox/{seq}/drop`: put a void in a message's place.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DropOut {
+    /// Why; the other vat is told.
+    pub reason: String,
+}
+
+/// The reply to [`DropOut`].
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Dropped {
+    /// The vat.
+    pub vat: VatId,
+    /// The number that is a void now.
+    pub seq: u64,
+    /// Whether the message may have arrived before: nobody here can know once it was on its way.
+    pub may_have_arrived: bool,
+}
+
+/// `POST /v1/peers/{peer}/resync`: take the receiver's number and tip as ours. Without `expect` nothing
+/// changes: the reply says what would happen.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Resync {
+    /// What the reply said before, so that nothing happens if it is not so any more.
+    #[serde(default)]
+    pub expect: Option<Expect>,
+}
+
+/// What a resync is about, for the operator to confirm.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Expect {
+    /// The last of our messages that the other vat has.
+    pub last_in: u64,
+    /// Its tip there, hexadecimal.
+    pub tip: String,
+    /// The number of our next message.
+    pub next_out: u64,
+}
+
+/// The reply to [`Resync`].
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Resynced {
+    /// The vat.
+    pub vat: VatId,
+    /// Whether it was done.
+    pub done: bool,
+    /// What it is, or was, about.
+    pub expect: Expect,
+    /// Messages that were acknowledged and that the other vat has not got any more: they are lost.
+    pub may_be_lost: u64,
+    /// Messages that are held and may have run there before: they may run again.
+    pub may_be_repeated: u64,
+    /// The first and the last number that the held messages have afterwards; `None` when none is held.
+    pub renumbered: Option<(u64, u64)>,
 }
 
 /// The reply to `DELETE /v1/faults/{fault}` and `POST /v1/stop`: it is done.

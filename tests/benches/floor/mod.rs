@@ -33,9 +33,10 @@ const SETTINGS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PR
 const ENTRY: &str = "INSERT INTO memory_entry VALUES (?1, 'count', ?2, ?3)
     ON CONFLICT DO UPDATE SET ordinal = excluded.ordinal, value = excluded.value";
 const USE: &str = "UPDATE object_use SET turns = turns + 1, cpu_us = cpu_us + 9 WHERE object = ?1";
-const TURN: &str =
-    "INSERT INTO turn VALUES (?1, ?1, NULL, 1, ?2, 1, ?3, 1, 'ok', ?4, NULL, NULL, NULL, NULL, NULL, NULL,
-    0, 9, ?5, NULL, ?6)";
+const MESSAGE: &str = "INSERT INTO message (message, source, target, args, bytes, queued_at, cause, deaths)
+    VALUES (?1, 1, ?2, ?3, ?4, ?5, 1, 0)";
+const TURN: &str = "INSERT INTO turn (turn, message, source, object, code, args, cause, outcome, result, ticks, cpu_us,
+    clock_ms, bytes) VALUES (?1, ?1, 1, ?2, 1, ?3, 1, 'ok', ?4, 0, 9, ?5, ?6)";
 const CHANGE: &str = "INSERT INTO turn_change VALUES (?1, ?2, 'count', ?3, ?4)";
 const VAT: &str = "UPDATE vat SET commits = ?1, next_turn = ?2, inbox = ?3, journal_bytes = ?4, clock_ms = ?5";
 
@@ -72,7 +73,7 @@ pub(crate) fn create(path: &Path) -> Connection {
     db.set_prepared_statement_cache_capacity(128);
     db.execute_batch(SETTINGS).expect("the settings");
     db.execute_batch(include_str!("../../../daemon/src/store/schema.sql")).expect("the schema");
-    write(&db, "INSERT INTO vat VALUES (1, zeroblob(32), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)", []);
+    write(&db, &zeros(&db, "vat", "1, zeroblob(32)", 2), []);
     db
 }
 
@@ -81,14 +82,14 @@ pub(crate) fn create(path: &Path) -> Connection {
 pub(crate) fn run(path: &Path, turns: u64, counters: u64, group: u64) -> Duration {
     let db = create(path);
     db.execute_batch("BEGIN").expect("a transaction");
+    let unused = zeros(&db, "object_use", "?1", 1);
     for object in 1..=counters {
-        write(&db, "INSERT INTO object_use VALUES (?1, 0, 0, 0)", [object]);
+        write(&db, &unused, [object]);
         write(&db, "INSERT INTO memory VALUES (?1, 6, ?2)", [object, FIRST_ORDINAL + 1]);
         write(&db, "INSERT INTO memory_entry VALUES (?1, 'count', ?2, '0')", [object, FIRST_ORDINAL]);
     }
     for message in 1..=turns {
-        let row = params![message, message % counters + 1, ARGS, ARGS.len(), now_ms()];
-        write(&db, "INSERT INTO message VALUES (?1, 1, ?2, ?3, ?4, ?5, 1, 0)", row);
+        write(&db, MESSAGE, params![message, message % counters + 1, ARGS, ARGS.len(), now_ms()]);
     }
     db.execute_batch("COMMIT").expect("a transaction");
     let mut child = Command::new(std::env::current_exe().expect("this program"));
@@ -137,6 +138,19 @@ pub(crate) fn run(path: &Path, turns: u64, counters: u64, group: u64) -> Duratio
     let counted = db.query_row("SELECT sum(value) FROM memory_entry", [], |row| row.get(0));
     assert_eq!(counted, Ok(turns), "the floor counts every turn once");
     took
+}
+
+/// Queues message number `message`.
+pub(crate) fn queue(db: &Connection, message: usize) {
+    write(db, MESSAGE, params![message, 1, "1", 1, 0]);
+}
+
+/// The insertion of a row of `table` that starts with `first`, which is so many columns, and is zeros after that.
+fn zeros(db: &Connection, table: &str, first: &str, columns: usize) -> String {
+    let all: usize = db
+        .query_row("SELECT count(*) FROM pragma_table_info(?1)", [table], |row| row.get(0))
+        .expect("a table of the schema");
+    format!("INSERT INTO {table} VALUES ({first}{})", ", 0".repeat(all - columns))
 }
 
 fn write(db: &Connection, sql: &str, row: impl Params) {

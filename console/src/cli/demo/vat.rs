@@ -137,7 +137,9 @@ impl Vat {
             match self.client()?.outcome(message, PATIENCE / 10).await? {
                 Awaited::Ended(ended) => return Ok(ended),
                 Awaited::Queued if since.elapsed() < PATIENCE => {}
-                Awaited::Queued | Awaited::Unknown => return Err(self.slow(&format!("the turn of {message}"))),
+                Awaited::Queued | Awaited::Acked | Awaited::Unknown => {
+                    return Err(self.slow(&format!("the turn of {message}")));
+                }
             }
         }
     }
