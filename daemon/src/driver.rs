@@ -257,6 +257,7 @@ impl Driver {
         match order {
             None => {}
             Some(Order::Replace) => self.executor.replace(),
+            Some(Order::Entries(page)) => self.executor.entries(page),
             Some(Order::Loaded(image)) => {
                 self.executor.loaded(image, |code| store.code_text(code))?;
             }

@@ -197,12 +197,13 @@ fn object(db: &Connection, new: &NewObject) -> Result<()> {
     Ok(())
 }
 
+/// A key that is there keeps its ordinal: the kernel has one that moves deleted first.
 fn entry_row(db: &Connection, memory: MemoryHandle, entry: &Entry, edges: Option<&[Handle]>) -> Result<()> {
     let Entry { key, ordinal, value } = entry;
     run(
         db,
         "INSERT INTO memory_entry VALUES (?1, ?2, ?3, ?4)
-            ON CONFLICT DO UPDATE SET ordinal = excluded.ordinal, value = excluded.value",
+            ON CONFLICT (memory, key) DO UPDATE SET value = excluded.value",
         params![memory, key, ordinal, value],
     )?;
     let Some(references) = edges else { return Ok(()) };

@@ -2,6 +2,7 @@
 //! worker dies. The database is a real one in a scratch directory.
 
 mod deaths;
+mod memory;
 mod world;
 
 use qrt_shared::id::{MessageName, Target};
@@ -11,7 +12,8 @@ use qrt_shared::view::Awaited;
 use super::request::{Action, Send};
 use super::{Counters, Death, Input, Limits, Order, QueueLimits};
 use crate::protocol::{
-    CodeError, Delivery, FIRST_MADE, Limit, Made, MadeMemory, MemoryChange, Native, Power, Report, Sent, Verdict,
+    CodeError, Content, Delivery, FIRST_MADE, Limit, Made, MadeMemory, MemoryChange, Native, Power, Report, Sent,
+    Verdict,
 };
 use crate::store::read::Turns;
 use world::{LIMITS, World};
@@ -22,7 +24,10 @@ fn ok() -> Report {
 
 /// The memory a delivery came with, unless it takes it as it finds it.
 fn content(delivery: &Delivery) -> Option<&[(String, String)]> {
-    delivery.target.memory.as_ref().expect("a memory").entries.as_deref()
+    match &delivery.target.memory.as_ref().expect("a memory").content {
+        Content::Whole(entries) => Some(entries),
+        _ => None,
+    }
 }
 
 /// A report that sets `n` in the memory of the delivery's target.
