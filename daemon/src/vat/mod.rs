@@ -292,17 +292,20 @@ impl Vat {
             }
             Input::Attempted(attempt) => peer::attempt::ended(&mut step, attempt).map(|()| None),
             Input::Started => {
-                step.checkpoint.writes.push(checkpoint::Write::Ask { now_ms, spread_ms: ASK_SPREAD_MS });
+                step.checkpoint
+                    .writes
+                    .push(checkpoint::Write::Peer(checkpoint::PeerWrite::Ask { now_ms, spread_ms: ASK_SPREAD_MS }));
                 step.checkpoint.effects.push(checkpoint::Effect::Due);
                 Ok(None)
             }
             Input::ClockSet(by_ms) => {
-                step.checkpoint.writes.push(checkpoint::Write::ShiftDue { by_ms });
+                step.checkpoint.writes.push(checkpoint::Write::Peer(checkpoint::PeerWrite::ShiftDue { by_ms }));
                 step.checkpoint.effects.push(checkpoint::Effect::Due);
                 Ok(None)
             }
         }?;
-        let changed = checkpoint.peers.take().map(|peer| checkpoint::Write::Peer(Box::new(peer)));
+        let changed =
+            checkpoint.peers.take().map(|peer| checkpoint::Write::Peer(checkpoint::PeerWrite::Row(Box::new(peer))));
         checkpoint.writes.extend(changed);
         checkpoint.references.clear();
         checkpoint.counters = Some(self.counters.clone());
