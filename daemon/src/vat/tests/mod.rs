@@ -9,6 +9,7 @@ use qrt_shared::id::{MessageName, Target};
 use qrt_shared::qjson;
 use qrt_shared::view::Awaited;
 
+use super::lane::{Isolation, Lane};
 use super::request::{Action, Send};
 use super::{Counters, Death, Input, Limits, Order, QueueLimits};
 use crate::protocol::{
@@ -637,4 +638,31 @@ fn a_held_object_keeps_nothing_else_waiting_and_order_within_each_queue() {
     assert_eq!(run(&mut world), [0; 0]);
     world.ask(Action::Hold { object: object(), held: false }).expect("released");
     assert_eq!(run(&mut world), (0..20).map(|n| 2 * n).collect::<Vec<_>>());
+}
+
+#[test]
+fn accounts_with_workers_of_their_own_are_served_in_stretches_and_each_in_its_time() {
+    let mut world = World::new();
+    for name in ["a", "b"] {
+        world.install(name, &[]).expect("installed");
+    }
+    world.vat = world::vat(Limits { isolation: Isolation::Account, ..LIMITS }, world.store.counters());
+    for n in 0..160 {
+        world.send(if n % 2 == 0 { "a" } else { "b" }, &n.to_string());
+    }
+    let mut stretches: Vec<(Lane, usize)> = Vec::new();
+    loop {
+        let starts = world.starts();
+        let Some(first) = starts.first() else { break };
+        assert!(starts.iter().all(|start| start.lane == first.lane), "one lane at a time");
+        match stretches.last_mut() {
+            Some((lane, turns)) if *lane == first.lane => *turns += starts.len(),
+            _ => stretches.push((first.lane, starts.len())),
+        }
+        for start in &starts {
+            assert!(world.done(&start.delivery, Report { cpu_us: 400, ..ok() }).is_none());
+        }
+    }
+    assert_eq!(stretches.iter().map(|(_, turns)| turns).sum::<usize>(), 160);
+    assert!((4..40).contains(&stretches.len()), "neither a hand-over a message nor one account first: {stretches:?}");
 }
