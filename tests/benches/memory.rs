@@ -4,9 +4,8 @@
 //! differ, so the figure to compare is the ratio of runs next to each other. Nothing is asserted about
 //! time; what the turns left is.
 //!
-//! All messages of a run are in the inbox before the first of them runs: one turn of a *head* queues
-//! the messages that make a *starter* send, so every starter's turn comes before what any of them
-//! sent. The clock starts when the last of them is committed.
+//! All messages of a run are sent by one turn, so they are in the inbox before the first of them runs. The
+//! clock starts when that turn is committed.
 
 use std::collections::BTreeMap;
 use std::io::{Write, stdout};
@@ -14,15 +13,12 @@ use std::time::{Duration, Instant};
 
 use qrt_shared::control::{Install, InstallObject, Send};
 use qrt_shared::view::{Awaited, Outcome};
-use qrt_tests::{PATIENCE, Scratch, Vat};
+use qrt_tests::{PATIENCE, Scratch, Vat, roomy};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 
 /// Runs of each kind, alternately.
 const RUNS: usize = 3;
-
-/// The most messages one turn may send.
-const SENDS_MAX: u64 = 1000;
 
 /// Adds one to a key of its memory, which its message names.
 const COUNTER: &str = "function ({ key }, { memory }) { memory[key] = (memory[key] || 0) + 1; }";
@@ -30,15 +26,9 @@ const COUNTER: &str = "function ({ key }, { memory }) { memory[key] = (memory[ke
 /// As `COUNTER`, but the message names no key, so the worker has to ask for it.
 const ASKING: &str = "function ({ n }, { memory }) { const key = 'k' + n; memory[key] = (memory[key] || 0) + 1; }";
 
-const HEAD: &str = "function (args, power) {
-    for (let at = 0; at < args.turns; at += args.most) {
-        power.starter.sendOnly({ at, end: Math.min(at + args.most, args.turns), keys: args.keys });
-    }
-}";
-
 /// Spreads over the keys by multiplying with a prime that no number of keys here is a multiple of.
 const STARTER: &str = "function (args, power) {
-    for (let at = args.at; at < args.end; at++) {
+    for (let at = 0; at < args.turns; at++) {
         const n = (at * 7919 + 17) % args.keys;
         power.counter.sendOnly({ key: 'k' + n, n });
     }
@@ -92,8 +82,8 @@ fn compare(name: &str, code: &str, turns: u64, keys: u64) {
 }
 
 /// A vat with an object whose memory has that many keys, each 0.
-fn vat_with(code: &str, keys: u64) -> (Vat, String) {
-    let vat = Scratch::default().vat();
+fn vat_with(code: &str, keys: u64, turns: u64) -> (Vat, String) {
+    let vat = Scratch::default().vat_with(&roomy(turns));
     let memory: Vec<_> = (0..keys).map(|n| format!("\"k{n}\":0")).collect();
     let install = Install {
         objects: vec![InstallObject { label: "counter".to_owned(), code: code.to_owned(), name: None }],
@@ -107,17 +97,14 @@ fn vat_with(code: &str, keys: u64) -> (Vat, String) {
 
 /// Turns a second of one run of a new vat.
 fn run(code: &str, turns: u64, keys: u64) -> f64 {
-    let (vat, counter) = vat_with(code, keys);
-    let starter =
-        vat.install("starter", STARTER, &["--power", &json!({ "counter": { "@qref": counter } }).to_string()]);
-    vat.install("head", HEAD, &["--power", &json!({ "starter": { "@qref": starter } }).to_string()]);
+    let (vat, counter) = vat_with(code, keys, turns);
+    vat.install("starter", STARTER, &["--power", &json!({ "counter": { "@qref": counter } }).to_string()]);
     let before = vat.ask(async |client| client.info().await).turns;
-    let starters = turns.div_ceil(SENDS_MAX);
-    let order = json!({ "turns": turns, "most": SENDS_MAX, "keys": keys });
-    vat.ask(async |client| client.send(&message("head", &order)).await);
-    vat.wait_for_turn(before + 1 + starters);
+    let order = json!({ "turns": turns, "keys": keys });
+    vat.ask(async |client| client.send(&message("starter", &order)).await);
+    vat.wait_for_turn(before + 1);
     let (first, clock) = (vat.ask(async |client| client.info().await).turns, Instant::now());
-    vat.wait_for_turn(before + 1 + starters + turns);
+    vat.wait_for_turn(before + 1 + turns);
     let took = clock.elapsed();
     let info = vat.ask(async |client| client.info().await);
     assert_eq!((info.inbox, info.faults), (0, 0));
@@ -134,7 +121,7 @@ fn touches(keys: u64) {
     say(&format!("\n{:36}{:>10}{:>10}", "one property, ns", "plain", "large"));
     for write in [false, true] {
         let cost = |keys: u64| {
-            let (vat, qrid) = vat_with(TOUCHES, keys);
+            let (vat, qrid) = vat_with(TOUCHES, keys, 1);
             let mut costs: Vec<_> = (0..RUNS)
                 .map(|_| {
                     let order = json!({ "times": TIMES, "write": write, "key": "k7" });
