@@ -2,7 +2,7 @@
 
 use qrt_shared::id::{Location, ObjectId, Petname, VatId};
 use qrt_shared::wire::{MessageId, Sequence};
-use rusqlite::{Connection, OptionalExtension, Params, Row, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row, params};
 
 use super::{Store, apply, peers};
 use crate::protocol::{CodeNumber, Handle, MemoryHandle};
@@ -16,18 +16,22 @@ use crate::vat::{Counters, Queued};
 type Read<T> = Result<T, ViewError>;
 
 impl Store {
+    fn prepare(&self, sql: &str) -> Read<CachedStatement<'_>> {
+        self.begin().and_then(|()| self.connection.prepare_cached(sql)).map_err(failed)
+    }
+
     fn one<T>(
         &self,
         sql: &str,
         params: impl Params,
         map: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Read<Option<T>> {
-        let mut statement = self.connection.prepare_cached(sql).map_err(failed)?;
+        let mut statement = self.prepare(sql)?;
         statement.query_row(params, map).optional().map_err(failed)
     }
 
     fn all<T>(&self, sql: &str, params: impl Params, map: impl Fn(&Row<'_>) -> rusqlite::Result<T>) -> Read<Vec<T>> {
-        let mut statement = self.connection.prepare_cached(sql).map_err(failed)?;
+        let mut statement = self.prepare(sql)?;
         let rows = statement.query_map(params, map).map_err(failed)?;
         rows.collect::<Result<_, _>>().map_err(failed)
     }
@@ -77,7 +81,7 @@ impl View for Store {
         // No ordinal is negative, and a number that is none has nothing after it.
         let after = after.map_or(-1, |after| i64::try_from(after).unwrap_or(i64::MAX));
         let sql = "SELECT key, ordinal, value FROM memory_entry WHERE memory = ?1 AND ordinal > ?2 ORDER BY ordinal";
-        let mut statement = self.connection.prepare_cached(sql).map_err(failed)?;
+        let mut statement = self.prepare(sql)?;
         let mut rows = statement.query(params![memory, after]).map_err(failed)?;
         let (mut entries, mut sum) = (Vec::new(), 0);
         while sum < bytes {
@@ -125,7 +129,7 @@ impl View for Store {
     ) -> Read<Vec<Message>> {
         let sql = "SELECT message, source, target, args, bytes, queued_at, cause, deaths, seq, abroad FROM message
             WHERE source = ?1 AND target = ?2 AND message > ?3 ORDER BY message";
-        let mut statement = self.connection.prepare_cached(sql).map_err(failed)?;
+        let mut statement = self.prepare(sql)?;
         let mut rows = statement.query(params![source, target, after]).map_err(failed)?;
         let (mut messages, mut sum) = (Vec::new(), 0);
         while messages.len() < count && sum < bytes {

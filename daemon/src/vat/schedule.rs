@@ -42,7 +42,7 @@ const READ_BYTES: u64 = 64 << 10;
 
 /// How much work, in microseconds, the worker of an account is given before that of another has its turn,
 /// when accounts have workers of their own: a hand-over waits until everything in flight has ended.
-const STAY_US: u64 = 10_000;
+const STAY_US: u64 = 25_000;
 
 /// Accounts whose ways to the root of the tree are remembered.
 const ABOVE_MAX: usize = 4096;
