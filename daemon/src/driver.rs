@@ -8,17 +8,23 @@
 //! and with it the process: the next one goes on from the last commit.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use qrt_shared::control::Problem;
-use tokio::sync::{broadcast, oneshot, watch};
+use qrt_shared::id::VatId;
+use qrt_shared::wire::Ack;
+use tokio::sync::{Notify, broadcast, oneshot, watch};
 use zeroize::Zeroizing;
 
-use crate::executor::Executor;
+use crate::executor::{Executor, Generation};
+use crate::peer::seal::OpenedRequest;
 use crate::store::{self, Store};
 use crate::vat::checkpoint::{Answer, Effect, Embargo};
 use crate::vat::entropy::Entropy;
+use crate::vat::peer::attempt::Attempt;
+use crate::vat::peer::receive::Busy;
 use crate::vat::request::{Action, Request, Ticket, Who};
 use crate::vat::{Checkpoint, Death, Halt, Input, Order, Vat};
 
@@ -30,8 +36,26 @@ const GROUP_EVENTS: usize = 512;
 
 /// What the loop is told.
 pub enum Event {
-    /// The worker did something.
-    Worker(Input),
+    /// Something happened that nobody waits to have answered: the worker did something, say.
+    Input(Input),
+    /// Another vat's request came in, and its boxes are open.
+    Received {
+        /// Whose.
+        from: VatId,
+        /// What it holds.
+        request: OpenedRequest,
+        /// Who waits for the ack.
+        answer: oneshot::Sender<Result<Ack, Busy>>,
+    },
+    /// A request to another vat has ended.
+    Attempted {
+        /// How.
+        attempt: Attempt,
+        /// Told when that is on the disk.
+        committed: oneshot::Sender<()>,
+    },
+    /// A worker did something: one thing after the other.
+    Worker(Generation, Vec<Input>),
     /// An operator asks for something.
     Request {
         /// Who asks.
@@ -59,13 +83,24 @@ pub enum Error {
     Halt(#[from] Halt),
 }
 
+/// What somebody may wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Heard {
+    /// The first turn of one of the operator's messages has ended.
+    Ended(u64),
+    /// That vat has our messages up to this number.
+    Acked(VatId, u64),
+}
+
 /// What the rest of the daemon hears from the loop.
 #[derive(Clone)]
 pub struct News {
     /// The number of the last commit.
     pub commits: watch::Receiver<u64>,
-    /// The numbers of the operator's messages whose first turn has ended.
-    pub ended: broadcast::Sender<u64>,
+    /// What became of messages.
+    pub heard: broadcast::Sender<Heard>,
+    /// Something may be due for delivery.
+    pub due: Arc<Notify>,
     /// Where events go.
     pub events: Sender<Event>,
 }
@@ -83,8 +118,12 @@ pub struct Driver {
 /// The one place where effects happen, given a receipt.
 struct Outward {
     waiting: HashMap<Ticket, oneshot::Sender<Result<Answer, Problem>>>,
+    vats: HashMap<Ticket, oneshot::Sender<Result<Ack, Busy>>>,
+    /// Those who only wait for the commit.
+    attempts: Vec<oneshot::Sender<()>>,
     commits: watch::Sender<u64>,
-    ended: broadcast::Sender<u64>,
+    heard: broadcast::Sender<Heard>,
+    due: Arc<Notify>,
 }
 
 /// Randomness of the operating system, drawn in larger pieces; what was given out is wiped.
@@ -117,9 +156,11 @@ impl Driver {
     /// A driver of these parts, and where its news comes out.
     pub fn new(vat: Vat, store: Store, executor: Executor, events: (Sender<Event>, Receiver<Event>)) -> (Self, News) {
         let (commits, commits_heard) = watch::channel(store.counters().commits);
-        let (ended, _) = broadcast::channel(4096);
-        let news = News { commits: commits_heard, ended: ended.clone(), events: events.0 };
-        let outward = Outward { waiting: HashMap::new(), commits, ended };
+        let (heard, _) = broadcast::channel(4096);
+        let due = Arc::new(Notify::new());
+        let news = News { commits: commits_heard, heard: heard.clone(), due: Arc::clone(&due), events: events.0 };
+        let outward =
+            Outward { waiting: HashMap::new(), vats: HashMap::new(), attempts: Vec::new(), commits, heard, due };
         (Self { vat, store, executor, entropy: Os::default(), events: events.1, outward }, news)
     }
 
@@ -130,9 +171,10 @@ impl Driver {
     pub fn run(mut self) -> Result<(), Error> {
         let mut group = Group::default();
         loop {
-            while let Some(delivery) = self.vat.poll(&self.store, now_ms(), &mut self.entropy)? {
+            while self.executor.takes_more(self.vat.in_flight()) {
+                let Some(start) = self.vat.poll(&self.store, now_ms(), &mut self.entropy)? else { break };
                 let store = &self.store;
-                self.executor.deliver(delivery, |code| store.code_text(code))?;
+                self.executor.deliver(start, |code| store.code_text(code))?;
             }
             self.executor.flush();
             match self.next(&group) {
@@ -167,22 +209,46 @@ impl Driver {
 
     /// Handles one event into the open group.
     fn step(&mut self, event: Event, group: &mut Group) -> Result<(), Error> {
-        let input = match event {
-            Event::Worker(input) => input,
+        match event {
+            Event::Worker(generation, inputs) => {
+                for input in inputs {
+                    self.worker(generation, input, group)?;
+                }
+                Ok(())
+            }
+            Event::Input(input) => self.handle(input, group),
+            Event::Received { from, request, answer } => {
+                let ticket = group.ticket();
+                self.outward.vats.insert(ticket, answer);
+                self.handle(Input::Received { ticket, from, request }, group)
+            }
+            Event::Attempted { attempt, committed } => {
+                self.outward.attempts.push(committed);
+                self.handle(Input::Attempted(attempt), group)
+            }
             Event::Request { who, action, answer } => {
                 let ticket = group.ticket();
                 self.outward.waiting.insert(ticket, answer);
-                Input::Request(Request { ticket, who, action })
+                self.handle(Input::Request(Request { ticket, who, action }), group)
             }
-            Event::Stop { .. } => return Ok(()),
-        };
-        if let Input::Died(death) = &input {
-            match death {
-                Death::Replaced => tracing::info!("the worker is replaced"),
-                Death::Deadline { .. } | Death::Crashed(_) => tracing::warn!(?death, "the worker is gone"),
-            }
-            self.executor.renew();
+            Event::Stop { .. } => Ok(()),
         }
+    }
+
+    /// Handles what a worker did, if the turns in flight are with it.
+    fn worker(&mut self, generation: Generation, input: Input, group: &mut Group) -> Result<(), Error> {
+        let heard = self.executor.hears(generation);
+        if let Input::Died { death, .. } = &input {
+            match death {
+                Death::Replaced => tracing::info!(generation, "the worker is replaced"),
+                Death::Deadline { .. } | Death::Crashed(_) => tracing::warn!(generation, ?death, "the worker is gone"),
+            }
+            self.executor.gone(generation);
+        }
+        if heard { self.handle(input, group) } else { Ok(()) }
+    }
+
+    fn handle(&mut self, input: Input, group: &mut Group) -> Result<(), Error> {
         let mut checkpoint = Checkpoint::default();
         let order = self.vat.handle(input, &mut checkpoint, &self.store, now_ms(), &mut self.entropy)?;
         self.store.apply(&mut checkpoint)?;
@@ -209,6 +275,9 @@ impl Driver {
         for effect in effects.release(&receipt) {
             self.outward.act(effect);
         }
+        for committed in self.outward.attempts.drain(..) {
+            committed.send(()).ok();
+        }
         self.outward.commits.send_if_modified(|commit| std::mem::replace(commit, receipt.commit()) != receipt.commit());
         Ok(())
     }
@@ -223,9 +292,19 @@ impl Outward {
                     waiting.send(answer).ok();
                 }
             }
-            Effect::Ended(message) => {
-                self.ended.send(message).ok();
+            Effect::Received(ticket, ack) => {
+                if let Some(waiting) = self.vats.remove(&ticket) {
+                    waiting.send(ack).ok();
+                }
             }
+            Effect::Ended(message) => {
+                self.heard.send(Heard::Ended(message)).ok();
+            }
+            Effect::Acked(vat, to) => {
+                self.heard.send(Heard::Acked(vat, to.0)).ok();
+            }
+            Effect::Due => self.due.notify_one(),
+            Effect::Log(line) => tracing::warn!("{line}"),
         }
     }
 }

@@ -53,7 +53,7 @@ impl Key {
     }
 
     /// The pair of a secret, unless its public half is not a vat id (which no clamped scalar's is).
-    fn from_bytes(bytes: [u8; 32]) -> Option<Self> {
+    pub(crate) fn from_bytes(bytes: [u8; 32]) -> Option<Self> {
         let secret = SecretKey::from(bytes);
         let vat = VatId::from_bytes(*secret.public_key().as_bytes()).ok()?;
         Some(Self { secret, vat })
@@ -75,6 +75,11 @@ impl Key {
     pub(crate) fn file_text(&self) -> Zeroizing<String> {
         let bytes = Zeroizing::new(self.secret.to_bytes());
         Zeroizing::new(HEXLOWER.encode(bytes.as_slice()) + "\n")
+    }
+
+    /// The secret half, for the one module that seals and opens with it.
+    pub(crate) fn secret(&self) -> &SecretKey {
+        &self.secret
     }
 
     /// The vat this is the key of.

@@ -5,6 +5,10 @@
 //! - [`vat`]: the kernel, a pure step function. Start here to understand what a turn is.
 //! - [`store`]: the database. Only it knows SQL, only its commit lets effects out.
 //! - [`executor`]: the daemon's side of the worker processes; [`protocol`]: what the sides say.
+//!   [`page`]: how a worker says what it runs.
+//! - [`peer`]: the protocol between two vats, pure: sealing, sessions, schedules.
+//! - [`http`]: that protocol over TCP, in and out; [`intake`]: what comes in goes to the kernel; [`post`]: what
+//!   is due goes out.
 //! - [`worker`]: the other side, a process without authority that runs strangers' code.
 //! - [`control`]: the socket that operators' programs talk to.
 
@@ -12,7 +16,12 @@ pub mod control;
 pub mod directory;
 pub mod driver;
 pub mod executor;
+pub mod http;
+pub mod intake;
 pub mod key;
+pub mod page;
+pub mod peer;
+pub mod post;
 pub mod protocol;
 pub mod serve;
 pub mod settings;

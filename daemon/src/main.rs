@@ -69,7 +69,7 @@ const EXIT_CANNOT_GO_ON: u8 = 70;
 fn main() -> ExitCode {
     // Before anything else: a worker has no business with arguments, logs or settings.
     if std::env::args_os().nth(1).is_some_and(|arg| arg == executor::process::WORKER_ARG) {
-        worker::main()
+        worker::main(std::env::args().skip(2))
     }
     // It may have been started as /proc/self/exe, which is no name to find it by.
     rustix::thread::set_name(c"qrtd").ok();

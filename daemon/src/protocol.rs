@@ -13,6 +13,9 @@
 //!    | <------------------- Done 7           |
 //! ```
 //!
+//! While more deliveries wait, a worker says several `Done` at a time. What it runs, and for whom, is
+//! on its page at any moment ([`crate::page`]).
+//!
 //! A Memory that an unanswered delivery has travels once: later deliveries say "as you left it".
 //!
 //! Object ids, vat ids and keys never appear here. Objects are *handles*: numbers of rows in the
@@ -21,7 +24,7 @@
 //! Values travel as QJSON texts in inside form ([`qrt_shared::qjson`]); the daemon checks every
 //! text that comes back.
 
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -70,7 +73,7 @@ pub enum ToWorker {
 #[derive(Debug, Serialize, Deserialize)]
 pub enum FromWorker {
     /// The cage is shut and the realm is built; said once, first.
-    Ready,
+    Ready(Layers),
     /// The running turn calls an object whose image it has not got.
     Load {
         /// The turn.
@@ -87,6 +90,27 @@ pub enum FromWorker {
     },
     /// The answer to [`ToWorker::Check`].
     Checked(Result<(), CodeError>),
+}
+
+/// What the worker's cage consists of, besides what every system has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Layers {
+    /// The list of allowed system calls. Missing only where a setting says that it may.
+    pub seccomp: bool,
+    /// Landlock denies files, TCP, and signals and abstract sockets of others, as far as this
+    /// system's kernel knows them.
+    pub landlock: bool,
+}
+
+/// What a worker publishes of itself on its page ([`crate::page`]): its word, and no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Running {
+    /// The delivery it runs.
+    pub delivery: u64,
+    /// The object whose code is innermost.
+    pub object: Handle,
+    /// When the turn began, by the monotonic clock, in nanoseconds.
+    pub since_ns: u64,
 }
 
 /// One turn to run.
@@ -377,23 +401,28 @@ pub struct Sent {
 /// # Errors
 /// The pipe's; `InvalidData` when the frame would be longer than [`FRAME_BYTES_MAX`].
 pub fn write_frame(to: &mut impl Write, message: &impl Serialize) -> io::Result<()> {
-    put_frame(to, message)?;
+    let mut frame = Vec::new();
+    append_frame(&mut frame, message)?;
+    to.write_all(&frame)?;
     to.flush()
 }
 
-/// Writes one frame and leaves flushing to the caller.
+/// Adds one frame to those in `frames`, to be written together.
 ///
 /// # Errors
-/// As for [`write_frame`].
-pub fn put_frame(to: &mut impl Write, message: &impl Serialize) -> io::Result<()> {
-    let mut frame = vec![0; 4];
-    frame = postcard::to_extend(message, frame).map_err(io::Error::other)?;
-    let length = frame.len() - 4;
+/// `InvalidData` when the frame would be longer than [`FRAME_BYTES_MAX`]; `frames` is empty then.
+pub fn append_frame(frames: &mut Vec<u8>, message: &impl Serialize) -> io::Result<()> {
+    let start = frames.len();
+    let mut grown = std::mem::take(frames);
+    grown.extend([0; 4]);
+    grown = postcard::to_extend(message, grown).map_err(io::Error::other)?;
+    let length = grown.len() - start - 4;
     if length > FRAME_BYTES_MAX {
         return Err(io::Error::new(io::ErrorKind::InvalidData, format!("a frame of {length} bytes")));
     }
-    frame[..4].copy_from_slice(&u32::try_from(length).map_err(io::Error::other)?.to_le_bytes());
-    to.write_all(&frame)
+    grown[start..start + 4].copy_from_slice(&u32::try_from(length).map_err(io::Error::other)?.to_le_bytes());
+    *frames = grown;
+    Ok(())
 }
 
 /// Reads one frame; `None` at a clean end of the stream.
@@ -408,16 +437,37 @@ pub fn read_frame<T: DeserializeOwned>(from: &mut impl Read) -> io::Result<Optio
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
         Err(error) => return Err(error),
     }
-    let length = u32::from_le_bytes(length) as usize;
-    let invalid = |what: String| io::Error::new(io::ErrorKind::InvalidData, what);
-    if length > FRAME_BYTES_MAX {
-        return Err(invalid(format!("a frame of {length} bytes")));
-    }
-    let mut frame = vec![0; length];
+    let mut frame = vec![0; frame_length(length)?];
     from.read_exact(&mut frame)?;
-    match postcard::take_from_bytes(&frame) {
-        Ok((message, [])) => Ok(Some(message)),
-        Ok((_, rest)) => Err(invalid(format!("{} bytes after a frame's end", rest.len()))),
-        Err(error) => Err(invalid(error.to_string())),
+    message(&frame).map(Some)
+}
+
+/// The next frame, if all of it has been read into the buffer already.
+///
+/// # Errors
+/// As for [`read_frame`].
+pub fn buffered_frame<T: DeserializeOwned>(from: &mut BufReader<impl Read>) -> io::Result<Option<T>> {
+    let Some((length, rest)) = from.buffer().split_first_chunk() else { return Ok(None) };
+    let length = frame_length(*length)?;
+    let Some(frame) = rest.get(..length) else { return Ok(None) };
+    let message = message(frame)?;
+    from.consume(4 + length);
+    Ok(Some(message))
+}
+
+fn frame_length(length: [u8; 4]) -> io::Result<usize> {
+    let length = u32::from_le_bytes(length) as usize;
+    if length > FRAME_BYTES_MAX { Err(invalid(&format!("a frame of {length} bytes"))) } else { Ok(length) }
+}
+
+fn message<T: DeserializeOwned>(frame: &[u8]) -> io::Result<T> {
+    match postcard::take_from_bytes(frame) {
+        Ok((message, [])) => Ok(message),
+        Ok((_, rest)) => Err(invalid(&format!("{} bytes after a frame's end", rest.len()))),
+        Err(error) => Err(invalid(&error.to_string())),
     }
+}
+
+fn invalid(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what)
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::json;
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
@@ -16,10 +17,17 @@ use crate::driver::{self, Driver, Event, now_ms};
 use crate::executor::check::Checker;
 use crate::executor::process::Spares;
 use crate::executor::{Config, Deadlines, Executor};
+use crate::http::channels::Channels;
+use crate::http::deliver::{self, Courier};
+use crate::http::policy::Policy;
+use crate::http::receive::{self, Receiver};
+use crate::intake::Intake;
 use crate::key::Key;
-use crate::settings::Settings;
+use crate::peer::seal::NonceKey;
+use crate::post::Post;
+use crate::settings::{self, Settings};
 use crate::store::Store;
-use crate::vat::Vat;
+use crate::vat::{Input, Vat};
 
 /// How long clients may take to hear the last answers.
 const FAREWELL: Duration = Duration::from_millis(100);
@@ -28,38 +36,51 @@ const FAREWELL: Duration = Duration::from_millis(100);
 /// on standard output.
 pub fn serve(dir: &Path) -> Result<()> {
     let directory = Directory::lock(dir)?;
-    let settings = Settings::read(dir)?;
+    let mut settings = Settings::read(dir)?;
     let key = Key::read(dir)?;
     let store = Store::open(dir, key.vat())?;
-    let spares = Spares::start().context("starting the thread that starts workers")?;
+    let listener = listen(dir, &mut settings)?;
+    let spares = Spares::start(settings.worker.sandbox).context("starting the thread that starts workers")?;
     let (events, queue) = mpsc::channel();
     let config = Config {
         deadlines: Deadlines { cpu_ms: settings.turn.cpu_ms, wall_ms: settings.turn.wall_ms },
         turns: settings.worker.turns,
+        workers: settings.worker.processes,
     };
     let to_driver = events.clone();
-    let mut executor = Executor::new(Arc::clone(&spares), config, move |input| {
+    let mut executor = Executor::new(Arc::clone(&spares), config, move |generation, inputs| {
         // When the loop has ended nobody needs to hear it.
-        to_driver.send(Event::Worker(input)).ok();
+        to_driver.send(Event::Worker(generation, inputs)).ok();
     });
     executor.warm().context("starting a worker process")?;
     let status = executor.status();
-    let vat = Vat::new(key.vat(), settings.limits(), store.counters().clone());
+    let urls = settings.url().and_then(|url| url.parse().ok()).into_iter().collect();
+    let vat = Vat::new(key.vat(), NonceKey::new(&key), urls, settings.limits(), store.counters().clone());
+    let key = Arc::new(key);
     let (driver, news) = Driver::new(vat, store, executor, (events.clone(), queue));
     let url = settings.url();
     let started = json!({ "vat": key.vat(), "url": url, "pid": std::process::id() });
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let outcome = runtime.block_on(async {
-        let listener = control::bind(directory.path()).context("binding the control socket")?;
+        let control_listener = control::bind(directory.path()).context("binding the control socket")?;
+        let listener = TcpListener::from_std(listener).context("listening for other vats")?;
         let (ended, mut driver_ended) = oneshot::channel();
         std::thread::Builder::new().name("kernel".to_owned()).spawn(move || {
             // The receiver lives as long as the daemon.
             ended.send(driver.run()).ok();
         })?;
+        let receiver = Receiver::new(Arc::clone(&key), Intake::new(events.clone()), receive::Limits::default());
+        let receiving = tokio::spawn(Arc::new(receiver).serve(listener));
+        let policy = Policy { allow_private: settings.peers.private_addresses };
+        let channels = Arc::new(Channels::new(Arc::clone(&key), receive::Limits::default().channels));
+        let courier = Courier::new(policy, deliver::Limits::default());
+        let post = Post::new(directory.path().to_owned(), channels, courier, news.clone());
+        let posting = tokio::spawn(Arc::new(post).run(Arc::clone(&news.due)));
+        events.send(Event::Input(Input::Started)).context("the kernel's thread died")?;
         let checker = Checker::new(spares);
         let state = State::new(directory.path(), key.vat(), settings, now_ms(), news, status, checker);
         let state = Arc::new(state);
-        let serving = tokio::spawn(control::serve(listener, Arc::clone(&state)));
+        let serving = tokio::spawn(control::serve(control_listener, Arc::clone(&state)));
         tracing::info!(vat = ?key.vat(), "serving");
         // A reader that has gone away does not mind.
         writeln!(std::io::stdout(), "{started}").ok();
@@ -71,7 +92,9 @@ pub fn serve(dir: &Path) -> Result<()> {
             _ = terminate.recv() => stop(&events, driver_ended).await?,
         };
         tokio::time::sleep(FAREWELL).await;
-        serving.abort();
+        for task in [serving, receiving, posting] {
+            task.abort();
+        }
         outcome.map_err(anyhow::Error::from)
     });
     std::fs::remove_file(directory.path().join(qrt_shared::control::SOCKET)).ok();
@@ -81,6 +104,23 @@ pub fn serve(dir: &Path) -> Result<()> {
         Err(error) => tracing::error!("stopped: {error:#}"),
     }
     outcome
+}
+
+/// Listens for other vats; a port that the system chose is kept.
+fn listen(dir: &Path, settings: &mut Settings) -> Result<std::net::TcpListener> {
+    let wanted = settings.listen;
+    let hint = || {
+        format!(
+            "cannot listen on {wanted} for other vats: free it, or change `listen` in {}",
+            dir.join(settings::FILE).display()
+        )
+    };
+    let listener = std::net::TcpListener::bind(wanted).with_context(hint)?;
+    listener.set_nonblocking(true)?;
+    if wanted.port() == 0 {
+        settings.keep_listen(dir, listener.local_addr()?)?;
+    }
+    Ok(listener)
 }
 
 type Ended = oneshot::Receiver<Result<(), driver::Error>>;

@@ -1,15 +1,19 @@
 //! `DIR/settings.toml`: what an operator can set, each with its default and what it means.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use qrt_shared::id::Location;
 use serde::Deserialize;
 
+use crate::peer::retry::Policy;
 use crate::protocol::Budget;
-use crate::vat::{Limits, QueueLimits};
+use crate::vat::lane::Isolation;
+use crate::vat::{Limits, QueueLimits, Strangers};
+use crate::worker::Sandbox;
 
 /// The settings file's name in a vat's base directory.
 pub const FILE: &str = "settings.toml";
@@ -20,6 +24,14 @@ pub enum Error {
     /// The file cannot be read.
     #[error("cannot read the settings {}: {source}", path.display())]
     Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file cannot be written.
+    #[error("cannot write the settings {}: {source}", path.display())]
+    Write {
         /// The file.
         path: PathBuf,
         /// What the system said.
@@ -49,9 +61,13 @@ pub struct Settings {
     pub turn: Turn,
     /// What may be queued.
     pub queue: Queue,
+    /// What may wait for other vats.
+    pub outbox: Outbox,
+    /// How other vats are dealt with.
+    pub peers: Peers,
     /// What the journal keeps.
     pub journal: Journal,
-    /// The process that runs object code.
+    /// The processes that run object code.
     pub worker: Worker,
 }
 
@@ -83,6 +99,30 @@ pub struct Queue {
     pub faults: u64,
 }
 
+/// What may wait for other vats.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[expect(missing_docs, reason = "the template below explains each key")]
+pub struct Outbox {
+    pub messages: u64,
+    pub bytes: u64,
+    pub all_messages: u64,
+    pub all_bytes: u64,
+    pub retry_ms: u64,
+    pub retry_ms_max: u64,
+}
+
+/// How other vats are dealt with.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[expect(missing_docs, reason = "the template below explains each key")]
+pub struct Peers {
+    pub strangers: u64,
+    pub strangers_bytes: u64,
+    pub undeliverable: u64,
+    pub private_addresses: bool,
+}
+
 /// What the journal keeps.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -92,12 +132,16 @@ pub struct Journal {
     pub bytes: u64,
 }
 
-/// The process that runs object code.
+/// The processes that run object code.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[expect(missing_docs, reason = "the template below explains each key")]
 pub struct Worker {
     pub turns: u64,
+    pub isolation: Isolation,
+    pub processes: usize,
+    pub quarantine_turns: u64,
+    pub sandbox: Sandbox,
 }
 
 impl Default for Settings {
@@ -107,6 +151,8 @@ impl Default for Settings {
             url: String::new(),
             turn: Turn::default(),
             queue: Queue::default(),
+            outbox: Outbox::default(),
+            peers: Peers::default(),
             journal: Journal::default(),
             worker: Worker::default(),
         }
@@ -135,6 +181,26 @@ impl Default for Queue {
     }
 }
 
+impl Default for Outbox {
+    fn default() -> Self {
+        let policy = Policy::default();
+        Self {
+            messages: 100_000,
+            bytes: 256 << 20,
+            all_messages: 1_000_000,
+            all_bytes: 1 << 30,
+            retry_ms: policy.base_ms,
+            retry_ms_max: policy.cap_ms,
+        }
+    }
+}
+
+impl Default for Peers {
+    fn default() -> Self {
+        Self { strangers: 10_000, strangers_bytes: 64 << 20, undeliverable: 1_000, private_addresses: false }
+    }
+}
+
 impl Default for Journal {
     fn default() -> Self {
         Self { turns: 100_000, bytes: 256 << 20 }
@@ -143,7 +209,13 @@ impl Default for Journal {
 
 impl Default for Worker {
     fn default() -> Self {
-        Self { turns: 100_000 }
+        Self {
+            turns: 100_000,
+            isolation: Isolation::Shared,
+            processes: 8,
+            quarantine_turns: 100_000,
+            sandbox: Sandbox::Required,
+        }
     }
 }
 
@@ -153,8 +225,17 @@ pub fn template(listen: SocketAddr, url: Option<&Location>) -> String {
     let (turn, queue, journal, worker) = (Turn::default(), Queue::default(), Journal::default(), Worker::default());
     let Turn { ticks, memory_bytes, messages, objects, bytes, log_lines, jobs, cpu_ms, wall_ms } = turn;
     let Queue { messages: queue_messages, bytes: queue_bytes, all_messages, all_bytes, faults } = queue;
+    let Outbox {
+        messages: outbox_messages,
+        bytes: outbox_bytes,
+        all_messages: outbox_all_messages,
+        all_bytes: outbox_all_bytes,
+        retry_ms,
+        retry_ms_max,
+    } = Outbox::default();
+    let Peers { strangers, strangers_bytes, undeliverable, private_addresses } = Peers::default();
     let Journal { turns: journal_turns, bytes: journal_bytes } = journal;
-    let Worker { turns: worker_turns } = worker;
+    let Worker { turns: worker_turns, processes, quarantine_turns, .. } = worker;
     format!(
         "# Settings of this vat. They are read when the daemon starts.
 
@@ -196,14 +277,52 @@ all_bytes = {all_bytes}
 # Refused messages of one source for one object that are kept as faults; others are only counted.
 faults = {faults}
 
+# What may wait for other vats.
+[outbox]
+# Messages to one vat, and their bytes.
+messages = {outbox_messages}
+bytes = {outbox_bytes}
+# The same in all.
+all_messages = {outbox_all_messages}
+all_bytes = {outbox_all_bytes}
+# A vat that cannot be reached is tried again after a random time of up to so many milliseconds, doubled
+# with each failure up to the second figure; for ever.
+retry_ms = {retry_ms}
+retry_ms_max = {retry_ms_max}
+
+[peers]
+# Vats that came by themselves: how many there may be, and how many bytes of theirs may be queued in all.
+# At a limit they are told to come later.
+strangers = {strangers}
+strangers_bytes = {strangers_bytes}
+# Messages of other vats that can be given to no object: of so many the head is kept as a fault.
+undeliverable = {undeliverable}
+# Whether URLs that other vats told may be in private networks or on this machine. What you name yourself
+# (`qrt peer-add`, `qrt gossip`) always may.
+private_addresses = {private_addresses}
+
 # The turn journal is cut at its old end when it holds more than this.
 [journal]
 turns = {journal_turns}
 bytes = {journal_bytes}
 
+# Object code runs in processes of its own, one at a time.
 [worker]
-# The process that runs object code is replaced after so many turns.
+# Such a process is replaced after so many turns.
 turns = {worker_turns}
+# \"shared\": accounts share a process. \"account\": each account has one of its own, so that nothing
+# which breaks out of the engine in one reaches what is sent to another; turns that `call` objects of
+# other accounts run those in there too. It costs a change of process whenever the account changes.
+isolation = \"shared\"
+# How many such processes are kept; the one that ran longest ago goes first.
+processes = {processes}
+# An account whose object killed its process (a crash twice on one message, or a deadline) has a
+# process of its own for 24 hours, and for so many turns of the vat if those take longer.
+quarantine_turns = {quarantine_turns}
+# \"required\": the system must confine these processes to a list of system calls, or the daemon does
+# not start. \"unsafe-none\" starts it all the same, without that list and without landlock: code that
+# breaks the engine then has everything you have.
+sandbox = \"required\"
 "
     )
 }
@@ -240,9 +359,39 @@ impl Settings {
         Ok(settings)
     }
 
+    /// Keeps the port that was chosen for `listen`, in the file too: it is the vat's from now on.
+    pub fn keep_listen(&mut self, dir: &Path, listen: SocketAddr) -> Result<(), Error> {
+        let path = dir.join(FILE);
+        let failed = |source| Error::Write { path: path.clone(), source };
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+            Err(source) => return Err(Error::Io { path, source }),
+        };
+        let line = format!("listen = \"{listen}\"");
+        let is_listen = |line: &&str| {
+            line.trim_start().strip_prefix("listen").is_some_and(|rest| rest.trim_start().starts_with('='))
+        };
+        let text = match text.lines().find(is_listen) {
+            Some(old) => text.replacen(old, &line, 1),
+            None => format!("{line}\n{text}"),
+        };
+        // Beside it and moved there whole: a crash leaves the old file or the new one.
+        let draft = dir.join(format!(".{FILE}.new"));
+        let write = || {
+            let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+            file.write_all(text.as_bytes())?;
+            file.sync_all()?;
+            fs::rename(&draft, &path)
+        };
+        write().map_err(failed)?;
+        self.listen = listen;
+        Ok(())
+    }
+
     /// What no turn could run without, by section and key. No messages, objects, log lines or jobs at all is a
     /// choice.
-    fn amounts(&self) -> [(&'static str, &'static str, u64); 12] {
+    fn amounts(&self) -> [(&'static str, &'static str, u64); 19] {
         let Turn { ticks, memory_bytes, bytes, cpu_ms, wall_ms, .. } = self.turn;
         [
             ("turn", "ticks", ticks),
@@ -254,9 +403,16 @@ impl Settings {
             ("queue", "bytes", self.queue.bytes),
             ("queue", "all_messages", self.queue.all_messages),
             ("queue", "all_bytes", self.queue.all_bytes),
+            ("outbox", "messages", self.outbox.messages),
+            ("outbox", "bytes", self.outbox.bytes),
+            ("outbox", "all_messages", self.outbox.all_messages),
+            ("outbox", "all_bytes", self.outbox.all_bytes),
+            ("outbox", "retry_ms", self.outbox.retry_ms),
+            ("outbox", "retry_ms_max", self.outbox.retry_ms_max),
             ("journal", "turns", self.journal.turns),
             ("journal", "bytes", self.journal.bytes),
             ("worker", "turns", self.worker.turns),
+            ("worker", "processes", self.worker.processes as u64),
         ]
     }
 
@@ -276,6 +432,8 @@ impl Settings {
             turn: Budget { ticks, memory_bytes, messages, objects, bytes, log_lines, jobs },
             journal_turns: self.journal.turns,
             journal_bytes: self.journal.bytes,
+            isolation: self.worker.isolation,
+            quarantine_turns: self.worker.quarantine_turns,
             queue: QueueLimits {
                 messages: self.queue.messages,
                 bytes: self.queue.bytes,
@@ -283,6 +441,19 @@ impl Settings {
                 all_bytes: self.queue.all_bytes,
                 faults: self.queue.faults,
             },
+            outbox: QueueLimits {
+                messages: self.outbox.messages,
+                bytes: self.outbox.bytes,
+                all_messages: self.outbox.all_messages,
+                all_bytes: self.outbox.all_bytes,
+                faults: self.queue.faults,
+            },
+            strangers: Strangers {
+                peers: self.peers.strangers,
+                bytes: self.peers.strangers_bytes,
+                undeliverable: self.peers.undeliverable,
+            },
+            retry: Policy { base_ms: self.outbox.retry_ms, cap_ms: self.outbox.retry_ms_max, ..Policy::default() },
         }
     }
 }
@@ -299,11 +470,41 @@ mod tests {
     }
 
     #[test]
+    fn a_port_that_was_chosen_is_kept_and_nothing_else_changes() {
+        let dir = tempfile::tempdir().expect("a scratch directory");
+        let chosen: SocketAddr = "127.0.0.1:4711".parse().expect("an address");
+        let text = template(Settings::default().listen, None);
+        fs::write(dir.path().join(FILE), &text).expect("a file");
+        let mut settings = Settings::read(dir.path()).expect("settings");
+        settings.keep_listen(dir.path(), chosen).expect("kept");
+        let after = fs::read_to_string(dir.path().join(FILE)).expect("a file");
+        assert_eq!(after, text.replace("127.0.0.1:0", "127.0.0.1:4711"));
+        assert_eq!(Settings::read(dir.path()).expect("settings"), settings);
+        fs::write(dir.path().join(FILE), "[turn]\nticks = 7\n").expect("a file");
+        settings.keep_listen(dir.path(), chosen).expect("kept");
+        let read = Settings::read(dir.path()).expect("settings");
+        assert_eq!((read.listen, read.turn.ticks), (chosen, 7));
+    }
+
+    #[test]
     fn an_amount_of_nothing_is_refused() {
         let dir = tempfile::tempdir().expect("a scratch directory");
         fs::write(dir.path().join(FILE), "[turn]\nbytes = 5\nmessages = 0\n[queue]\nbytes = 0\n").expect("a file");
         let error = Settings::read(dir.path()).expect_err("no turn could run").to_string();
         assert!(error.contains("line 5") && error.contains("bytes"), "{error}");
+    }
+
+    #[test]
+    fn a_word_that_is_no_choice_is_refused_with_the_choices() {
+        let dir = tempfile::tempdir().expect("a scratch directory");
+        for (line, choice) in [("isolation = \"none\"", "account"), ("sandbox = \"off\"", "unsafe-none")] {
+            fs::write(dir.path().join(FILE), format!("[worker]\n{line}\n")).expect("a file");
+            let error = Settings::read(dir.path()).expect_err("no such choice").to_string();
+            assert!(error.contains("line 2") && error.contains(choice), "{error}");
+        }
+        fs::write(dir.path().join(FILE), "[worker]\nprocesses = 0\n").expect("a file");
+        let error = Settings::read(dir.path()).expect_err("no turn could run").to_string();
+        assert!(error.contains("line 2") && error.contains("processes"), "{error}");
     }
 
     #[test]

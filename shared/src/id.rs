@@ -8,6 +8,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use data_encoding::{Encoding, Specification};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::sync::LazyLock;
 
@@ -207,7 +208,7 @@ pub struct Qrid {
     pub vat: VatId,
     /// The object.
     pub object: ObjectId,
-    /// Where that vat was said to answer; not believed, only tried.
+    /// Where that vat was said to answer; not believed, only tried. The first [`HINTS_MAX`] are kept.
     pub at: Vec<Location>,
 }
 
@@ -215,6 +216,41 @@ impl Qrid {
     /// The object `object` of `vat`, without hints.
     pub fn new(vat: VatId, object: ObjectId) -> Self {
         Self { vat, object, at: Vec::new() }
+    }
+
+    /// It as peers write it to each other: with its first [`HINTS_MAX`] hints, percent-encoded.
+    pub fn hinted(&self) -> Hinted<'_> {
+        Hinted(self)
+    }
+
+    /// Takes over the hints of `other`, another text of the same QRID, as far as they are new.
+    pub fn learn(&mut self, other: Self) {
+        for hint in other.at {
+            if self.at.len() < HINTS_MAX && !self.at.contains(&hint) {
+                self.at.push(hint);
+            }
+        }
+    }
+}
+
+/// Location hints a QRID carries, at most.
+pub const HINTS_MAX: usize = 4;
+
+/// Everything but what may stand anywhere in a URL.
+const IN_HINT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// Shows a QRID with its hints. It holds nothing that JSON would escape.
+#[derive(Debug, Clone, Copy)]
+pub struct Hinted<'a>(&'a Qrid);
+
+impl fmt::Display for Hinted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)?;
+        for (index, at) in self.0.at.iter().take(HINTS_MAX).enumerate() {
+            let before = if index == 0 { '?' } else { '&' };
+            write!(f, "{before}at={}", utf8_percent_encode(&at.0, IN_HINT))?;
+        }
+        Ok(())
     }
 }
 
@@ -245,7 +281,10 @@ impl FromStr for Qrid {
             let hint = percent_encoding::percent_decode_str(hint)
                 .decode_utf8()
                 .map_err(|_| Error::Location(hint.to_owned()))?;
-            at.push(hint.parse()?);
+            let hint = hint.parse()?;
+            if at.len() < HINTS_MAX && !at.contains(&hint) {
+                at.push(hint);
+            }
         }
         Ok(Self { vat: vat.parse()?, object: object.parse()?, at })
     }
@@ -461,6 +500,19 @@ mod tests {
             hinted.at.iter().map(ToString::to_string).collect::<Vec<_>>(),
             ["http://10.0.0.1:80", "https://a.example"]
         );
+    }
+
+    #[test]
+    fn hints_are_written_percent_encoded_and_read_back_and_only_four_are_kept() {
+        let text = format!("qrt:{VAT}/{OBJECT}");
+        let hints: Vec<String> = (0..6).map(|n| format!("at=http://10.0.0.{n}:80/a%26b")).collect();
+        let read: Qrid = format!("{text}?{}&{}", hints[0], hints.join("&")).parse().expect("hints");
+        assert_eq!(read.at.len(), HINTS_MAX);
+        let written = read.hinted().to_string();
+        assert!(written.starts_with(&format!("{text}?at=http%3A%2F%2F10.0.0.0%3A80%2Fa%26b&at=")), "{written}");
+        let again: Qrid = written.parse().expect("what was written");
+        assert_eq!(again.at, read.at);
+        assert_eq!(Qrid::new(read.vat, read.object).hinted().to_string(), text);
     }
 
     #[test]

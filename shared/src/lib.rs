@@ -5,6 +5,7 @@
 //! - [`action`]: the one table every verb, help text and control path is made from.
 //! - [`view`]: plain structs that people and scripts see.
 //! - [`control`]: the control protocol's requests and errors, and its client.
+//! - [`wire`]: what vats say to each other, as bytes.
 //!
 //! This crate does no I/O but the control client's. It never sees a key, a database or an engine.
 
@@ -13,6 +14,7 @@ pub mod control;
 pub mod id;
 pub mod qjson;
 pub mod view;
+pub mod wire;
 
 /// The version both programs must share, as `qrt --version` prints it.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

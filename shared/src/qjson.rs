@@ -22,7 +22,10 @@ mod text;
 pub use error::Error;
 pub use text::{array_index, join_object, key_text, split_object, string_text};
 
-use crate::id::Qrid;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use crate::id::{ObjectId, Qrid, VatId};
 use scan::{Form, Scan, Sink, Token};
 
 /// The deepest nesting of arrays and objects a value may have.
@@ -39,7 +42,8 @@ pub const REFERENCE_BYTES: usize = 128;
 pub struct Document {
     /// The value in inside form, where a Reference's number is its index in `references`.
     pub text: String,
-    /// Every Reference of the value in the order it first appears, each once.
+    /// Every Reference of the value in the order it first appears, each once, with the hints of all
+    /// its appearances.
     pub references: Vec<Qrid>,
     /// The value's size in bytes: its canonical text, a Reference counted as [`REFERENCE_BYTES`].
     pub size_bytes: usize,
@@ -63,6 +67,7 @@ pub fn parse(text: &str, root: &str) -> Result<Document, Error> {
     struct Take {
         out: String,
         references: Vec<Qrid>,
+        known: HashMap<(VatId, ObjectId), usize>,
         size_bytes: usize,
     }
     impl Sink for Take {
@@ -75,16 +80,23 @@ pub fn parse(text: &str, root: &str) -> Result<Document, Error> {
                 return Err("a reference must be a QRID in quotes".to_owned());
             };
             let qrid: Qrid = text.parse().map_err(|e: crate::id::Error| e.to_string())?;
-            let index = self.references.iter().position(|r| *r == qrid).unwrap_or_else(|| {
-                self.references.push(qrid);
-                self.references.len() - 1
-            });
+            let index = match self.known.entry((qrid.vat, qrid.object)) {
+                Entry::Occupied(known) => {
+                    self.references[*known.get()].learn(qrid);
+                    *known.get()
+                }
+                Entry::Vacant(new) => {
+                    self.references.push(qrid);
+                    *new.insert(self.references.len() - 1)
+                }
+            };
             push_reference(&mut self.out, index as u64);
             self.size_bytes += REFERENCE_BYTES;
             Ok(())
         }
     }
-    let mut take = Take { out: String::with_capacity(text.len()), references: Vec::new(), size_bytes: 0 };
+    let (out, references, known) = (String::with_capacity(text.len()), Vec::new(), HashMap::new());
+    let mut take = Take { out, references, known, size_bytes: 0 };
     Scan::new(text, root, Form::Loose).run(&mut take)?;
     Ok(Document { text: take.out, references: take.references, size_bytes: take.size_bytes })
 }
@@ -146,11 +158,32 @@ pub fn renumber(text: &str, mut map: impl FnMut(u64) -> u64) -> Result<String, E
 ///
 /// # Errors
 /// `text` is not in inside form, or `name` knows no such number: the database is damaged.
-pub fn export(text: &str, mut name: impl FnMut(u64) -> Option<Qrid>) -> Result<String, Error> {
+pub fn export(text: &str, name: impl FnMut(u64) -> Option<Qrid>) -> Result<String, Error> {
+    export_hinted(text, 0, name)
+}
+
+/// As [`export`], for a peer: QRIDs are written with the location hints they have, as long as all
+/// hints together take no more than `hint_bytes_max`. Later ones are left out.
+///
+/// # Errors
+/// As for [`export`].
+pub fn export_hinted(
+    text: &str,
+    hint_bytes_max: usize,
+    mut name: impl FnMut(u64) -> Option<Qrid>,
+) -> Result<String, Error> {
+    let mut hint_bytes = 0;
     rewrite(text, |number, out| {
         let qrid = name(number).ok_or_else(|| format!("reference {number} has no row"))?;
+        let (bare, hinted) = (qrid.to_string(), qrid.hinted().to_string());
+        let more = hinted.len() - bare.len();
         out.push_str("{\"@qref\":\"");
-        out.push_str(&qrid.to_string());
+        if hint_bytes + more <= hint_bytes_max {
+            hint_bytes += more;
+            out.push_str(&hinted);
+        } else {
+            out.push_str(&bare);
+        }
         out.push_str("\"}");
         Ok(())
     })

@@ -48,7 +48,7 @@ pub struct Info {
     pub commit: u64,
     /// When the daemon started.
     pub started_at: Option<u64>,
-    /// The running worker process, its layers of confinement, and how many were replaced.
+    /// The processes that run object code, and their confinement.
     pub worker: Option<Worker>,
 }
 
@@ -62,13 +62,37 @@ pub enum State {
     Stopped,
 }
 
-/// The process that runs object code.
+/// The processes that run object code.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Worker {
-    /// Its process.
+    /// The one that was given a turn last.
     pub pid: u32,
     /// Workers that ended abnormally or were killed since the daemon started.
     pub deaths: u64,
+    /// What confines that process, besides what every system has.
+    pub sandbox: Sandbox,
+    /// All of them; the last is the one that was given a turn last.
+    pub processes: Vec<WorkerProcess>,
+}
+
+/// What confines a worker process, besides what every system has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sandbox {
+    /// It is killed for any system call but the few it needs. False only under `sandbox = "unsafe-none"`.
+    pub seccomp: bool,
+    /// Landlock denies it files, TCP and other processes, as far as this system knows how.
+    pub landlock: bool,
+}
+
+/// A worker process.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct WorkerProcess {
+    /// Its process.
+    pub pid: u32,
+    /// The account whose turns alone it runs; `None` for the one that accounts share.
+    pub account: Option<Qrid>,
+    /// The object whose code runs there now, by the process's own word.
+    pub running: Option<Qrid>,
 }
 
 /// A row of the list of objects.
@@ -111,10 +135,27 @@ pub struct Object {
     pub memory: Option<Box<RawValue>>,
     /// The object that made it; `None` for an installed one.
     pub maker: Option<Qrid>,
+    /// Worker processes that its code killed.
+    pub deaths: u64,
+    /// The newest of those deaths, newest first, as far as they are remembered.
+    pub killed: Vec<Death>,
     /// References it holds, the first 1,000.
     pub holds: Vec<Holding>,
     /// Who holds references to it, the first 1,000. Other vats may hold more: nobody can know.
     pub held_by: Vec<Holding>,
+}
+
+/// A worker process that an object's code killed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Death {
+    /// When.
+    pub at: u64,
+    /// How it died.
+    pub how: String,
+    /// The message whose turn it was.
+    pub message: MessageName,
+    /// The turn that was killed for it; `None` when the message ran once more.
+    pub turn: Option<u64>,
 }
 
 /// The code of an object.
@@ -573,7 +614,7 @@ mod tests {
         let vat = "rnll4pb23zsgr5bw2idvqqmn6zqn3wa6zgiubrtw2r4f4p5tm55q";
         let qrid = format!("qrt:{vat}/7z2fziy4eazx2seb54ittqs77cr5lfj3");
         let text = format!(
-            r#"{{"qrid":"{qrid}","name":null,"turns":1,"faults":0,"memory_bytes":9,"cpu_us":3,"created_at":5,"account":"{qrid}","held":false,"code":{{"sha256":"ab","text":"()=>1","version":1,"history":[]}},"power":{{"statics":{{"rate":1.50}},"natives":{{}}}},"memory":{{"big":1e+21}},"maker":null,"holds":[],"held_by":[]}}"#
+            r#"{{"qrid":"{qrid}","name":null,"turns":1,"faults":0,"memory_bytes":9,"cpu_us":3,"created_at":5,"account":"{qrid}","held":false,"code":{{"sha256":"ab","text":"()=>1","version":1,"history":[]}},"power":{{"statics":{{"rate":1.50}},"natives":{{}}}},"memory":{{"big":1e+21}},"maker":null,"deaths":1,"killed":[{{"at":7,"how":"boom","message":"in:3","turn":null}}],"holds":[],"held_by":[]}}"#
         );
         let object: Object = serde_json::from_str(&text).expect("written by the daemon");
         assert_eq!(serde_json::to_string(&object).expect("JSON"), text);

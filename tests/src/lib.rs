@@ -158,8 +158,22 @@ impl Scratch {
 
     /// A vat in it, made and started.
     pub fn vat(self) -> Vat {
+        self.vat_with(&[])
+    }
+
+    /// A vat in it, made and started with these keys of its settings changed: `("turns", "10")`. Of
+    /// keys with the same name in several sections the last is.
+    pub fn vat_with(self, settings: &[(&str, &str)]) -> Vat {
         let dir = self.path("vat");
         self.qrt(&["create-node".as_ref(), dir.as_os_str()]).ok();
+        let file = dir.join("settings.toml");
+        let mut text = std::fs::read_to_string(&file).expect("the settings");
+        for (key, value) in settings {
+            let at = text.rfind(&format!("\n{key} = ")).unwrap_or_else(|| panic!("no setting is called {key}")) + 1;
+            let end = at + text[at..].find('\n').expect("a line");
+            text.replace_range(at..end, &format!("{key} = {value}"));
+        }
+        std::fs::write(&file, text).expect("the settings");
         let vat = Vat { scratch: self, dir, runtime: Runtime::new().expect("a runtime") };
         vat.start();
         vat

@@ -40,6 +40,15 @@ fn in_the_cage() {
             // SAFETY: an anonymous mapping at an address of the kernel's choice touches nothing of ours.
             let _ = unsafe { libc::mmap(std::ptr::null_mut(), size, libc::PROT_EXEC, flags, -1, 0) };
         },
+        "tear a hole in a shared page" => || {
+            let (size, flags) = (4096, libc::MAP_SHARED | libc::MAP_ANONYMOUS);
+            #[expect(unsafe_code, reason = "the attempt is a system call")]
+            // SAFETY: a mapping of our own, of which nothing is used.
+            let _ = unsafe {
+                let page = libc::mmap(std::ptr::null_mut(), size, libc::PROT_READ, flags, -1, 0);
+                libc::madvise(page, size, libc::MADV_REMOVE)
+            };
+        },
         "read another descriptor" => || tried(rustix::io::read(stderr(), &mut [0_u8; 1])),
         "write another descriptor" => || tried(rustix::io::write(stderr(), b"x")),
         "learn its own path" => || tried(fs::read_link("/proc/self/exe")),
@@ -50,7 +59,7 @@ fn in_the_cage() {
         "leave by itself" => || exit(7),
         other => panic!("no attempt is called {other}"),
     };
-    qrtd::worker::sandbox::enter().expect("the cage shuts");
+    qrtd::worker::sandbox::enter(qrtd::worker::Sandbox::Required).expect("the cage shuts");
     attempt();
     exit(0);
 }
@@ -89,6 +98,7 @@ fn a_caged_process_lives_until_it_reaches_out() {
         "start a thread",
         "signal its parent",
         "map executable memory",
+        "tear a hole in a shared page",
         "read another descriptor",
         "write another descriptor",
         "learn its own path",
@@ -122,12 +132,16 @@ fn the_running_worker_has_two_pipes_no_environment_and_every_layer_on() {
     // Only root may look into a process that is not dumpable; that it cannot be looked into is the
     // same claim.
     if let Ok(descriptors) = fs::read_dir(format!("/proc/{pid}/fd")) {
-        let open: Vec<String> = descriptors
+        let mut open: Vec<String> = descriptors
             .map(|entry| entry.expect("an entry").path())
             .map(|path| fs::read_link(path).expect("a link").display().to_string())
             .collect();
-        assert_eq!(open.iter().filter(|target| target.starts_with("pipe:")).count(), 2, "{open:?}");
-        assert!(open.iter().all(|target| target.starts_with("pipe:") || target == "/dev/null"), "{open:?}");
+        open.sort_unstable();
+        assert_eq!(open.len(), 3, "{open:?}");
+        assert!(open[0] == "/dev/null" && open[1..].iter().all(|target| target.starts_with("pipe:")), "{open:?}");
+        let maps = fs::read_to_string(format!("/proc/{pid}/maps")).expect("its mappings");
+        let shared: Vec<&str> = maps.lines().filter(|line| line.contains(" rw-s ")).collect();
+        assert!(matches!(shared.as_slice(), [page] if page.contains("/memfd:qrtd-worker")), "one page: {shared:?}");
         assert_eq!(fs::read(format!("/proc/{pid}/environ")).expect("its environment"), b"");
     }
 }

@@ -55,8 +55,11 @@ fn a_hot_memory_ends_as_if_every_turn_had_waited_for_the_one_before() {
     let mut count = 0;
     let mut keys = vec!["friend".to_owned(), "other".to_owned(), "sum".to_owned()];
     let journal = vat.journal();
-    for (message, turn) in messages.iter().zip(&journal[2..]) {
-        assert_eq!(turn.args.get(), message[1].to_string(), "in the order they were sent");
+    let mut queues = ["hot", "other"].map(|to| messages.iter().filter(move |message| message[0] == to));
+    for turn in &journal[2..] {
+        let queue = &mut queues[usize::from(turn.object.to_string() == other)];
+        let message = queue.next().expect("as many as were sent");
+        assert_eq!(turn.args.get(), message[1].to_string(), "each object's in the order they were sent");
         let expected = if message[0] == "other" {
             count += message[1].as_u64().expect("a number");
             json!(count)
@@ -87,6 +90,7 @@ fn a_hot_memory_ends_as_if_every_turn_had_waited_for_the_one_before() {
         assert_eq!(turn.outcome, Outcome::Ok, "{turn:?}");
         assert_eq!(turn.result.get(), expected.to_string(), "turn {} on {}", turn.turn, turn.args);
     }
+    assert!(queues.iter_mut().all(|queue| queue.next().is_none()), "every message ran");
     let memory: Map<String, Value> =
         serde_json::from_value(vat.qrt("memory", &["hot", "--json"]).json()).expect("an object");
     assert_eq!(memory["sum"], sum);
@@ -105,4 +109,18 @@ fn a_hot_memory_ends_as_if_every_turn_had_waited_for_the_one_before() {
     }
     let log = std::fs::read_to_string(vat.dir().join("qrtd.log")).expect("the log");
     assert!(!log.contains("honest"), "no turn was taken for a lie: {log}");
+}
+
+#[test]
+fn an_answer_does_not_wait_for_the_end_of_a_slow_turn_behind_it() {
+    let endless = [("ticks", "1000000000"), ("cpu_ms", "1000000"), ("wall_ms", "1000000")];
+    let vat = Scratch::default().vat_with(&endless);
+    let object = vat.install("object", "(hang) => { if (hang) for (;;) {} }", &[]);
+    let starter = "function (args, power) { for (const hang of [false, false, true]) power.object.sendOnly(hang); }";
+    vat.install("starter", starter, &["--power", &json!({ "object": { "@qref": object } }).to_string()]);
+    vat.result("starter", "null");
+    vat.wait_for_turn(3);
+    let journal = vat.journal();
+    assert!(journal.iter().all(|turn| turn.outcome == Outcome::Ok) && journal.len() == 3, "{journal:?}");
+    assert_eq!(vat.qrt("info", &["--json"]).json()["inbox"], 1, "the slow turn still runs");
 }

@@ -55,7 +55,7 @@ fn none(found: &[String]) {
 }
 
 #[test]
-fn the_kernel_reads_no_clock_no_randomness_no_file_and_no_socket() {
+fn the_kernel_and_the_protocol_read_no_clock_no_randomness_no_file_and_no_socket() {
     let words = [
         "SystemTime",
         "Instant",
@@ -69,6 +69,13 @@ fn the_kernel_reads_no_clock_no_randomness_no_file_and_no_socket() {
         "rand::",
     ];
     none(&lines_with("daemon/src/vat", &words, &[]));
+    none(&lines_with("daemon/src/peer", &words, &["daemon/src/peer/simulation/"]));
+}
+
+#[test]
+fn only_one_module_seals_and_opens() {
+    let words = ["crypto_box", "SalsaBox", "Hmac", ".secret()"];
+    none(&lines_with("daemon/src", &words, &["daemon/src/key.rs", "daemon/src/peer/seal.rs"]));
 }
 
 #[test]
@@ -99,6 +106,8 @@ fn ids_and_keys_have_no_name_in_the_worker() {
         &["ObjectId", "VatId", "Qrid"],
         &[
             "daemon/src/control",
+            "daemon/src/http",
+            "daemon/src/peer",
             "daemon/src/store",
             "daemon/src/vat",
             "daemon/src/key.rs",

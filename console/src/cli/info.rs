@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use qrt_shared::control::{Client, ClientError};
-use qrt_shared::view::{Info, State};
+use qrt_shared::view::{Info, Sandbox, State, WorkerProcess};
 
 use super::{Call, Done};
 use crate::failure::Failure;
@@ -36,6 +36,14 @@ async fn info(dir: &Path) -> Result<Info, Failure> {
     }
 }
 
+fn sandbox(layers: Sandbox) -> &'static str {
+    match (layers.seccomp, layers.landlock) {
+        (true, true) => "system calls listed, landlock",
+        (true, false) => "system calls listed, no landlock on this system",
+        (false, _) => "NONE: `[worker] sandbox` is \"unsafe-none\"; code that breaks the engine has all you have",
+    }
+}
+
 fn show(out: &mut Output, info: &Info, dir: &Path) -> std::io::Result<()> {
     let state = match (info.state, info.pid) {
         (State::Stopped, _) => out.paint(Tone::Dim, "stopped"),
@@ -64,6 +72,15 @@ fn show(out: &mut Output, info: &Info, dir: &Path) -> std::io::Result<()> {
     field("turns", &format!("{}, in {}", info.turns, format::count(info.commit, "commit")))?;
     if let Some(worker) = &info.worker {
         field("worker", &format!("process {}, {} since the start", worker.pid, format::count(worker.deaths, "death")))?;
+        field("sandbox", sandbox(worker.sandbox))?;
+        for WorkerProcess { pid, account, running } in &worker.processes {
+            let whose = match account {
+                Some(account) => format!("for {} alone", format::object(None, account)),
+                None => "shared by accounts".to_owned(),
+            };
+            let runs = running.as_ref().map(|object| format!(", runs {}", format::object(None, object)));
+            field("", &format!("process {pid} {whose}{}", runs.unwrap_or_default()))?;
+        }
     }
     if info.state == State::Stopped {
         out.line(format!("\nStart it with `qrt start {dir}`."))?;

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use qrt_shared::view::{Holding, Object, Place};
+use qrt_shared::view::{Death, Holding, Object, Place};
 
 use super::{Call, Done};
 use crate::format;
@@ -47,6 +47,14 @@ fn show(out: &mut Output, object: &Object) -> io::Result<()> {
         out.line(format!("{held}: it takes no turns; let it go on with `qrt release`"))?;
     }
 
+    if object.deaths > 0 {
+        let killed = out.paint(Tone::Bad, "killed");
+        out.line(format!("its code {killed} its process {}", format::count(object.deaths, "time")))?;
+        for Death { at, how, message, turn } in &object.killed {
+            let turn = turn.map_or_else(|| "ran once more".to_owned(), |turn| format!("turn {turn}"));
+            indented(out, &format!("{} UTC, {message}, {turn}: {}", format::time(*at), format::line(how)))?;
+        }
+    }
     if row.refused > 0 {
         let refused = out.paint(Tone::Bad, &format::count(row.refused, "message"));
         out.line(format!("{refused} for it had no room and were dropped: `qrt inbox` shows who floods it"))?;

@@ -7,19 +7,30 @@ use super::{Call, Done, list, peer};
 use crate::format;
 use crate::output::{Cell, Table, Tone};
 
+/// Characters of an error or a reason that are shown.
+const NOTE_MAX: usize = 300;
+
 pub(super) async fn run(call: &mut Call) -> Done {
     let only = call.text("peer").map(peer).transpose()?;
     let empty = "the outbox is empty: what was sent to other vats is acknowledged";
-    let mut table = Table::new(&["MESSAGE", "FOR", ">SIZE", "QUEUED", ">TRIES", "NEXT TRY", "LAST ERROR"]);
+    let mut table = Table::new(&["MESSAGE", "FOR", ">SIZE", "QUEUED", ">TRIES", "NEXT TRY"]);
     let now = format::now_ms();
     let mut first = None;
+    let mut told: Option<String> = None;
     list::write(
         call,
         async |client, after| client.outbox(only.as_ref(), after).await,
         |out, messages| {
             first = first.or_else(|| messages.first().map(|message| MessageName::Out(message.peer, message.seq)));
-            let rows = messages.iter().map(|message| cells(message, now)).collect();
-            table.rows_to_the_edge(out, rows, |row, width| format::clip(&note(&messages[row]), width))
+            let rows: Vec<_> = messages.iter().map(|message| cells(message, now)).collect();
+            let mut notes = Vec::new();
+            for message in messages {
+                let note = note(message);
+                // A peer that does not answer has the same to say of every message: once is enough.
+                notes.push(note.clone().filter(|note| told.as_ref() != Some(note)));
+                told = note.or(told.take());
+            }
+            table.rows_with_details(out, &rows, |row| notes[row].clone().into_iter().collect())
         },
         empty,
     )
@@ -51,12 +62,13 @@ fn cells(message: &Outgoing, now: u64) -> Vec<Cell> {
     ]
 }
 
-fn note(message: &Outgoing) -> String {
-    match (&message.void, &message.last_error) {
+/// What is the matter with a message.
+fn note(message: &Outgoing) -> Option<String> {
+    let note = match (&message.void, &message.last_error) {
         (Some(reason), _) => format!("dropped: {reason}"),
-        (None, Some(error)) => error.clone(),
-        (None, None) => String::new(),
-    }
+        (None, error) => error.clone()?,
+    };
+    Some(format::clip(&note, NOTE_MAX))
 }
 
 #[cfg(test)]
@@ -78,7 +90,11 @@ mod tests {
     #[tokio::test]
     async fn people_see_when_the_next_try_is_due_and_where_to_ask_why() {
         let soon = (format::now_ms() + 90_500).to_string();
-        let rows = [outgoing(6, r#""bob""#, &soon, "null"), outgoing(7, "null", "null", r#""a mistake""#)];
+        let rows = [
+            outgoing(6, r#""bob""#, &soon, "null"),
+            outgoing(7, r#""bob""#, &soon, "null"),
+            outgoing(8, "null", "null", r#""a mistake""#),
+        ];
         let fake = Fake::new(vec![page(&rows)]);
         let dir = fake.dir().display().to_string();
         let (mut call, shown) = call(&["outbox", &dir, "--peer", "bob"]);
@@ -86,9 +102,12 @@ mod tests {
         let text = shown.text();
         let lines: Vec<_> = text.lines().collect();
         assert!(lines[1].starts_with("bob#6") && lines[1].contains("in 9"), "{text}");
-        assert!(lines[2].starts_with("rnll4p..#7  (void)") && lines[2].contains("dropped: "), "{text}");
-        assert!(lines[..3].iter().all(|line| line.chars().count() <= 92), "{text}");
-        assert_eq!(lines[4], format!("Why the first one waits: `qrt why {dir} {PEER}#6`."));
+        assert_eq!(lines[2], "    cannot connect to 127.0.0.1:4001: connection refused");
+        assert!(lines[3].starts_with("bob#7"), "what was said is not said again: {text}");
+        assert!(lines[4].starts_with("rnll4p..#8  (void)") && lines[4].ends_with("none"), "{text}");
+        assert_eq!(lines[5], "    dropped: a mistake");
+        assert!(lines[..6].iter().all(|line| line.chars().count() <= 80), "{text}");
+        assert_eq!(lines[7], format!("Why the first one waits: `qrt why {dir} {PEER}#6`."));
         assert_eq!(fake.requests(), ["GET /v1/outbox?after=0&peer=bob HTTP/1.1"]);
     }
 

@@ -11,13 +11,29 @@ use crate::output::{Output, Tone};
 
 pub(super) async fn run(call: &mut Call) -> Done {
     let subject: Option<Subject> = call.text("SUBJECT").map(str::parse).transpose()?;
-    let why = call.client().await?.why(subject.as_ref()).await?;
+    let mut why = call.client().await?.why(subject.as_ref()).await?;
+    let dir = shell_word(&call.dir().display().to_string());
+    // The daemon does not know by which path it is called from here.
+    why.command = why.command.map(|command| with_dir(&command, &dir));
     if call.json() {
         call.out.json(&why)?;
     } else {
         show(&mut call.out, &why)?;
     }
     Ok(())
+}
+
+/// `command` with `dir` in place of the word `DIR`.
+fn with_dir(command: &str, dir: &str) -> String {
+    command.split(' ').map(|word| if word == "DIR" { dir } else { word }).collect::<Vec<_>>().join(" ")
+}
+
+/// `text` as one word of a shell's command line.
+fn shell_word(text: &str) -> String {
+    if !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+:@".contains(c)) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', "'\\''"))
 }
 
 fn show(out: &mut Output, why: &Why) -> io::Result<()> {
@@ -46,16 +62,23 @@ mod tests {
     #[tokio::test]
     async fn it_says_one_sentence_what_shows_it_and_what_to_do() {
         let why = format!(
-            r#"{{"subject":"bob#6","blocked":true,"sentence":"bob does not answer","evidence":["4 attempts failed: refused\u001b[2J","{}"],"command":"qrt retry d --peer {PEER}"}}"#,
+            r#"{{"subject":"bob#6","blocked":true,"sentence":"bob does not answer","evidence":["4 attempts failed: refused\u001b[2J","{}"],"command":"qrt retry DIR --peer {PEER}"}}"#,
             "word ".repeat(30)
         );
         let fake = Fake::new(vec![Answer::Json(why)]);
-        let (mut call, shown) = call(&["why", &fake.dir().display().to_string(), "bob#6"]);
+        let dir = fake.dir().display().to_string();
+        let (mut call, shown) = call(&["why", &dir, "bob#6"]);
         run(&mut call).await.expect("an answer");
         let text = shown.text();
         assert!(text.starts_with("bob does not answer\n  - 4 attempts failed: refused\\u{1b}[2J\n  - word "), "{text}");
-        assert!(text.ends_with(&format!("\nTo clear it: qrt retry d --peer {PEER}\n")), "{text}");
+        assert!(text.ends_with(&format!("\nTo clear it: qrt retry {dir} --peer {PEER}\n")), "{text}");
         assert_eq!(fake.requests(), ["GET /v1/why?subject=bob%236 HTTP/1.1"]);
+    }
+
+    #[test]
+    fn a_directory_stays_one_word() {
+        assert_eq!(shell_word("/srv/vat-1.x"), "/srv/vat-1.x");
+        assert_eq!(with_dir("qrt hold DIR x", &shell_word("/a b's")), r"qrt hold '/a b'\''s' x");
     }
 
     #[tokio::test]

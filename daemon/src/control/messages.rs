@@ -9,6 +9,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::Refusal;
 use super::router::{self, Asked, segment};
+use crate::driver::Heard;
 use crate::vat::request::{self, Action};
 
 /// `POST /v1/messages`
@@ -20,25 +21,36 @@ pub(super) async fn send(asked: &Asked<'_>) -> Result<Vec<u8>, Refusal> {
 
 /// `GET /v1/messages/{message}/outcome?wait_ms=`
 pub(super) async fn outcome(asked: &Asked<'_>, message: &str) -> Result<Vec<u8>, Refusal> {
-    let MessageName::In(number) = segment(message)? else {
-        return Err(Refusal::bad(format!("{message} is not in this vat's inbox"), "`qrt inbox` lists what is"));
-    };
+    let name: MessageName = segment(message)?;
     let until = Instant::now() + asked.wait()?;
     // Listening starts before the first look, so no ending falls between the two.
-    let mut ended = asked.state.news.ended.subscribe();
+    let mut heard = asked.state.news.heard.subscribe();
     loop {
-        let found = asked.state.readers.ask(move |db| db.awaited(number)).await?;
+        let found = asked.state.readers.ask(move |db| match name {
+            MessageName::In(number) => db.awaited(number),
+            MessageName::Out(vat, seq) => db.awaited_out(vat, seq),
+        });
+        let found = found.await?;
         if !matches!(found, Awaited::Queued) {
             return router::json(&found);
         }
         loop {
-            match timeout_at(until, ended.recv()).await {
-                Ok(Ok(other)) if other != number => {}
+            match timeout_at(until, heard.recv()).await {
+                Ok(Ok(news)) if !is_of(news, name) => {}
                 Ok(Ok(_) | Err(RecvError::Lagged(_))) => break,
                 Ok(Err(RecvError::Closed)) => return Err(Refusal::stopping()),
                 Err(_) => return router::json(&found),
             }
         }
+    }
+}
+
+/// Whether it is news of that message.
+fn is_of(news: Heard, name: MessageName) -> bool {
+    match (news, name) {
+        (Heard::Ended(ended), MessageName::In(number)) => ended == number,
+        (Heard::Acked(vat, to), MessageName::Out(other, seq)) => vat == other && seq <= to,
+        _ => false,
     }
 }
 

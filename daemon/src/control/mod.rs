@@ -10,6 +10,7 @@
 mod faults;
 mod messages;
 mod objects;
+mod peers;
 mod readers;
 mod router;
 mod turns;

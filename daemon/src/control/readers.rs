@@ -52,6 +52,12 @@ impl Readers {
             ReadError::NoObject(_) => {
                 Refusal::new(StatusCode::NOT_FOUND, error.to_string(), "`qrt objects` lists the objects of this vat")
             }
+            ReadError::NoPeer(_) => {
+                Refusal::new(StatusCode::NOT_FOUND, error.to_string(), "`qrt peers` lists the peers of this vat")
+            }
+            ReadError::Nothing(_) => {
+                Refusal::new(StatusCode::NOT_FOUND, error.to_string(), "`qrt turns`, `inbox` and `outbox` list them")
+            }
             other => Refusal::failed(other),
         })
     }

@@ -10,7 +10,7 @@ use qrt_shared::action::{ACTIONS, Via};
 use qrt_shared::control::WAIT_MS_MAX;
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{Refusal, State, faults, messages, objects, turns, vat};
+use super::{Refusal, State, faults, messages, objects, peers, turns, vat};
 use crate::vat::request::{Action, Who};
 
 /// A request, taken apart.
@@ -46,6 +46,20 @@ pub(super) async fn route(state: &State, who: Who, head: &Parts, body: &Bytes) -
         (&Method::POST, ["v1", "messages"]) => messages::send(&asked).await,
         (&Method::GET, ["v1", "messages", message, "outcome"]) => messages::outcome(&asked, message).await,
         (&Method::GET, ["v1", "inbox"]) => messages::inbox(&asked).await,
+        (&Method::GET, ["v1", "peers"]) => peers::list(&asked).await,
+        (&Method::POST, ["v1", "peers"]) => peers::add(&asked).await,
+        (&Method::GET, ["v1", "peers", peer]) => peers::one(&asked, peer).await,
+        (&Method::POST, ["v1", "peers", peer, "hold"]) => peers::hold(&asked, peer, true).await,
+        (&Method::POST, ["v1", "peers", peer, "release"]) => peers::hold(&asked, peer, false).await,
+        (&Method::PUT, ["v1", "peers", peer, "name"]) => peers::name(&asked, peer).await,
+        (&Method::DELETE, ["v1", "peers", peer, "name"]) => peers::unname(&asked, peer).await,
+        (&Method::POST, ["v1", "peers", peer, "outbox", seq, "drop"]) => peers::drop(&asked, peer, seq).await,
+        (&Method::POST, ["v1", "peers", peer, "resync"]) => peers::resync(&asked, peer).await,
+        (&Method::GET, ["v1", "outbox"]) => peers::outbox(&asked).await,
+        (&Method::POST, ["v1", "retry"]) => peers::retry(&asked).await,
+        (&Method::GET, ["v1", "why"]) => peers::why(&asked).await,
+        (&Method::GET, ["v1", "trace", subject]) => peers::trace(&asked, subject).await,
+        (&Method::GET, ["v1", "trace", "from", vat, seq]) => peers::trace_from(&asked, vat, seq).await,
         (&Method::GET, ["v1", "turns"]) => turns::list(&asked).await,
         (&Method::GET, ["v1", "faults"]) => faults::list(&asked).await,
         (&Method::POST, ["v1", "faults", fault, "retry"]) => faults::retry(&asked, fault).await,

@@ -3,13 +3,15 @@
 use qrt_shared::VERSION;
 use qrt_shared::action::ACTIONS;
 use qrt_shared::control::Done;
-use qrt_shared::view::{Info, State, Worker};
+use qrt_shared::view::{Info, Sandbox, State, Worker, WorkerProcess};
 use serde_json::json;
 use tokio::sync::oneshot;
 
 use super::Refusal;
 use super::router;
 use crate::driver::Event;
+use crate::executor::Seen;
+use crate::protocol::Layers;
 
 /// `GET /v1/`
 pub(super) fn description() -> Result<Vec<u8>, Refusal> {
@@ -19,15 +21,27 @@ pub(super) fn description() -> Result<Vec<u8>, Refusal> {
 /// `GET /v1/info`
 pub(super) async fn info(asked: &router::Asked<'_>) -> Result<Vec<u8>, Refusal> {
     let state = asked.state;
-    #[expect(clippy::redundant_closure_for_method_calls, reason = "the method alone is not general enough")]
-    let info = state.readers.ask(|db| db.info()).await?;
-    let pid = state.worker.pid();
+    let (alive, deaths) = (state.worker.alive(), state.worker.deaths());
+    let info = state.readers.ask(move |db| {
+        let process = |seen: &Seen| WorkerProcess {
+            pid: seen.pid,
+            account: seen.lane.account().and_then(|account| db.known(account)),
+            running: seen.running().and_then(|object| db.known(object)),
+        };
+        let worker = alive.last().map(|Seen { pid, layers: Layers { seccomp, landlock }, .. }| Worker {
+            pid: *pid,
+            deaths,
+            sandbox: Sandbox { seccomp: *seccomp, landlock: *landlock },
+            processes: alive.iter().map(process).collect(),
+        });
+        Ok(Info { worker, ..db.info()? })
+    });
+    let info = info.await?;
     router::json(&Info {
         url: state.settings.url(),
         pid: Some(std::process::id()),
         state: State::Running,
         started_at: Some(state.started_at),
-        worker: (pid != 0).then(|| Worker { pid, deaths: state.worker.deaths() }),
         ..info
     })
 }

@@ -40,11 +40,14 @@ impl Checker {
             Err(CodeError { message, object: None, line: 0, column: 0, excerpt: String::new() })
         };
         Ok(match events.recv_timeout(DEADLINE) {
-            Ok(Event::Said(FromWorker::Checked(verdict))) => {
-                *worker = Some((process, events));
-                verdict
-            }
-            Ok(Event::Gone(Death::Crashed(how))) => refused(&format!("checking this code ended its process: {how}")),
+            Ok(Event::Said(said)) => match <[FromWorker; 1]>::try_from(said) {
+                Ok([FromWorker::Checked(verdict)]) => {
+                    *worker = Some((process, events));
+                    verdict
+                }
+                _ => refused("checking this code ended its process"),
+            },
+            Ok(Event::Gone(Death::Crashed(how), _)) => refused(&format!("checking this code ended its process: {how}")),
             Ok(_) | Err(RecvTimeoutError::Disconnected) => refused("checking this code ended its process"),
             Err(RecvTimeoutError::Timeout) => refused("checking this code took too long"),
         })
@@ -53,7 +56,10 @@ impl Checker {
     fn start(&self) -> io::Result<(Process, Receiver<Event>)> {
         let (sender, events) = mpsc::channel();
         let process = self.spares.take()?.start(None, move |event| {
-            let known = matches!(event, Event::Said(FromWorker::Checked(_)) | Event::Gone(_));
+            let known = match &event {
+                Event::Said(said) => matches!(said.as_slice(), [FromWorker::Checked(_)]),
+                Event::Gone(..) => true,
+            };
             sender.send(event).ok();
             known
         })?;

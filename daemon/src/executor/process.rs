@@ -2,9 +2,10 @@
 //!
 //! Two threads serve it: one writes what it is told, so that a worker which does not read cannot
 //! hold the kernel up; one reads what it says, and at the end of that reaps it and reports how it
-//! went. Everything it said before its end is reported before its end is.
+//! went, and what it says on its page that it ran. Everything it said before its end is reported
+//! before its end is; what is there at one time is reported at once.
 
-use std::io::{self, BufReader, BufWriter, Write};
+use std::io::{self, BufReader, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
@@ -12,9 +13,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use super::watch::{Deadlines, Watch};
-use crate::protocol::{FromWorker, ToWorker, put_frame, read_frame};
+use crate::page::Page;
+use crate::protocol::{FromWorker, Layers, Running, ToWorker, append_frame, buffered_frame, read_frame};
 use crate::vat::Death;
-use crate::worker::EXIT_SPENT;
+use crate::worker::{self, EXIT_CAGE, EXIT_SPENT, Sandbox};
 
 /// The argument that makes this program a worker.
 pub const WORKER_ARG: &str = "worker";
@@ -22,10 +24,10 @@ pub const WORKER_ARG: &str = "worker";
 /// What a worker does.
 #[derive(Debug)]
 pub enum Event {
-    /// It said something.
-    Said(FromWorker),
-    /// It is gone; said once, last.
-    Gone(Death),
+    /// It said something: in order, and never nothing.
+    Said(Vec<FromWorker>),
+    /// It is gone, and this is what it said it ran; said once, last.
+    Gone(Death, Option<Running>),
 }
 
 /// A supply of worker processes, one always warm.
@@ -38,17 +40,19 @@ pub struct Spare {
     child: Child,
     stdin: ChildStdin,
     stdout: BufReader<ChildStdout>,
+    page: Page,
+    layers: Layers,
 }
 
 impl Spares {
-    /// Starts the thread that starts workers.
+    /// Starts the thread that starts workers, in a cage as `sandbox` says.
     ///
     /// # Errors
     /// The thread cannot be made.
-    pub fn start() -> io::Result<Arc<Self>> {
+    pub fn start(sandbox: Sandbox) -> io::Result<Arc<Self>> {
         // One worker waits in the channel's hand-over; the next is started when it is taken.
         let (sender, ready) = mpsc::sync_channel(0);
-        let supply = move |sender: &SyncSender<_>| while sender.send(Spare::spawn()).is_ok() {};
+        let supply = move |sender: &SyncSender<_>| while sender.send(Spare::spawn(sandbox)).is_ok() {};
         thread::Builder::new().name("spares".to_owned()).spawn(move || supply(&sender))?;
         Ok(Arc::new(Self { ready: Mutex::new(ready) }))
     }
@@ -64,23 +68,25 @@ impl Spares {
 }
 
 impl Spare {
-    fn spawn() -> io::Result<Self> {
+    fn spawn(sandbox: Sandbox) -> io::Result<Self> {
+        let (page, theirs) = Page::new()?;
         // The very program that runs, even when the file has been replaced.
         let mut child = Command::new("/proc/self/exe")
             .arg0("qrtd")
             .arg(WORKER_ARG)
+            .args(worker::args(std::process::id(), sandbox))
             .env_clear()
             .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(theirs)
             .spawn()?;
         let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(io::Error::other("a worker without pipes"));
         };
         let mut stdout = BufReader::with_capacity(64 << 10, stdout);
         match read_frame(&mut stdout) {
-            Ok(Some(FromWorker::Ready)) => Ok(Self { child, stdin, stdout }),
+            Ok(Some(FromWorker::Ready(layers))) => Ok(Self { child, stdin, stdout, page, layers }),
             said => {
                 // The reason is in how it ended; it may hang in anything else.
                 child.kill().ok();
@@ -100,32 +106,35 @@ impl Spare {
         deadlines: Option<Deadlines>,
         on_event: impl Fn(Event) -> bool + Send + 'static,
     ) -> io::Result<Process> {
-        let Self { child, stdin, stdout } = self;
+        let Self { child, stdin, stdout, page, layers } = self;
+        let page = Arc::new(page);
         let pid = child.id();
         let (orders, queue) = mpsc::channel();
         let end = Arc::new(End { child: Mutex::new(child), why: Mutex::new(None) });
         let watch = match deadlines {
             Some(deadlines) => {
                 let end = Arc::clone(&end);
-                Some(Watch::start(pid, deadlines, move |death| end.kill(death))?)
+                Some(Watch::start(pid, Arc::clone(&page), deadlines, move |death| end.kill(death))?)
             }
             None => None,
         };
         let writer = move || write(stdin, &queue);
         thread::Builder::new().name(format!("to-worker-{pid}")).spawn(writer)?;
-        let (reader_end, reader_watch) = (Arc::clone(&end), watch.clone());
-        let reader = move || read(stdout, &reader_end, reader_watch.as_deref(), on_event);
+        let (reader_end, reader_watch, reader_page) = (Arc::clone(&end), watch.clone(), Arc::clone(&page));
+        let reader = move || read(stdout, &reader_end, reader_watch.as_deref(), &reader_page, on_event);
         thread::Builder::new().name(format!("of-worker-{pid}")).spawn(reader)?;
-        Ok(Process { pid, orders: Some(orders), end, watch })
+        Ok(Process { pid, orders, end, watch, page, layers })
     }
 }
 
 /// A worker at work. Dropping it kills it.
 pub struct Process {
     pid: u32,
-    orders: Option<Sender<Vec<ToWorker>>>,
+    orders: Sender<Vec<ToWorker>>,
     end: Arc<End>,
     watch: Option<Arc<Watch>>,
+    page: Arc<Page>,
+    layers: Layers,
 }
 
 /// How a worker is ended, and why it was.
@@ -148,6 +157,16 @@ impl Process {
         self.pid
     }
 
+    /// The page on which it says what it runs.
+    pub fn page(&self) -> Arc<Page> {
+        Arc::clone(&self.page)
+    }
+
+    /// What its cage consists of.
+    pub fn layers(&self) -> Layers {
+        self.layers
+    }
+
     /// Tells it something; turns are on the clock from then on. A worker that is gone hears nothing;
     /// its end is reported.
     pub fn say(&self, orders: Vec<ToWorker>) {
@@ -155,16 +174,7 @@ impl Process {
         if let Some(watch) = self.watch.as_ref().filter(|_| turns > 0) {
             watch.given(turns as u64);
         }
-        if let Some(to_writer) = &self.orders {
-            to_writer.send(orders).ok();
-        }
-    }
-
-    /// Tells it that there is nothing more: it finishes and leaves.
-    pub fn close(&mut self) {
-        if self.orders.take().is_some() {
-            self.end.why.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(Death::Replaced);
-        }
+        self.orders.send(orders).ok();
     }
 
     /// Kills it, for this reason.
@@ -179,39 +189,67 @@ impl Drop for Process {
     }
 }
 
-fn write(stdin: ChildStdin, orders: &Receiver<Vec<ToWorker>>) {
-    let mut stdin = BufWriter::with_capacity(64 << 10, stdin);
+fn write(mut stdin: ChildStdin, orders: &Receiver<Vec<ToWorker>>) {
+    let mut frames = Vec::new();
     while let Ok(batch) = orders.recv() {
         let mut next = Some(batch);
         while let Some(batch) = next {
-            // A broken pipe is a dead worker, which the reader reports.
-            if batch.iter().any(|order| put_frame(&mut stdin, order).is_err()) {
-                return;
+            for order in &batch {
+                // A broken pipe is a dead worker, which the reader reports.
+                if append_frame(&mut frames, order).is_err()
+                    || frames.len() >= PIPE_BYTES && let_go(&mut stdin, &mut frames).is_err()
+                {
+                    return;
+                }
             }
             next = orders.try_recv().ok();
         }
-        if stdin.flush().is_err() {
+        if let_go(&mut stdin, &mut frames).is_err() {
             return;
         }
     }
 }
 
-fn read(mut stdout: BufReader<ChildStdout>, end: &End, watch: Option<&Watch>, on_event: impl Fn(Event) -> bool) {
-    let mut turns = 0_u64;
+/// What a pipe takes at one time.
+const PIPE_BYTES: usize = 64 << 10;
+
+fn let_go(stdin: &mut ChildStdin, frames: &mut Vec<u8>) -> io::Result<()> {
+    stdin.write_all(frames)?;
+    frames.clear();
+    frames.shrink_to(2 * PIPE_BYTES);
+    Ok(())
+}
+
+/// What is there to be heard: at least one thing, unless the worker has closed its pipe.
+fn hear(stdout: &mut BufReader<ChildStdout>) -> io::Result<Vec<FromWorker>> {
+    let mut said: Vec<_> = read_frame(stdout)?.into_iter().collect();
+    while let Some(more) = if said.is_empty() { None } else { buffered_frame(stdout)? } {
+        said.push(more);
+    }
+    Ok(said)
+}
+
+fn read(
+    mut stdout: BufReader<ChildStdout>,
+    end: &End,
+    watch: Option<&Watch>,
+    page: &Page,
+    on_event: impl Fn(Event) -> bool,
+) {
+    let mut turns = 0;
     let fault = loop {
-        match read_frame(&mut stdout) {
-            Ok(Some(said)) => {
-                if matches!(said, FromWorker::Done { .. }) {
-                    turns += 1;
-                    if let Some(watch) = watch {
-                        watch.done();
-                    }
+        match hear(&mut stdout) {
+            Ok(said) if said.is_empty() => break None,
+            Ok(said) => {
+                let done = said.iter().filter(|said| matches!(said, FromWorker::Done { .. })).count() as u64;
+                turns += done;
+                if let Some(watch) = watch {
+                    watch.done(done);
                 }
                 if !on_event(Event::Said(said)) {
                     break Some("it said what no worker says".to_owned());
                 }
             }
-            Ok(None) => break None,
             Err(error) => break Some(format!("its answer is malformed: {error}")),
         }
     };
@@ -232,7 +270,7 @@ fn read(mut stdout: BufReader<ChildStdout>, end: &End, watch: Option<&Watch>, on
         (None, Ok(status)) => Death::Crashed(describe(status)),
         (None, Err(error)) => Death::Crashed(error.to_string()),
     });
-    on_event(Event::Gone(death));
+    on_event(Event::Gone(death, page.read()));
 }
 
 /// Reaps a worker that has closed its pipe, which it does by ending; one that lives on is killed.
@@ -253,6 +291,9 @@ fn describe(status: ExitStatus) -> String {
         (Some(libc::SIGSEGV), _) => "killed by a segmentation fault".to_owned(),
         (Some(libc::SIGABRT), _) => "it aborted".to_owned(),
         (Some(signal), _) => format!("killed by signal {signal}"),
+        (None, Some(EXIT_CAGE)) => "its cage could not be shut: this system cannot confine it, \
+            and `[worker] sandbox` in the settings requires that it does"
+            .to_owned(),
         (None, Some(code)) => format!("it exited with code {code}"),
         (None, None) => "it ended".to_owned(),
     }

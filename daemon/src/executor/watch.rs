@@ -1,15 +1,22 @@
 //! The deadline of the turn a worker runs.
 //!
 //! A worker handles its deliveries in order and says when each is done, so the turn it runs now
-//! began when the one before it was done, or when it was given while nothing else was in hand. Its
-//! CPU time is read from the process's own clock: a machine that stalls does not kill good turns.
-//! The monotonic clock stands still while the machine sleeps.
+//! began after the last answer before it, or when it was given while nothing else was in hand. The
+//! worker's page says when exactly, and is believed as far as that is between the watcher's last two
+//! looks. Its CPU time is read from the process's own clock: a machine that stalls does not kill good
+//! turns. The monotonic clock stands still while the machine sleeps.
+//!
+//! Counting costs the threads that give and hear turns no lock; the watcher looks by itself, and
+//! sleeps while the worker has nothing to do.
 
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::thread::{self, Thread};
+use std::time::Duration;
 
+use crate::page::{Page, now_ns};
 use crate::vat::Death;
 
 /// How often a running turn's clocks are read. A turn may run over by so much.
@@ -27,96 +34,122 @@ pub struct Deadlines {
 /// Watches one worker.
 pub(super) struct Watch {
     pid: u32,
-    state: Mutex<State>,
-    news: Condvar,
-}
-
-struct State {
-    in_hand: u64,
-    since: Instant,
-    cpu_since: Duration,
+    page: Arc<Page>,
+    given: AtomicU64,
+    done: AtomicU64,
+    over: AtomicBool,
     /// The watcher sleeps until there is a turn; else it looks again by itself.
-    asleep: bool,
-    over: bool,
+    asleep: AtomicBool,
+    watcher: OnceLock<Thread>,
 }
 
-impl State {
-    /// A turn begins now.
-    fn begin(&mut self) {
-        self.since = Instant::now();
-        // Read lazily: the watcher notes the CPU clock when it first sees this turn.
-        self.cpu_since = Duration::MAX;
-    }
+/// When a turn began, by both clocks.
+#[derive(Debug, Clone, Copy)]
+struct Began {
+    /// How many turns were done before it.
+    after: u64,
+    wall_ns: u64,
+    cpu: Duration,
 }
 
 impl Watch {
     /// Starts watching process `pid`; `kill` ends it with its reason.
     pub(super) fn start(
         pid: u32,
+        page: Arc<Page>,
         deadlines: Deadlines,
         kill: impl Fn(Death) + Send + 'static,
     ) -> io::Result<Arc<Self>> {
-        let state = State { in_hand: 0, since: Instant::now(), cpu_since: Duration::ZERO, asleep: false, over: false };
-        let watch = Arc::new(Self { pid, state: Mutex::new(state), news: Condvar::new() });
+        let watch = Arc::new(Self::of(pid, page));
         let watching = Arc::clone(&watch);
         let run = move || watching.watch(deadlines, kill);
-        thread::Builder::new().name(format!("watch-{pid}")).spawn(run)?;
+        let watcher = thread::Builder::new().name(format!("watch-{pid}")).spawn(run)?;
+        watch.watcher.set(watcher.thread().clone()).ok();
         Ok(watch)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn of(pid: u32, page: Arc<Page>) -> Self {
+        Self {
+            pid,
+            page,
+            given: AtomicU64::new(0),
+            done: AtomicU64::new(0),
+            over: AtomicBool::new(false),
+            asleep: AtomicBool::new(false),
+            watcher: OnceLock::new(),
+        }
     }
 
     /// The worker was given so many turns.
     pub(super) fn given(&self, turns: u64) {
-        let mut state = self.state();
-        state.in_hand += turns;
-        if state.in_hand == turns {
-            state.begin();
-            if state.asleep {
-                self.news.notify_one();
-            }
+        self.given.fetch_add(turns, SeqCst);
+        if self.asleep.swap(false, SeqCst) {
+            self.wake();
         }
     }
 
-    /// It has ended one.
-    pub(super) fn done(&self) {
-        let mut state = self.state();
-        state.in_hand = state.in_hand.saturating_sub(1);
-        state.begin();
+    /// It has ended so many.
+    pub(super) fn done(&self, turns: u64) {
+        self.done.fetch_add(turns, SeqCst);
     }
 
     /// It is gone.
     pub(super) fn over(&self) {
-        self.state().over = true;
-        self.news.notify_one();
+        self.over.store(true, SeqCst);
+        self.wake();
+    }
+
+    fn wake(&self) {
+        if let Some(watcher) = self.watcher.get() {
+            watcher.unpark();
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        self.done.load(SeqCst) >= self.given.load(SeqCst)
     }
 
     fn watch(&self, deadlines: Deadlines, kill: impl Fn(Death)) {
-        let mut state = self.state();
-        while !state.over {
-            if state.in_hand == 0 {
-                state.asleep = true;
-                state = self.news.wait(state).unwrap_or_else(PoisonError::into_inner);
-                state.asleep = false;
+        let mut turn: Option<Began> = None;
+        let mut last_look = Began { after: 0, wall_ns: now_ns(), cpu: Duration::ZERO };
+        while !self.over.load(SeqCst) {
+            if self.is_idle() {
+                self.asleep.store(true, SeqCst);
+                // Looked at again: whoever gives a turn from now on sees that the watcher sleeps.
+                if self.is_idle() && !self.over.load(SeqCst) {
+                    thread::park();
+                }
+                self.asleep.store(false, SeqCst);
+                turn = None;
                 continue;
             }
-            let (now, cpu) = (Instant::now(), cpu_time(self.pid).unwrap_or_default());
-            if state.cpu_since == Duration::MAX {
-                state.cpu_since = cpu;
-            }
-            let wall_ms = now.duration_since(state.since).as_millis();
-            let cpu_ms = cpu.saturating_sub(state.cpu_since).as_millis();
-            let overrun = [("CPU", cpu_ms, deadlines.cpu_ms), ("wall-clock", wall_ms, deadlines.wall_ms)];
+            let after = self.done.load(SeqCst);
+            let look = Began { after, wall_ns: now_ns(), cpu: cpu_time(self.pid).unwrap_or_default() };
+            let began = match turn {
+                Some(began) if began.after == after => began,
+                Some(_) => self.began(last_look, look),
+                None => look,
+            };
+            (turn, last_look) = (Some(began), look);
+            let wall_ms = look.wall_ns.saturating_sub(began.wall_ns) / 1_000_000;
+            let cpu_ms = look.cpu.saturating_sub(began.cpu).as_millis();
+            let overrun = [("CPU", cpu_ms, deadlines.cpu_ms), ("wall-clock", u128::from(wall_ms), deadlines.wall_ms)];
             if let Some((clock, _, limit_ms)) = overrun.into_iter().find(|(_, used, limit)| *used > u128::from(*limit))
             {
-                drop(state);
                 kill(Death::Deadline { clock, limit_ms });
                 return;
             }
-            state = self.news.wait_timeout(state, EVERY).unwrap_or_else(PoisonError::into_inner).0;
+            thread::park_timeout(EVERY);
         }
+    }
+
+    /// When the turn began that runs at `look` and did not at `last`: when the page says, if that is
+    /// between the two. What it used of the CPU until now is no more than the time since.
+    fn began(&self, last: Began, look: Began) -> Began {
+        let since = self.page.read().map(|running| running.since_ns);
+        let Some(wall_ns) = since.filter(|since| (last.wall_ns..=look.wall_ns).contains(since)) else { return look };
+        let used = Duration::from_nanos(look.wall_ns - wall_ns);
+        Began { wall_ns, cpu: look.cpu.saturating_sub(used).max(last.cpu), ..look }
     }
 }
 
@@ -139,7 +172,10 @@ fn cpu_time(pid: u32) -> io::Result<Duration> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::fd::AsFd;
+
     use super::*;
+    use crate::page::Published;
 
     #[test]
     fn a_process_that_spins_uses_cpu_time() {
@@ -149,5 +185,27 @@ mod tests {
             sum = std::hint::black_box(sum.wrapping_add(1));
         }
         assert!(sum > 0);
+    }
+
+    #[test]
+    fn the_page_is_believed_only_between_the_last_two_looks() {
+        let (page, theirs) = Page::new().expect("a page");
+        let published = Published::map(theirs.as_fd()).expect("a mapping");
+        let watch = Watch::of(std::process::id(), Arc::new(page));
+        published.begin(1, 1);
+        let since = watch.page.read().expect("a turn runs").since_ns;
+        let look = |wall_ns, cpu_ms| Began { after: 1, wall_ns, cpu: Duration::from_millis(cpu_ms) };
+        let second = 1_000_000_000;
+        for (last, now, began) in [
+            (since - second, since + second, since),
+            (since + 1, since + second, since + second),
+            (since - second, since - 1, since - 1),
+        ] {
+            assert_eq!(watch.began(look(last, 100), look(now, 5100)).wall_ns, began);
+        }
+        let began = watch.began(look(since - second, 100), look(since + second, 5100));
+        assert_eq!(began.cpu, Duration::from_millis(4100), "it used no more than the time since");
+        let began = watch.began(look(since - second, 100), look(since + second, 500));
+        assert_eq!(began.cpu, Duration::from_millis(100), "nor more than since the last look");
     }
 }

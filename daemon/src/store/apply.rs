@@ -4,9 +4,10 @@ use qrt_shared::view::Outcome;
 use rusqlite::{Connection, Params, Result, params};
 use serde::Serialize;
 
+use super::peers;
 use crate::protocol::{Handle, MemoryHandle, Native};
 use crate::vat::Counters;
-use crate::vat::checkpoint::{Change, Edit, Ended, Fault, NewObject, Turn, Write};
+use crate::vat::checkpoint::{Change, Death, Edit, Ended, Fault, Keyed, NewObject, Turn, Write};
 use crate::vat::source::Source;
 use crate::vat::view::{Entry, Message};
 
@@ -34,6 +35,21 @@ pub(super) fn apply(db: &Connection, write: Write) -> Result<()> {
             }
             Ok(())
         }
+        Write::Reference { reference, vat, id } => {
+            let vat = vat.map(|vat| *vat.as_bytes());
+            let vat = vat.as_ref().map_or(&[][..], |vat| vat);
+            run(db, "INSERT INTO reference VALUES (?1, ?2, ?3)", params![reference, vat, id.as_bytes()])
+        }
+        Write::Peer(row) => peers::peer(db, &row),
+        Write::Urls { peer, urls, origin } => peers::urls(db, peer, &urls, origin),
+        Write::GoodUrl { peer, url } => peers::good_url(db, peer, &url),
+        Write::Letter(row) => peers::letter(db, &row),
+        Write::NoLetters(peer) => run(db, "DELETE FROM outbox WHERE peer = ?1", [peer]),
+        Write::Delivered { peer, to } => {
+            run(db, "DELETE FROM outbox WHERE peer = ?1 AND seq <= ?2", params![peer, to.0])
+        }
+        Write::Ask { now_ms, spread_ms } => peers::ask(db, now_ms, spread_ms),
+        Write::ShiftDue { by_ms } => run(db, "UPDATE peer SET due_at = max(0, due_at + ?1)", [by_ms]),
         Write::Account { account, above } => run(db, "INSERT INTO account VALUES (?1, ?2)", params![account, above]),
         Write::Refused(object) => run(db, "UPDATE object_use SET refused = refused + 1 WHERE object = ?1", [object]),
         Write::Memory(memory) => run(db, "INSERT INTO memory VALUES (?1, 0, 0)", [memory]),
@@ -51,7 +67,8 @@ pub(super) fn apply(db: &Connection, write: Write) -> Result<()> {
         ),
         Write::Message(row) => message(db, &row),
         Write::NoMessage(message) => run(db, "DELETE FROM message WHERE message = ?1", [message]),
-        Write::Death(message) => run(db, "UPDATE message SET deaths = deaths + 1 WHERE message = ?1", [message]),
+        Write::DiedOn(message) => run(db, "UPDATE message SET deaths = deaths + 1 WHERE message = ?1", [message]),
+        Write::Death { row, remembered } => death(db, &row, remembered),
         Write::Turn(row) => turn(db, &row),
         Write::Edit(row) => edit(db, &row),
         Write::Prune { first } => {
@@ -67,7 +84,15 @@ pub(super) fn apply(db: &Connection, write: Write) -> Result<()> {
         Write::NoFault(fault) => run(db, "DELETE FROM fault WHERE fault = ?1", [fault]),
         Write::Outcome(row) => outcome(db, &row),
         Write::Key { key, target, message, queued_at } => {
-            run(db, "INSERT OR REPLACE INTO send_key VALUES (?1, ?2, ?3, ?4)", params![key, target, message, queued_at])
+            let (message, peer, seq) = match message {
+                Keyed::In(message) => (Some(message), None, None),
+                Keyed::Out(peer, seq) => (None, Some(peer), Some(seq.0)),
+            };
+            run(
+                db,
+                "INSERT OR REPLACE INTO send_key VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                params![key, target, message, peer, seq, queued_at],
+            )
         }
         Write::Forget { now_ms, keys_before_ms, unkeyed_max } => {
             run(db, "DELETE FROM outcome WHERE keep_until < ?1", [now_ms])?;
@@ -104,19 +129,26 @@ pub(super) fn counters(db: &Connection, counters: &Counters) -> Result<()> {
         next_message,
         next_turn,
         next_fault,
+        next_peer,
+        next_outbox,
         objects,
         inbox,
         inbox_bytes,
+        outbox,
+        outbox_bytes,
         faults,
+        undeliverable,
+        strangers,
         journal_first,
         journal_bytes,
         clock_ms,
     } = counters;
     run(
         db,
-        "UPDATE vat SET commits = ?1, next_reference = ?2, next_memory = ?3, next_code = ?4, next_message = ?5,
-            next_turn = ?6, next_fault = ?7, objects = ?8, inbox = ?9, inbox_bytes = ?10, faults = ?11,
-            journal_first = ?12, journal_bytes = ?13, clock_ms = ?14",
+        "UPDATE vat SET commits = ?1, next_reference = ?2, next_memory = ?3, next_code = ?4,
+            next_message = ?5, next_turn = ?6, next_fault = ?7, next_peer = ?8, next_outbox = ?9, objects =
+            ?10, inbox = ?11, inbox_bytes = ?12, outbox = ?13, outbox_bytes = ?14, faults = ?15,
+            undeliverable = ?16, strangers = ?17, journal_first = ?18, journal_bytes = ?19, clock_ms = ?20",
         params![
             commits,
             next_reference,
@@ -125,18 +157,24 @@ pub(super) fn counters(db: &Connection, counters: &Counters) -> Result<()> {
             next_message,
             next_turn,
             next_fault,
+            next_peer,
+            next_outbox,
             objects,
             inbox,
             inbox_bytes,
+            outbox,
+            outbox_bytes,
             faults,
+            undeliverable,
+            strangers,
             journal_first,
             journal_bytes,
-            clock_ms
+            clock_ms,
         ],
     )
 }
 
-fn run(db: &Connection, sql: &str, params: impl Params) -> Result<()> {
+pub(super) fn run(db: &Connection, sql: &str, params: impl Params) -> Result<()> {
     db.prepare_cached(sql)?.execute(params).map(drop)
 }
 
@@ -150,7 +188,7 @@ fn object(db: &Connection, new: &NewObject) -> Result<()> {
         "INSERT INTO object VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8)",
         params![object, account, maker, code, statics, json(&natives), memory, created_at],
     )?;
-    run(db, "INSERT INTO object_use VALUES (?1, 0, 0, 0, 0)", [object])?;
+    run(db, "INSERT INTO object_use VALUES (?1, 0, 0, 0, 0, 0)", [object])?;
     for (key, references) in edges {
         for reference in references {
             run(db, "INSERT INTO power_edge VALUES (?1, ?2, ?3)", params![reference, object, key])?;
@@ -176,19 +214,34 @@ fn entry_row(db: &Connection, memory: MemoryHandle, entry: &Entry, edges: Option
 }
 
 fn message(db: &Connection, message: &Message) -> Result<()> {
-    let Message { message, source, target, args, bytes, queued_at, cause, deaths } = message;
+    let Message { message, source, target, args, bytes, queued_at, cause, deaths, abroad } = message;
+    let (seq, abroad) = abroad.as_ref().map(|abroad| (abroad.seq, abroad.cause.as_ref())).unzip();
     run(
         db,
-        "INSERT INTO message VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-        params![message, source, target, args, bytes, queued_at, cause, deaths],
+        "INSERT INTO message VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        params![message, source, target, args, bytes, queued_at, cause, deaths, seq, abroad.flatten()],
     )
 }
 
+fn death(db: &Connection, row: &Death, remembered: u64) -> Result<()> {
+    let Death { at, object, account, message, turn, how } = row;
+    run(db, "UPDATE object_use SET deaths = deaths + 1 WHERE object = ?1", [object])?;
+    run(
+        db,
+        "INSERT INTO death (at, object, account, message, turn, how) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        params![at, object, account, message, turn, how],
+    )?;
+    let sql = "DELETE FROM death WHERE death <= (SELECT max(death) FROM death) - ?1";
+    run(db, sql, [remembered])
+}
+
 fn turn(db: &Connection, row: &Turn) -> Result<()> {
+    let (seq, abroad) = row.message.abroad.as_ref().map(|abroad| (abroad.seq, abroad.cause.as_ref())).unzip();
+    let posted: Vec<_> = row.posted.iter().map(|(peer, seq)| (peer, seq.0)).collect();
     run(
         db,
         "INSERT INTO turn VALUES (?1, ?2, NULL, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,
-            ?20)",
+            ?20, ?21, ?22, ?23)",
         params![
             row.turn,
             row.message.message,
@@ -208,6 +261,9 @@ fn turn(db: &Connection, row: &Turn) -> Result<()> {
             row.ticks,
             row.cpu_us,
             row.clock_ms,
+            seq,
+            abroad.flatten(),
+            list(&posted),
             row.seed,
             row.bytes,
         ],
@@ -238,19 +294,24 @@ fn changes(db: &Connection, turn: u64, changes: &[Change]) -> Result<()> {
 }
 
 fn fault(db: &Connection, row: &Fault) -> Result<()> {
-    let Fault { fault, message, turn, outcome, error, ticks, used, at } = row;
+    let Fault { fault, message, head, turn, outcome, error, ticks, used, at } = row;
+    let whole = head.is_none();
+    let (seq, abroad) = message.abroad.as_ref().map(|abroad| (abroad.seq, abroad.cause.as_ref())).unzip();
     run(
         db,
-        "INSERT INTO fault VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+        "INSERT INTO fault VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
         params![
             fault,
             message.message,
             turn,
             message.source,
-            message.target,
-            message.args,
+            whole.then_some(message.target),
+            whole.then_some(&message.args),
+            head,
             message.bytes,
             message.cause,
+            seq,
+            abroad.flatten(),
             outcome.as_str(),
             json(error),
             ticks,

@@ -19,7 +19,7 @@ pub(super) fn create(connection: &mut Connection, vat: VatId, now_ms: u64) -> ru
     let transaction = connection.transaction()?;
     transaction.execute_batch(include_str!("schema.sql"))?;
     transaction.execute(
-        "INSERT INTO vat VALUES (1, ?1, ?2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)",
+        "INSERT INTO vat VALUES (1, ?1, ?2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)",
         params![vat.as_bytes(), now_ms.cast_signed()],
     )?;
     apply::counters(&transaction, &Counters::default())?;

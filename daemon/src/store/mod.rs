@@ -12,6 +12,7 @@
 
 mod apply;
 mod migrate;
+mod peers;
 pub mod read;
 mod source;
 mod view;

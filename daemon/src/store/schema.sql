@@ -16,10 +16,16 @@ CREATE TABLE vat (
     next_message    INTEGER NOT NULL, -- numbers are never used again
     next_turn       INTEGER NOT NULL,
     next_fault      INTEGER NOT NULL,
+    next_peer       INTEGER NOT NULL,
+    next_outbox     INTEGER NOT NULL,
     objects         INTEGER NOT NULL, -- rows in object
     inbox           INTEGER NOT NULL, -- rows in message
     inbox_bytes     INTEGER NOT NULL, -- sum of message.bytes
+    outbox          INTEGER NOT NULL, -- rows in outbox
+    outbox_bytes    INTEGER NOT NULL, -- sum of outbox.bytes
     faults          INTEGER NOT NULL, -- rows in fault
+    undeliverable   INTEGER NOT NULL, -- rows in fault that have no target
+    strangers       INTEGER NOT NULL, -- peers that no operator named
     journal_first   INTEGER NOT NULL, -- the oldest turn still in the journal
     journal_bytes   INTEGER NOT NULL, -- sum of turn.bytes
     clock_ms        INTEGER NOT NULL  -- the latest time any turn was told; never goes back
@@ -54,6 +60,7 @@ CREATE TABLE object (
     held       INTEGER NOT NULL,          -- 1: it takes no turns, its queue is kept
     created_at INTEGER NOT NULL
 ) STRICT;
+CREATE INDEX object_held ON object (object) WHERE held = 1;
 CREATE INDEX object_by_memory ON object (memory) WHERE memory IS NOT NULL;
 
 -- Accounts: one for each installed object and for each object that make_account made. A row stays when
@@ -70,6 +77,7 @@ CREATE TABLE object_use (
     turns  INTEGER NOT NULL,
     faults INTEGER NOT NULL,
     cpu_us INTEGER NOT NULL,
+    deaths INTEGER NOT NULL, -- worker processes that its code killed
     refused INTEGER NOT NULL -- messages for it that had no room, neither in a queue nor as a fault
 ) STRICT;
 
@@ -132,7 +140,9 @@ CREATE TABLE message (
     bytes     INTEGER NOT NULL, -- size of args, a reference counted as 128
     queued_at INTEGER NOT NULL,
     cause     INTEGER,          -- the turn that sent it
-    deaths    INTEGER NOT NULL  -- how often a worker died on it
+    deaths    INTEGER NOT NULL, -- how often a worker died on it
+    seq       INTEGER,          -- of a message from a peer: its number on the channel
+    abroad    TEXT              -- what the peer calls the turn that sent it: for display, believed by nobody
 ) STRICT;
 -- A queue's messages in order; with their bytes, so that the queues can be counted by it alone.
 CREATE INDEX message_by_queue ON message (source, target, message, bytes);
@@ -159,10 +169,16 @@ CREATE TABLE turn (
     ticks        INTEGER NOT NULL,
     cpu_us       INTEGER NOT NULL,
     clock_ms     INTEGER NOT NULL, -- what power.clock() answered, or would have
+    seq          INTEGER,          -- as in message
+    abroad       TEXT,             -- as in message
+    posted       TEXT,             -- JSON: [[peer, seq], ...], the messages it sent to other vats
     seed         BLOB,             -- what power.random drew from; NULL when it was not asked
     bytes        INTEGER NOT NULL  -- of this row's texts and those of its changes
 ) STRICT;
 CREATE INDEX turn_by_object ON turn (object, turn);
+-- Of those from other vats: which of their messages it was.
+CREATE INDEX turn_by_seq ON turn (source, seq) WHERE seq IS NOT NULL;
+CREATE INDEX turn_by_message ON turn (message) WHERE message IS NOT NULL;
 
 -- The memory keys a turn changed, with the value before it: the next change or the present holds
 -- the new one. old is NULL where the key was not there.
@@ -181,10 +197,13 @@ CREATE TABLE fault (
     message   INTEGER NOT NULL,
     turn      INTEGER,
     source    INTEGER NOT NULL,
-    target    INTEGER NOT NULL,
-    args      TEXT    NOT NULL,
+    target    INTEGER,          -- NULL: a message from a peer that could not be given to any object
+    args      TEXT,             -- NULL: then only head is kept
+    head      BLOB,             -- the first bytes of such a message
     bytes     INTEGER NOT NULL,
     cause     INTEGER,
+    seq       INTEGER,          -- as in message
+    abroad    TEXT,             -- as in message
     outcome   TEXT    NOT NULL CHECK (outcome IN ('error', 'killed')),
     error     TEXT    NOT NULL, -- JSON of a CodeError
     ticks     INTEGER NOT NULL,
@@ -193,6 +212,78 @@ CREATE TABLE fault (
 ) STRICT;
 -- The faults of a queue; those with turn NULL never ran.
 CREATE INDEX fault_by_queue ON fault (source, target, turn);
+
+-- Other vats: those an operator named, those that sent something, and those that references are to.
+-- A row stays. Positions on a channel are a number and the tip there (see the module `peer`).
+CREATE TABLE peer (
+    peer            INTEGER PRIMARY KEY,
+    vat             BLOB    NOT NULL UNIQUE CHECK (length(vat) = 32),
+    name            TEXT    UNIQUE,   -- the operator's name; no object has it
+    named           INTEGER NOT NULL, -- 1: an operator told of it
+    held            INTEGER NOT NULL, -- 1: it gets no deliveries, its queue is kept
+    last_out        INTEGER NOT NULL, -- the last of our messages to it that was numbered
+    last_out_tip    BLOB    NOT NULL,
+    acked_out       INTEGER NOT NULL, -- the last of them that it acknowledged
+    acked_out_tip   BLOB    NOT NULL,
+    last_in         INTEGER NOT NULL, -- the last of its messages that we accepted
+    last_in_tip     BLOB    NOT NULL,
+    state           TEXT    NOT NULL CHECK (state IN ('ok', 'diverged', 'peer-rolled-back')),
+    theirs          INTEGER,          -- unless ok: where it said it stands,
+    theirs_tip      BLOB,
+    noticed_at      INTEGER,          -- last_out when it said so first,
+    stopped_at      INTEGER,          -- and when
+    pending_bytes   INTEGER NOT NULL, -- sum of its outbox.bytes
+    failures        INTEGER NOT NULL, -- failed attempts in a row
+    tries           INTEGER NOT NULL, -- attempts that have ended
+    tried_at        INTEGER,          -- when the last of them did
+    due_at          INTEGER,          -- when the next is due; NULL: none is
+    last_error      TEXT,             -- why the last failed
+    failing_since   INTEGER,
+    last_contact_at INTEGER           -- when it last proved to be there
+) STRICT;
+-- What is due, apart for those that work and those that fail, so that neither waits for the other.
+CREATE INDEX peer_due ON peer (due_at) WHERE due_at IS NOT NULL AND failures = 0;
+CREATE INDEX peer_due_again ON peer (due_at) WHERE due_at IS NOT NULL AND failures > 0;
+
+-- Where peers answer. Of one origin, in the order of rank; the one that worked last has rank 0.
+CREATE TABLE peer_url (
+    peer   INTEGER NOT NULL,
+    url    TEXT    NOT NULL,
+    origin INTEGER NOT NULL CHECK (origin IN (0, 1, 2)), -- 0: the operator; 1: the peer itself; 2: a hint of others
+    rank   INTEGER NOT NULL,
+    PRIMARY KEY (peer, url)
+) STRICT, WITHOUT ROWID;
+
+-- The outbox: messages to other vats that are not acknowledged. Everything that is sealed is drawn once
+-- and stored here, so that each attempt sends the same bytes.
+CREATE TABLE outbox (
+    outbox    INTEGER PRIMARY KEY,
+    peer      INTEGER NOT NULL,
+    seq       INTEGER NOT NULL, -- its number on the channel
+    id        BLOB    NOT NULL CHECK (length(id) = 16),
+    prev      BLOB    NOT NULL CHECK (length(prev) = 32),
+    random    BLOB    NOT NULL CHECK (length(random) = 14), -- of its nonce
+    text      TEXT    NOT NULL, -- its JSON
+    bytes     INTEGER NOT NULL, -- of that
+    target    INTEGER,          -- a reference; NULL of a void
+    void      TEXT,             -- why an operator dropped it
+    queued_at INTEGER NOT NULL,
+    turn      INTEGER,          -- the turn that sent it; NULL: the operator did
+    UNIQUE (peer, seq)
+) STRICT;
+
+-- Worker processes that an object's code killed: it crashed the engine, or ran past a deadline.
+-- Written as the kernel hears of it; the newest 1,000 rows stay. An account with a row that has a
+-- turn is an offender for a while and has a worker of its own.
+CREATE TABLE death (
+    death   INTEGER PRIMARY KEY,
+    at      INTEGER NOT NULL,
+    object  INTEGER NOT NULL, -- whose code was innermost
+    account INTEGER NOT NULL, -- its account
+    message INTEGER NOT NULL, -- whose turn it was
+    turn    INTEGER,          -- the turn that was killed; NULL when the message runs once more
+    how     TEXT    NOT NULL
+) STRICT;
 
 -- How the operator's own messages ended, for those who wait for one; apart from the journal.
 -- A row goes when keep_until has passed, an unkeyed one also when 100,000 newer ones are there.
@@ -212,7 +303,9 @@ CREATE INDEX outcome_by_age ON outcome (keep_until);
 CREATE TABLE send_key (
     key       TEXT    NOT NULL,
     target    INTEGER NOT NULL,
-    message   INTEGER NOT NULL UNIQUE,
+    message   INTEGER UNIQUE, -- of the inbox; NULL of one to another vat,
+    peer      INTEGER,        -- which this names
+    seq       INTEGER,
     queued_at INTEGER NOT NULL,
     PRIMARY KEY (key, target)
 ) STRICT, WITHOUT ROWID;

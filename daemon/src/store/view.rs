@@ -1,12 +1,16 @@
 //! The kernel's reads, on the writer's own connection: the open transaction is its overlay.
 
-use qrt_shared::id::{ObjectId, Petname};
+use qrt_shared::id::{Location, ObjectId, Petname, VatId};
+use qrt_shared::wire::{MessageId, Sequence};
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
-use super::{Store, apply};
+use super::{Store, apply, peers};
 use crate::protocol::{CodeNumber, Handle, MemoryHandle};
-use crate::vat::source::Source;
-use crate::vat::view::{Entry, Fault, Memory, Message, Object, View, ViewError};
+use crate::vat::checkpoint::Keyed;
+use crate::vat::peer::post::Letter;
+use crate::vat::peer::{Origin, Peer};
+use crate::vat::source::{PeerNumber, Source};
+use crate::vat::view::{Abroad, Entry, Fault, Memory, Message, Object, Offence, View, ViewError};
 use crate::vat::{Counters, Queued};
 
 type Read<T> = Result<T, ViewError>;
@@ -60,9 +64,9 @@ impl View for Store {
     }
 
     fn queues(&self) -> Read<Vec<Queued>> {
-        let sql = "SELECT source, target, account, held, messages, bytes FROM
+        let sql = "SELECT source, target, account, object.held, messages, bytes, NOT coalesce(named, 1) FROM
                 (SELECT source, target, count(*) AS messages, sum(bytes) AS bytes FROM message GROUP BY source, target)
-            JOIN object ON object = target";
+            JOIN object ON object = target LEFT JOIN peer ON peer = -source";
         self.all(sql, [], |row| {
             Ok(Queued {
                 source: row.get(0)?,
@@ -71,6 +75,7 @@ impl View for Store {
                 held: row.get(3)?,
                 messages: row.get(4)?,
                 bytes: row.get(5)?,
+                stranger: row.get(6)?,
             })
         })
     }
@@ -83,7 +88,7 @@ impl View for Store {
         count: usize,
         bytes: u64,
     ) -> Read<Vec<Message>> {
-        let sql = "SELECT message, source, target, args, bytes, queued_at, cause, deaths FROM message
+        let sql = "SELECT message, source, target, args, bytes, queued_at, cause, deaths, seq, abroad FROM message
             WHERE source = ?1 AND target = ?2 AND message > ?3 ORDER BY message";
         let mut statement = self.connection.prepare_cached(sql).map_err(failed)?;
         let mut rows = statement.query(params![source, target, after]).map_err(failed)?;
@@ -124,27 +129,82 @@ impl View for Store {
     fn fault(&self, fault: u64) -> Read<Option<Fault>> {
         // An operator may name any number; a row has none beyond this.
         let Ok(fault) = i64::try_from(fault) else { return Ok(None) };
-        let sql = "SELECT message, source, target, args, bytes, at, cause, 0 FROM fault WHERE fault = ?1";
-        self.one(sql, [fault], |row| Ok(Fault { message: message(row)? }))
-    }
-
-    fn handle(&self, id: &ObjectId) -> Read<Option<Handle>> {
-        self.one("SELECT reference FROM reference WHERE id = ?1 AND vat = x''", [id.as_bytes()], |row| row.get(0))
-    }
-
-    fn id(&self, object: Handle) -> Read<Option<ObjectId>> {
-        self.one("SELECT id FROM reference WHERE reference = ?1 AND vat = x''", [object], |row| {
-            row.get(0).map(ObjectId::from_bytes)
+        let sql =
+            "SELECT message, source, target, args, bytes, at, cause, 0, seq, abroad, target IS NOT NULL FROM fault
+            WHERE fault = ?1";
+        self.one(sql, [fault], |row| {
+            let whole: bool = row.get(10)?;
+            Ok(Fault { message: whole.then(|| message(row)).transpose()? })
         })
+    }
+
+    fn reference(&self, vat: Option<&VatId>, id: &ObjectId) -> Read<Option<Handle>> {
+        let vat = vat.map_or(&[][..], |vat| vat.as_bytes());
+        let sql = "SELECT reference FROM reference WHERE id = ?1 AND vat = ?2";
+        self.one(sql, params![id.as_bytes(), vat], |row| row.get(0))
+    }
+
+    fn referred(&self, reference: Handle) -> Read<Option<(Option<VatId>, ObjectId)>> {
+        let sql = "SELECT vat, id FROM reference WHERE reference = ?1";
+        let row = self.one(sql, [reference], |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get(1)?)))?;
+        let Some((vat, id)) = row else { return Ok(None) };
+        let vat = if vat.is_empty() { None } else { Some(peers::vat(vat).map_err(failed)?) };
+        Ok(Some((vat, ObjectId::from_bytes(id))))
+    }
+
+    fn peer(&self, peer: PeerNumber) -> Read<Option<Peer>> {
+        self.one("SELECT * FROM peer WHERE peer = ?1", [peer], peers::row)
+    }
+
+    fn peer_of(&self, vat: &VatId) -> Read<Option<Peer>> {
+        self.one("SELECT * FROM peer WHERE vat = ?1", [vat.as_bytes()], peers::row)
+    }
+
+    fn peer_named(&self, name: &Petname) -> Read<Option<PeerNumber>> {
+        self.one("SELECT peer FROM peer WHERE name = ?1", [name.as_str()], |row| row.get(0))
+    }
+
+    fn peers_with_mail(&self) -> Read<Vec<PeerNumber>> {
+        let sql = "SELECT peer FROM peer WHERE last_out > acked_out OR state != 'ok' ORDER BY peer";
+        self.all(sql, [], |row| row.get(0))
+    }
+
+    fn urls(&self, peer: PeerNumber) -> Read<Vec<(Location, Origin)>> {
+        self.all(peers::URLS, [peer], peers::url)
+    }
+
+    fn letter_ids(&self, peer: PeerNumber, after: Sequence, to: Sequence) -> Read<Vec<MessageId>> {
+        let sql = "SELECT id FROM outbox WHERE peer = ?1 AND seq > ?2 AND seq <= ?3 ORDER BY seq";
+        self.all(sql, params![peer, after.0, to.0], |row| row.get(0).map(MessageId::from_bytes))
+    }
+
+    fn letters(&self, peer: PeerNumber, after: Sequence, to: Sequence) -> Read<(u64, u64)> {
+        let sql = "SELECT count(*), coalesce(sum(bytes), 0) FROM outbox WHERE peer = ?1 AND seq > ?2 AND seq <= ?3";
+        let sums = self.one(sql, params![peer, after.0, to.0], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(sums.unwrap_or_default())
+    }
+
+    fn letter(&self, peer: PeerNumber, seq: Sequence) -> Read<Option<Letter>> {
+        self.one("SELECT * FROM outbox WHERE peer = ?1 AND seq = ?2", params![peer, seq.0], peers::letter_row)
     }
 
     fn named(&self, name: &Petname) -> Read<Option<Handle>> {
         self.one("SELECT reference FROM petname WHERE name = ?1", [name.as_str()], |row| row.get(0))
     }
 
-    fn keyed(&self, key: &str, target: Handle, since_ms: u64) -> Read<Option<u64>> {
-        let sql = "SELECT message FROM send_key WHERE key = ?1 AND target = ?2 AND queued_at >= ?3";
-        self.one(sql, params![key, target, since_ms], |row| row.get(0))
+    fn keyed(&self, key: &str, target: Handle, since_ms: u64) -> Read<Option<Keyed>> {
+        let sql = "SELECT message, peer, seq FROM send_key WHERE key = ?1 AND target = ?2 AND queued_at >= ?3";
+        self.one(sql, params![key, target, since_ms], |row| {
+            Ok(match row.get(0)? {
+                Some(message) => Keyed::In(message),
+                None => Keyed::Out(row.get(1)?, Sequence(row.get(2)?)),
+            })
+        })
+    }
+
+    fn offenders(&self) -> Read<Vec<Offence>> {
+        let sql = "SELECT account, max(turn), max(at) FROM death WHERE turn IS NOT NULL GROUP BY account";
+        self.all(sql, [], |row| Ok(Offence { account: row.get(0)?, turn: row.get(1)?, at: row.get(2)? }))
     }
 
     fn is_keyed(&self, message: u64) -> Read<bool> {
@@ -167,29 +227,37 @@ fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
         queued_at: row.get(5)?,
         cause: row.get(6)?,
         deaths: row.get(7)?,
+        abroad: match row.get(8)? {
+            Some(seq) => Some(Abroad { seq, cause: row.get(9)? }),
+            None => None,
+        },
     })
 }
 
 /// The row `vat`.
 pub(super) fn counters(db: &Connection) -> rusqlite::Result<Counters> {
-    let sql = "SELECT commits, next_reference, next_memory, next_code, next_message, next_turn, next_fault, objects,
-        inbox, inbox_bytes, faults, journal_first, journal_bytes, clock_ms FROM vat";
-    db.query_row(sql, [], |row| {
+    db.query_row("SELECT * FROM vat", [], |row| {
         Ok(Counters {
-            commits: row.get(0)?,
-            next_reference: row.get(1)?,
-            next_memory: row.get(2)?,
-            next_code: row.get(3)?,
-            next_message: row.get(4)?,
-            next_turn: row.get(5)?,
-            next_fault: row.get(6)?,
-            objects: row.get(7)?,
-            inbox: row.get(8)?,
-            inbox_bytes: row.get(9)?,
-            faults: row.get(10)?,
-            journal_first: row.get(11)?,
-            journal_bytes: row.get(12)?,
-            clock_ms: row.get(13)?,
+            commits: row.get("commits")?,
+            next_reference: row.get("next_reference")?,
+            next_memory: row.get("next_memory")?,
+            next_code: row.get("next_code")?,
+            next_message: row.get("next_message")?,
+            next_turn: row.get("next_turn")?,
+            next_fault: row.get("next_fault")?,
+            next_peer: row.get("next_peer")?,
+            next_outbox: row.get("next_outbox")?,
+            objects: row.get("objects")?,
+            inbox: row.get("inbox")?,
+            inbox_bytes: row.get("inbox_bytes")?,
+            outbox: row.get("outbox")?,
+            outbox_bytes: row.get("outbox_bytes")?,
+            faults: row.get("faults")?,
+            undeliverable: row.get("undeliverable")?,
+            strangers: row.get("strangers")?,
+            journal_first: row.get("journal_first")?,
+            journal_bytes: row.get("journal_bytes")?,
+            clock_ms: row.get("clock_ms")?,
         })
     })
 }

@@ -1,14 +1,22 @@
 //! What steps changed: rows to write, and effects that wait for them to be on the disk.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-use qrt_shared::control::{Done, Held, Installed, MemoryWas, Named, Problem, Queued, Removed, Retried, Upgraded};
-use qrt_shared::id::{ObjectId, Petname};
+use qrt_shared::control::{
+    Done, Dropped, Due, Held, Installed, MemoryWas, Named, PeerIs, Problem, Queued, Removed, Resynced, Retried,
+    Upgraded,
+};
+use qrt_shared::id::{Location, ObjectId, Petname, VatId};
 use qrt_shared::view::{Outcome, Used};
+use qrt_shared::wire::{Ack, Sequence};
 
 use serde::Serialize;
 
+use super::peer::post::Letter;
+use super::peer::receive::Busy;
+use super::peer::{Changed, Origin, Peer};
 use super::request::{Ticket, Who};
+use super::source::PeerNumber;
 use super::view::{Entry, Message};
 use crate::protocol::{CodeError, CodeNumber, Handle, MemoryHandle, Native};
 use crate::store::Receipt;
@@ -22,7 +30,14 @@ pub struct Checkpoint {
     pub counters: Option<Counters>,
     /// What follows once this is on the disk.
     pub effects: Embargo<Effect>,
+    /// Peers whose rows a step has changed and not yet written.
+    pub(super) peers: Changed,
+    /// References that a step has made, which the view does not know yet.
+    pub(super) references: HashMap<(Option<VatId>, ObjectId), Handle>,
 }
+
+/// What is kept of a message that can be given to no object.
+pub const HEAD_BYTES: usize = 256;
 
 /// Things that must not happen before the commit that covers them. Only a [`Receipt`] lifts the
 /// embargo, and only the store's commit makes receipts.
@@ -59,6 +74,14 @@ pub enum Effect {
     Answer(Ticket, Result<Answer, Problem>),
     /// The first turn of one of the operator's messages has ended.
     Ended(u64),
+    /// A request of another vat is answered.
+    Received(Ticket, Result<Ack, Busy>),
+    /// Another vat has our messages up to this one.
+    Acked(VatId, Sequence),
+    /// Something may be due for delivery.
+    Due,
+    /// A line for the daemon's log.
+    Log(String),
 }
 
 /// The answer to a request that changed something; serialised as what it holds.
@@ -79,6 +102,15 @@ pub enum Answer {
     MemoryWas(MemoryWas),
     /// To [`super::request::Action::Hold`].
     Held(Held),
+    /// To [`super::request::Action::PeerAdd`], [`super::request::Action::HoldPeer`] and
+    /// [`super::request::Action::NamePeer`].
+    Peer(PeerIs),
+    /// To [`super::request::Action::Retry`].
+    Due(Due),
+    /// To [`super::request::Action::DropOut`].
+    Dropped(Dropped),
+    /// To [`super::request::Action::Resync`].
+    Resynced(Resynced),
     /// To [`super::request::Action::FaultRetry`].
     Retried(Retried),
     /// To [`super::request::Action::FaultDrop`].
@@ -96,10 +128,16 @@ pub struct Counters {
     pub next_message: u64,
     pub next_turn: u64,
     pub next_fault: u64,
+    pub next_peer: PeerNumber,
+    pub next_outbox: u64,
     pub objects: u64,
     pub inbox: u64,
     pub inbox_bytes: u64,
+    pub outbox: u64,
+    pub outbox_bytes: u64,
     pub faults: u64,
+    pub undeliverable: u64,
+    pub strangers: u64,
     pub journal_first: u64,
     pub journal_bytes: u64,
     pub clock_ms: u64,
@@ -115,10 +153,16 @@ impl Default for Counters {
             next_message: 1,
             next_turn: 1,
             next_fault: 1,
+            next_peer: 1,
+            next_outbox: 1,
             objects: 0,
             inbox: 0,
             inbox_bytes: 0,
+            outbox: 0,
+            outbox_bytes: 0,
             faults: 0,
+            undeliverable: 0,
+            strangers: 0,
             journal_first: 1,
             journal_bytes: 0,
             clock_ms: 0,
@@ -140,6 +184,56 @@ pub enum Write {
     },
     /// A new object.
     Object(Box<NewObject>),
+    /// An object of this vat or another has a number from now on, and no row of its own here.
+    Reference {
+        /// The number.
+        reference: Handle,
+        /// The vat that hosts it; `None`: this one, which has no such object.
+        vat: Option<VatId>,
+        /// Its id.
+        id: ObjectId,
+    },
+    /// A peer's row is this.
+    Peer(Box<Peer>),
+    /// URLs of a peer were heard of.
+    Urls {
+        /// The peer.
+        peer: PeerNumber,
+        /// The URLs.
+        urls: Vec<Location>,
+        /// From whom: what the peer says of itself takes the place of what it said before.
+        origin: Origin,
+    },
+    /// A peer answered at this URL: it is tried first from now on.
+    GoodUrl {
+        /// The peer.
+        peer: PeerNumber,
+        /// Where.
+        url: Location,
+    },
+    /// A message to another vat is this.
+    Letter(Box<Letter>),
+    /// A peer's outbox is empty, for what follows in the same commit.
+    NoLetters(PeerNumber),
+    /// A peer has all messages up to this number.
+    Delivered {
+        /// The peer.
+        peer: PeerNumber,
+        /// The last that goes.
+        to: Sequence,
+    },
+    /// Every peer that was sent something once, and whose turn no clock says, is asked where it stands.
+    Ask {
+        /// Now.
+        now_ms: u64,
+        /// Over which time that is spread.
+        spread_ms: u64,
+    },
+    /// The clock was set: what is due moves with it.
+    ShiftDue {
+        /// By how much.
+        by_ms: i64,
+    },
     /// A new account: its first object, and the account whose `make_account` made it.
     Account {
         /// The account.
@@ -205,8 +299,15 @@ pub enum Write {
     Message(Message),
     /// A message is no longer queued.
     NoMessage(u64),
-    /// A worker died on a message.
-    Death(u64),
+    /// A worker died on a message, which stays queued.
+    DiedOn(u64),
+    /// A worker died, and an object is to blame.
+    Death {
+        /// The row.
+        row: Box<Death>,
+        /// How many such rows stay, the newest.
+        remembered: u64,
+    },
     /// A turn ended.
     Turn(Box<Turn>),
     /// An operator changed an object by hand.
@@ -240,7 +341,7 @@ pub enum Write {
         /// The target it was used with.
         target: Handle,
         /// The message.
-        message: u64,
+        message: Keyed,
         /// When.
         queued_at: u64,
     },
@@ -304,6 +405,7 @@ pub struct Turn {
     pub called: Vec<(Handle, CodeNumber)>,
     pub made: Vec<Handle>,
     pub sent: Vec<u64>,
+    pub posted: Vec<(PeerNumber, Sequence)>,
     pub log: Vec<String>,
     pub ticks: u64,
     pub cpu_us: u64,
@@ -311,6 +413,15 @@ pub struct Turn {
     pub seed: Option<[u8; 32]>,
     pub changes: Vec<Change>,
     pub bytes: u64,
+}
+
+/// The message that a key stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keyed {
+    /// One of the inbox.
+    In(u64),
+    /// One to another vat.
+    Out(PeerNumber, Sequence),
 }
 
 /// A row of `turn` that is no turn: what an operator did, in its place among turns.
@@ -336,12 +447,26 @@ pub struct Change {
     pub old: Option<(String, u64)>,
 }
 
+/// A row of `death`.
+#[derive(Debug)]
+#[expect(missing_docs, reason = "each field is a column that the schema explains")]
+pub struct Death {
+    pub at: u64,
+    pub object: Handle,
+    pub account: Handle,
+    pub message: u64,
+    pub turn: Option<u64>,
+    pub how: String,
+}
+
 /// A row of `fault`.
 #[derive(Debug)]
 #[expect(missing_docs, reason = "each field is a column that the schema explains")]
 pub struct Fault {
     pub fault: u64,
     pub message: Message,
+    /// Of a message that can be given to no object: this is all of it that is kept.
+    pub head: Option<Vec<u8>>,
     pub turn: Option<u64>,
     pub outcome: Outcome,
     pub error: CodeError,

@@ -22,6 +22,8 @@ pub(super) struct Turn {
     pub(super) message: Message,
     /// The objects it was given: its target first, then those it called.
     pub(super) objects: Vec<Given>,
+    /// Those it called and was not given, because they were held.
+    pub(super) refused: Vec<Handle>,
     /// The Memories it was given, as they were then. `None`: as the turns before it leave it, which
     /// is known when they have ended.
     pub(super) memories: Vec<(MemoryHandle, Option<Memory>)>,
@@ -53,6 +55,8 @@ pub(super) struct InFlight {
     next_delivery: u64,
     /// Reports of deliveries below this are of turns that were called back.
     floor: u64,
+    /// The oldest delivery that the worker has not answered, called back or not.
+    unanswered: u64,
     /// Memories on which a turn was stale, and the delivery until which that is remembered.
     shy: HashMap<MemoryHandle, u64>,
     /// The worker is to be killed: nothing it still says counts.
@@ -110,6 +114,37 @@ impl InFlight {
         self.turns.pop_front()
     }
 
+    /// The worker has answered this delivery, the oldest in flight or one that was called back.
+    pub(super) fn answered(&mut self, delivery: u64) {
+        self.unanswered = self.unanswered.max(delivery.saturating_add(1));
+    }
+
+    /// The turn a worker died in: the one that it `said` it ran, if it had that and has not answered it,
+    /// else the oldest that it has not answered. `None` when that was called back, so that it counts for nothing.
+    pub(super) fn suspect(&self, said: Option<u64>) -> Option<&Turn> {
+        let said = said.filter(|said| (self.unanswered..self.next_delivery).contains(said));
+        let suspect = said.unwrap_or(self.unanswered);
+        self.turns.iter().find(|turn| turn.delivery == suspect && !turn.stale)
+    }
+
+    /// Whether a turn of the same source and target is before this one.
+    pub(super) fn has_before(&self, turn: &Turn) -> bool {
+        let way = |message: &Message| (message.source, message.target);
+        self.turns.iter().any(|other| other.delivery < turn.delivery && way(&other.message) == way(&turn.message))
+    }
+
+    /// Takes a turn out, whichever it is.
+    pub(super) fn take(&mut self, delivery: u64) -> Option<Turn> {
+        let at = self.turns.iter().position(|turn| turn.delivery == delivery)?;
+        self.turns.remove(at)
+    }
+
+    /// The worker is gone: nothing that it was given is unanswered any more.
+    pub(super) fn gone(&mut self) {
+        self.unanswered = self.next_delivery;
+        self.condemned = false;
+    }
+
     /// Whether this delivery was called back, so that what is said of it counts for nothing.
     pub(super) fn called_back(&self, delivery: u64) -> bool {
         self.condemned || delivery < self.floor
@@ -129,10 +164,10 @@ impl InFlight {
         }
     }
 
-    /// An object has changed by hand: turns in flight that were given it are stale.
+    /// An object has changed by hand: turns in flight that were given it, or refused it, are stale.
     pub(super) fn edited(&mut self, object: Handle) {
         for turn in &mut self.turns {
-            turn.stale |= turn.objects.iter().any(|given| given.object == object);
+            turn.stale |= turn.objects.iter().any(|given| given.object == object) || turn.refused.contains(&object);
         }
     }
 

@@ -23,16 +23,21 @@
 //! changed by somebody else after it was sent is *stale*: its report is thrown away, and its
 //! message and all later ones are delivered again. Nothing had left, so nobody can tell.
 //!
+//! All turns in flight are in one worker, that of their [`lane`]; what a worker's death means is in
+//! [`death`].
+//!
 //! Read next: [`turn`] (a report becomes a checkpoint), [`verify`] (what a worker may say),
 //! [`request`] (what operators do), then the driver, which owns the loop.
 
 pub mod checkpoint;
 pub mod entropy;
+pub mod lane;
 pub mod request;
 pub mod turn;
 pub mod verify;
 pub mod view;
 
+mod death;
 mod edit;
 mod fair;
 mod fault;
@@ -40,6 +45,7 @@ mod hold;
 mod in_flight;
 mod install;
 mod name;
+pub mod peer;
 mod remove;
 mod schedule;
 mod send;
@@ -48,11 +54,15 @@ pub mod source;
 #[cfg(test)]
 mod tests;
 
-use qrt_shared::id::VatId;
+use qrt_shared::id::{Location, VatId};
 
-use crate::protocol::{Budget, Delivery, Handle, Report};
+use crate::peer::retry;
+use crate::peer::seal::{NonceKey, OpenedRequest};
+use crate::protocol::{Budget, Delivery, Handle, Report, Running};
 pub use checkpoint::{Checkpoint, Counters};
+use death::Offenders;
 use entropy::Entropy;
+use lane::{Isolation, Lane};
 pub use request::Request;
 pub use schedule::Queued;
 use schedule::Schedule;
@@ -77,8 +87,39 @@ pub enum Input {
         /// Which object.
         object: Handle,
     },
+    /// Another vat's request came in, and its boxes are open.
+    Received {
+        /// Where the answer goes.
+        ticket: request::Ticket,
+        /// Who it is from.
+        from: VatId,
+        /// What it holds.
+        request: OpenedRequest,
+    },
+    /// A request to another vat has ended.
+    Attempted(peer::attempt::Attempt),
+    /// The daemon serves from now on.
+    Started,
+    /// The clock was set, by so many milliseconds.
+    ClockSet(i64),
     /// The worker is gone, and every turn it had not reported with it.
-    Died(Death),
+    Died {
+        /// How it went.
+        death: Death,
+        /// What it ran, by its own word.
+        ran: Option<Running>,
+    },
+}
+
+/// A turn to run.
+#[derive(Debug)]
+pub struct Start {
+    /// The worker it is for.
+    pub lane: Lane,
+    /// Whether that worker must not have run anything yet: one died on this message.
+    pub fresh: bool,
+    /// What the worker is told.
+    pub delivery: Box<Delivery>,
 }
 
 /// How a worker went.
@@ -128,8 +169,29 @@ pub struct Limits {
     pub journal_turns: u64,
     /// Bytes kept in the journal.
     pub journal_bytes: u64,
+    /// Which accounts share a worker.
+    pub isolation: Isolation,
+    /// For how many turns an account that killed a worker does not, at least.
+    pub quarantine_turns: u64,
     /// What may be queued.
     pub queue: QueueLimits,
+    /// What may wait for other vats, of and in all; no faults are counted here.
+    pub outbox: QueueLimits,
+    /// What peers that no operator named may bring.
+    pub strangers: Strangers,
+    /// How long a peer that fails is left alone.
+    pub retry: retry::Policy,
+}
+
+/// What peers that no operator named may bring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Strangers {
+    /// How many there may be.
+    pub peers: u64,
+    /// Bytes that all of them may have queued.
+    pub bytes: u64,
+    /// Messages of any peer that can be given to no object and whose head is kept.
+    pub undeliverable: u64,
 }
 
 /// How much may be queued. A message that has no room is refused, never the turn that sent it.
@@ -147,6 +209,10 @@ pub struct QueueLimits {
     pub faults: u64,
 }
 
+/// Over which time peers are asked where they stand when the daemon starts, so that thousands are not
+/// asked at once.
+const ASK_SPREAD_MS: u64 = 30_000;
+
 /// What the worker must be told, now.
 #[derive(Debug)]
 pub enum Order {
@@ -161,15 +227,32 @@ pub enum Order {
 /// A vat's state that is not in its database: counters, and which turns are with the worker.
 pub struct Vat {
     id: VatId,
+    nonce_key: NonceKey,
+    /// Where this vat is reached, as it tells others.
+    urls: Vec<Location>,
     limits: Limits,
     counters: Counters,
     schedule: Schedule,
+    /// Read from the database when first needed.
+    offenders: Option<Offenders>,
+    /// Whose worker has the turns in flight.
+    lane: Lane,
 }
 
 impl Vat {
-    /// A vat that goes on from the last commit, whose counters these are.
-    pub fn new(id: VatId, limits: Limits, counters: Counters) -> Self {
-        Self { id, limits, counters, schedule: Schedule::default() }
+    /// A vat that goes on from the last commit, whose counters these are. `urls` is where it tells others
+    /// that it is reached.
+    pub fn new(id: VatId, nonce_key: NonceKey, urls: Vec<Location>, limits: Limits, counters: Counters) -> Self {
+        Self {
+            id,
+            nonce_key,
+            urls,
+            limits,
+            counters,
+            schedule: Schedule::default(),
+            offenders: None,
+            lane: Lane::Shared,
+        }
     }
 
     /// One step: `input` happened at `now_ms`. What it changes is added to `checkpoint`.
@@ -190,8 +273,25 @@ impl Vat {
             Input::Request(request) => request::handle(&mut step, request).map(|()| None),
             Input::Done { delivery, report } => turn::finish(&mut step, delivery, *report),
             Input::Load { delivery, object } => turn::load(&mut step, delivery, object),
-            Input::Died(death) => turn::died(&mut step, &death).map(|()| None),
+            Input::Died { death, ran } => death::died(&mut step, &death, ran).map(|()| None),
+            Input::Received { ticket, from, request } => {
+                peer::receive::receive(&mut step, ticket, from, &request).map(|()| None)
+            }
+            Input::Attempted(attempt) => peer::attempt::ended(&mut step, attempt).map(|()| None),
+            Input::Started => {
+                step.checkpoint.writes.push(checkpoint::Write::Ask { now_ms, spread_ms: ASK_SPREAD_MS });
+                step.checkpoint.effects.push(checkpoint::Effect::Due);
+                Ok(None)
+            }
+            Input::ClockSet(by_ms) => {
+                step.checkpoint.writes.push(checkpoint::Write::ShiftDue { by_ms });
+                step.checkpoint.effects.push(checkpoint::Effect::Due);
+                Ok(None)
+            }
         }?;
+        let changed = checkpoint.peers.take().map(|peer| checkpoint::Write::Peer(Box::new(peer)));
+        checkpoint.writes.extend(changed);
+        checkpoint.references.clear();
         checkpoint.counters = Some(self.counters.clone());
         Ok(order)
     }
@@ -200,12 +300,7 @@ impl Vat {
     ///
     /// # Errors
     /// As for [`Vat::handle`].
-    pub fn poll(
-        &mut self,
-        view: &impl View,
-        now_ms: u64,
-        entropy: &mut impl Entropy,
-    ) -> Result<Option<Box<Delivery>>, Halt> {
+    pub fn poll(&mut self, view: &impl View, now_ms: u64, entropy: &mut impl Entropy) -> Result<Option<Start>, Halt> {
         turn::start(self, view, now_ms, entropy)
     }
 

@@ -5,14 +5,15 @@
 
 use std::collections::BTreeMap;
 
-use qrt_shared::control::Problem;
-use qrt_shared::id::{Petname, Qrid, Target};
+use qrt_shared::control::{Expect, Problem};
+use qrt_shared::id::{Location, PeerName, Petname, Qrid, Target, VatId};
 use qrt_shared::qjson::Document;
 
 use super::checkpoint::{Answer, Effect, Write};
 use super::entropy::Entropy;
+use super::peer::Origin;
 use super::view::{Object, View, ViewError};
-use super::{Halt, Step, edit, fault, hold, install, name, remove, send};
+use super::{Halt, Step, edit, fault, hold, install, name, peer, remove, send};
 use crate::protocol::{Handle, Native};
 
 /// Who waits for an answer: a number that the asker chose.
@@ -82,6 +83,45 @@ pub enum Action {
         object: Target,
         /// Whether it is held from now on.
         held: bool,
+    },
+    /// Learn where another vat answers.
+    PeerAdd {
+        /// The vat.
+        vat: VatId,
+        /// Where.
+        urls: Vec<Location>,
+    },
+    /// Let a peer get no deliveries, or deliveries again.
+    HoldPeer {
+        /// The peer.
+        peer: PeerName,
+        /// Whether it is held from now on.
+        held: bool,
+    },
+    /// Give a peer a petname, or take it away.
+    NamePeer {
+        /// The peer.
+        peer: PeerName,
+        /// Its new name.
+        name: Option<Petname>,
+    },
+    /// Make deliveries due now.
+    Retry(Option<PeerName>),
+    /// Put a void in the place of a message to another vat.
+    DropOut {
+        /// The peer.
+        peer: PeerName,
+        /// The message's number.
+        seq: u64,
+        /// Why.
+        reason: String,
+    },
+    /// Go on with a peer from where it stands.
+    Resync {
+        /// The peer.
+        peer: PeerName,
+        /// What the operator agreed to; `None`: say what it would be.
+        expect: Option<Expect>,
     },
     /// Queue a failed message again.
     FaultRetry(u64),
@@ -154,6 +194,16 @@ pub(super) fn handle<V: View, E: Entropy>(step: &mut Step<'_, V, E>, request: Re
             edit::memory_set(step, who, &object, key, &value).map(Answer::MemoryWas)
         }
         Action::Hold { object, held } => hold::hold(step, who, &object, held).map(Answer::Held),
+        Action::PeerAdd { vat, urls } => peer::operator::add(step, who, vat, &urls).map(Answer::Peer),
+        Action::HoldPeer { peer, held } => peer::operator::hold(step, who, &peer, held).map(Answer::Peer),
+        Action::NamePeer { peer, name } => peer::operator::name(step, who, &peer, name).map(Answer::Peer),
+        Action::Retry(peer) => peer::operator::retry(step, who, peer.as_ref()).map(Answer::Due),
+        Action::DropOut { peer, seq, reason } => {
+            peer::operator::drop(step, who, &peer, seq, reason).map(Answer::Dropped)
+        }
+        Action::Resync { peer, expect } => {
+            peer::operator::resync(step, who, &peer, expect.as_ref()).map(Answer::Resynced)
+        }
         Action::FaultRetry(id) => fault::retry(step, who, id).map(Answer::Retried),
         Action::FaultDrop(id) => fault::drop(step, who, id).map(Answer::Done),
     };
@@ -161,6 +211,8 @@ pub(super) fn handle<V: View, E: Entropy>(step: &mut Step<'_, V, E>, request: Re
         Ok(answer) => Ok(answer),
         Err(Refusal::Problem(problem)) => {
             step.checkpoint.writes.truncate(written);
+            drop(step.checkpoint.peers.take());
+            step.checkpoint.references.clear();
             step.vat.counters = counters;
             Err(problem)
         }
@@ -193,30 +245,36 @@ impl<V: View, E: Entropy> Step<'_, V, E> {
 
     fn resolve_qrid(&self, qrid: &Qrid) -> Result<Handle, Refusal> {
         if qrid.vat != self.vat.id {
-            return Err(Problem::new(
-                format!("{qrid} is an object of another vat"),
-                format!("this vat is {}; it exchanges no messages with others yet", self.vat.id),
-            )
-            .into());
+            let what = format!("{qrid} is an object of another vat");
+            return Err(Problem::new(what, "ask the vat that hosts it; from here it can be sent to").into());
         }
         self.view
-            .handle(&qrid.object)?
+            .reference(None, &qrid.object)?
             .ok_or_else(|| Problem::new(format!("no object {qrid} in this vat"), "`qrt objects` lists them").into())
     }
 
     /// `document`'s text with this vat's handles in place of its References.
-    pub(super) fn localise(&self, document: &Document) -> Result<String, Refusal> {
-        let handles = document.references.iter().map(|qrid| self.resolve_qrid(qrid));
+    pub(super) fn localise(&mut self, document: &Document) -> Result<String, Refusal> {
+        let own = self.vat.id;
+        let handles = document.references.iter().map(|qrid| {
+            if qrid.vat == own {
+                self.resolve_qrid(qrid)
+            } else {
+                self.refer(qrid, Origin::Operator).map_err(Refusal::from)
+            }
+        });
         let handles = handles.collect::<Result<Vec<_>, _>>()?;
         let index = |number: u64| usize::try_from(number).ok().and_then(|n| handles.get(n).copied());
         qrt_shared::qjson::renumber(&document.text, |number| index(number).unwrap_or_default())
             .map_err(|error| Halt::Damaged(error.to_string()).into())
     }
 
-    /// The QRID of an object of this vat.
-    pub(super) fn qrid(&self, object: Handle) -> Result<Qrid, Halt> {
-        let id = self.view.id(object)?.ok_or_else(|| Halt::Damaged(format!("object {object} has no id")))?;
-        Ok(Qrid::new(self.vat.id, id))
+    /// The QRID behind a reference.
+    pub(super) fn qrid(&self, reference: Handle) -> Result<Qrid, Halt> {
+        let new = self.checkpoint.references.iter().find(|(_, handle)| **handle == reference).map(|(key, _)| *key);
+        let referred = new.map_or_else(|| self.view.referred(reference), |new| Ok(Some(new)))?;
+        let (vat, id) = referred.ok_or_else(|| Halt::Damaged(format!("reference {reference} has no row")))?;
+        Ok(Qrid::new(vat.unwrap_or(self.vat.id), id))
     }
 
     /// Writes down what an operator did.

@@ -1,7 +1,7 @@
 //! Which message runs next.
 //!
 //! Order is kept for each (source, target): a *queue*. Among queues the worker's time is shared as the
-//! tree of [`shares`] says. The messages themselves stay in the table `message`; a queue here is how many
+//! tree of [`super::shares`] says. The messages themselves stay in the table `message`; a queue here is how many
 //! there are, a cursor, and the few that were read ahead, so what this holds depends on how many objects
 //! have something queued, not on how much. An object without messages costs nothing.
 //!
@@ -13,6 +13,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::in_flight::{InFlight, Turn};
+use super::lane::Lane;
 use super::send::Recipient;
 use super::shares::{Path, Shares};
 use super::source::Source;
@@ -55,6 +56,8 @@ pub(super) struct Schedule {
     /// The accounts above an account, the nearest first: those that the database may not know yet, and
     /// some that were looked up.
     above: HashMap<Handle, Arc<[Handle]>>,
+    /// Bytes in queues of peers that no operator named.
+    strangers_bytes: u64,
     /// How many messages that had no room are kept as faults.
     refused: HashMap<(Source, Handle), u64>,
     /// Whether this knows of what the database had at the start.
@@ -77,6 +80,8 @@ struct Queue {
     /// The object, once it was read.
     object: Option<Arc<Object>>,
     held: bool,
+    /// Whether it is of a peer that no operator had named when the queue began.
+    stranger: bool,
     /// What its turns cost lately.
     cost_us: Option<u64>,
 }
@@ -92,6 +97,8 @@ pub struct Queued {
     pub account: Handle,
     /// Whether the object is held.
     pub held: bool,
+    /// Whether the source is a peer that no operator named.
+    pub stranger: bool,
     /// Messages.
     pub messages: u64,
     /// Bytes of their args.
@@ -112,6 +119,8 @@ pub(super) enum Full {
     Queue,
     /// All queues together.
     Vat,
+    /// The outbox, for its peer or in all.
+    Outbox,
 }
 
 impl Default for Schedule {
@@ -121,6 +130,7 @@ impl Default for Schedule {
             shares: Shares::default(),
             queues: HashMap::new(),
             above: HashMap::new(),
+            strangers_bytes: 0,
             refused: HashMap::new(),
             filled: false,
             cost_us: COST_US_UNKNOWN,
@@ -134,7 +144,10 @@ impl Schedule {
         if !self.filled {
             for queued in view.queues()? {
                 let mut queue = Queue::new(self.path(view, queued.source, queued.account, queued.target)?, queued.held);
-                (queue.messages, queue.bytes) = (queued.messages, queued.bytes);
+                (queue.messages, queue.bytes, queue.stranger) = (queued.messages, queued.bytes, queued.stranger);
+                if queued.stranger {
+                    self.strangers_bytes += queued.bytes;
+                }
                 if !queued.held {
                     self.shares.enter(&queue.path);
                 }
@@ -145,8 +158,13 @@ impl Schedule {
         Ok(())
     }
 
-    /// The next message that may go to the worker now, and its object.
-    pub(super) fn next(&mut self, view: &impl View) -> Result<Option<Next>, Halt> {
+    /// The next message that may go to the worker now, and its object. What is in flight is in lane `now`.
+    pub(super) fn next(
+        &mut self,
+        view: &impl View,
+        now: Lane,
+        lane: impl Fn(&Object) -> Lane,
+    ) -> Result<Option<Next>, Halt> {
         self.fill(view)?;
         if self.above.len() > ABOVE_MAX {
             self.above.clear();
@@ -168,7 +186,8 @@ impl Schedule {
         let estimate_us = queue.cost_us.unwrap_or(self.cost_us);
         let too_much = self.in_flight.estimate_us() + estimate_us > AHEAD_US_MAX;
         let shy = object.memory.is_some_and(|memory| self.in_flight.is_shy(memory));
-        if !self.in_flight.is_empty() && (too_much || shy || message.deaths > 0) {
+        let elsewhere = lane(&object) != now;
+        if !self.in_flight.is_empty() && (too_much || shy || elsewhere || message.deaths > 0) {
             // Its turn comes when what is in flight has ended; nobody overtakes it for ever.
             return Ok(None);
         }
@@ -201,6 +220,11 @@ impl Schedule {
         } else {
             Ok(())
         }
+    }
+
+    /// Bytes in queues of peers that no operator named.
+    pub(super) fn strangers_bytes(&self) -> u64 {
+        self.strangers_bytes
     }
 
     /// Whether another message that had no room may be kept as a fault; it is then counted.
@@ -238,16 +262,19 @@ impl Schedule {
 
     /// A message was queued for an object of `account`. [`Schedule::fill`] has been called.
     pub(super) fn queued(&mut self, view: &impl View, message: &Message, recipient: Recipient) -> Result<(), Halt> {
-        let Recipient { account, held } = recipient;
+        let Recipient { account, held, stranger } = recipient;
         let Message { source, target, bytes, .. } = *message;
         if !self.queues.contains_key(&(source, target)) {
             let path = self.path(view, source, account, target)?;
-            let queue = Queue { cursor: message.message - 1, ..Queue::new(path, held) };
+            let queue = Queue { cursor: message.message - 1, stranger, ..Queue::new(path, held) };
             self.queues.insert((source, target), queue);
         }
         if let Some(queue) = self.queues.get_mut(&(source, target)) {
             queue.messages += 1;
             queue.bytes += bytes;
+            if queue.stranger {
+                self.strangers_bytes += bytes;
+            }
             if !queue.held {
                 self.shares.enter(&queue.path);
             }
@@ -264,6 +291,9 @@ impl Schedule {
         self.shares.charge(&queue.path, difference(cost_us, turn.estimate_us));
         queue.messages -= 1;
         queue.bytes -= turn.message.bytes;
+        if queue.stranger {
+            self.strangers_bytes -= turn.message.bytes;
+        }
         queue.in_flight -= 1;
         if queue.messages == 0 {
             self.queues.remove(&key);
@@ -302,13 +332,21 @@ impl Schedule {
     /// An object is gone, and what was queued for it is no longer.
     pub(super) fn removed(&mut self, object: Handle) {
         self.hold(object, true);
-        self.queues.retain(|(_, target), _| *target != object);
+        let gone = self.queues.extract_if(|(_, target), _| *target == object);
+        let bytes: u64 = gone.filter(|(_, queue)| queue.stranger).map(|(_, queue)| queue.bytes).sum();
+        self.strangers_bytes -= bytes;
     }
 
     /// The oldest turn is stale: it and all after it are called back, and its memories are remembered.
     pub(super) fn call_back_stale(&mut self) {
         self.in_flight.remember_stale();
         self.call_back();
+    }
+
+    /// The worker is gone, and with it all that it was given.
+    pub(super) fn gone(&mut self) {
+        self.call_back();
+        self.in_flight.gone();
     }
 
     /// Calls every turn in flight back; they will be delivered again, each queue's in order.
@@ -362,6 +400,7 @@ impl Queue {
             next: VecDeque::new(),
             object: None,
             held,
+            stranger: false,
             cost_us: None,
         }
     }

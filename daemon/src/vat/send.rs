@@ -3,16 +3,18 @@
 use std::fmt::Display;
 
 use qrt_shared::control::{Problem, Queued};
-use qrt_shared::id::MessageName;
+use qrt_shared::id::{MessageName, Target, VatId};
 use qrt_shared::qjson::ARGS_BYTES_MAX;
 use qrt_shared::view::Outcome;
+use qrt_shared::wire::Sequence;
 
-use super::checkpoint::{Effect, Ended, Write};
+use super::checkpoint::{Effect, Ended, Keyed, Write};
 use super::entropy::Entropy;
+use super::peer::{Origin, post};
 use super::request::{Refusal, Send};
 use super::schedule::Full;
-use super::source::Source;
-use super::view::{Message, Object, View};
+use super::source::{PeerNumber, Source};
+use super::view::{Abroad, Message, Object, View};
 use super::{Halt, Step};
 use crate::protocol::Handle;
 
@@ -33,7 +35,11 @@ const KEY_BYTES_MAX: usize = 256;
 
 /// Queues a message of the operator, once for its key.
 pub(super) fn send<V: View, E: Entropy>(step: &mut Step<'_, V, E>, send: Send) -> Result<Queued, Refusal> {
-    let (target, object) = step.resolve_live(&send.target)?;
+    let abroad = match &send.target {
+        Target::Qrid(qrid) if qrid.vat != step.vat.id => Some(step.refer(qrid, Origin::Operator)?),
+        Target::Qrid(_) | Target::Petname(_) => None,
+    };
+    let target = abroad.map_or_else(|| step.resolve_live(&send.target).map(|(target, _)| target), Ok)?;
     let qrid = step.qrid(target)?;
     if send.args.size_bytes > ARGS_BYTES_MAX {
         let what = format!("the arguments are {} bytes, more than {ARGS_BYTES_MAX}", send.args.size_bytes);
@@ -45,21 +51,65 @@ pub(super) fn send<V: View, E: Entropy>(step: &mut Step<'_, V, E>, send: Send) -
             return Err(Problem::new("a key is 1 to 256 bytes", "use a shorter key").into());
         }
         if let Some(message) = keyed(step, key, target)? {
-            return Ok(Queued { message: MessageName::In(message), target: qrid, repeated: true });
+            return Ok(Queued { message, target: qrid, repeated: true });
         }
     }
     let bytes = send.args.size_bytes as u64;
-    room(step, Source::Operator, target, bytes).map_err(|full| full_problem(step, full, &send.target))?;
-    let message = number(step, New { source: Source::Operator, target, args, bytes, cause: None });
-    let message = queue(step, message, Recipient::of(&object))?;
+    let (message, keyed) = match abroad {
+        None => {
+            let message = queue_here(step, &send.target, target, args, bytes)?;
+            (MessageName::In(message), Keyed::In(message))
+        }
+        Some(_) => {
+            let (peer, vat, seq) = post_new(step, &post::New { to: &qrid, target, args: &args, bytes, turn: None })?;
+            (MessageName::Out(vat, seq.0), Keyed::Out(peer, seq))
+        }
+    };
     if let Some(key) = send.key {
-        step.checkpoint.writes.push(Write::Key { key, target, message, queued_at: step.now_ms });
+        step.checkpoint.writes.push(Write::Key { key, target, message: keyed, queued_at: step.now_ms });
     }
-    Ok(Queued { message: MessageName::In(message), target: qrid, repeated: false })
+    Ok(Queued { message, target: qrid, repeated: false })
 }
 
-fn keyed<V: View, E: Entropy>(step: &Step<'_, V, E>, key: &str, target: Handle) -> Result<Option<u64>, Halt> {
-    Ok(step.view.keyed(key, target, step.now_ms.saturating_sub(KEYED_MS))?)
+/// Posts a message of the operator's, or says why it cannot.
+pub(super) fn post_new<V: View, E: Entropy>(
+    step: &mut Step<'_, V, E>,
+    new: &post::New<'_>,
+) -> Result<(PeerNumber, VatId, Sequence), Refusal> {
+    let vat = new.to.vat;
+    post::post(step, new).map_err(|refusal| match refusal {
+        post::Refusal::Full => {
+            let hint = "`qrt why DIR VATID` says what keeps it from going on; or raise [outbox] in settings.toml";
+            Problem::new(format!("the outbox for {vat} is full"), hint).into()
+        }
+        post::Refusal::NoNumbers => {
+            Problem::new(format!("the channel to {vat} has no numbers left"), "nobody has come here before").into()
+        }
+        post::Refusal::Halt(halt) => halt.into(),
+    })
+}
+
+fn queue_here<V: View, E: Entropy>(
+    step: &mut Step<'_, V, E>,
+    name: &Target,
+    target: Handle,
+    args: String,
+    bytes: u64,
+) -> Result<u64, Refusal> {
+    let (_, object) = step.resolve_live(name)?;
+    room(step, Source::Operator, target, bytes).map_err(|full| full_problem(step, full, name))?;
+    let new = New { source: Source::Operator, target, args, bytes, cause: None, abroad: None };
+    let message = number(step, new);
+    Ok(queue(step, message, Recipient::of(&object))?)
+}
+
+/// The message that a key stands for.
+fn keyed<V: View, E: Entropy>(step: &Step<'_, V, E>, key: &str, target: Handle) -> Result<Option<MessageName>, Halt> {
+    Ok(match step.view.keyed(key, target, step.now_ms.saturating_sub(KEYED_MS))? {
+        None => None,
+        Some(Keyed::In(message)) => Some(MessageName::In(message)),
+        Some(Keyed::Out(peer, seq)) => Some(MessageName::Out(step.peer(peer)?.vat, seq.0)),
+    })
 }
 
 /// A message as it comes in, before it has a number.
@@ -69,14 +119,16 @@ pub(super) struct New {
     pub(super) args: String,
     pub(super) bytes: u64,
     pub(super) cause: Option<u64>,
+    /// Where it stands in the vat it came from.
+    pub(super) abroad: Option<Abroad>,
 }
 
 /// Gives a message its number.
 pub(super) fn number<V, E>(step: &mut Step<'_, V, E>, new: New) -> Message {
-    let New { source, target, args, bytes, cause } = new;
+    let New { source, target, args, bytes, cause, abroad } = new;
     let message = step.vat.counters.next_message;
     step.vat.counters.next_message += 1;
-    Message { message, source, target, args, bytes, queued_at: step.now_ms, cause, deaths: 0 }
+    Message { message, source, target, args, bytes, queued_at: step.now_ms, cause, deaths: 0, abroad }
 }
 
 /// Whether a message of so many bytes has room in the queue of `source` for `target`.
@@ -90,7 +142,7 @@ pub(super) fn room<V, E>(step: &Step<'_, V, E>, source: Source, target: Handle, 
 pub(super) fn full_problem<V, E>(step: &Step<'_, V, E>, full: Full, target: &impl Display) -> Problem {
     let limits = &step.vat.limits.queue;
     let (which, messages, bytes) = match full {
-        Full::Queue => (format!("your queue for {target}"), limits.messages, limits.bytes),
+        Full::Queue | Full::Outbox => (format!("your queue for {target}"), limits.messages, limits.bytes),
         Full::Vat => ("the vat's inbox".to_owned(), limits.all_messages, limits.all_bytes),
     };
     Problem::new(
@@ -104,11 +156,13 @@ pub(super) fn full_problem<V, E>(step: &Step<'_, V, E>, full: Full, target: &imp
 pub(super) struct Recipient {
     pub(super) account: Handle,
     pub(super) held: bool,
+    /// Whether the message comes from a peer that no operator named.
+    pub(super) stranger: bool,
 }
 
 impl Recipient {
     pub(super) fn of(object: &Object) -> Self {
-        Self { account: object.account, held: object.held }
+        Self { account: object.account, held: object.held, stranger: false }
     }
 }
 

@@ -2,26 +2,28 @@
 
 use std::mem;
 
+use qrt_shared::id::Qrid;
 use qrt_shared::qjson;
 use qrt_shared::view::{Outcome, Used};
 
 use super::checkpoint::{Change, Turn, Write};
+use super::death::Offenders;
 use super::entropy::Entropy;
 use super::fault::Failed;
 use super::in_flight::{self, Given};
 use super::install::{NewSpec, edges, ordinal};
+use super::lane::Lane;
+use super::peer::post;
+use super::schedule::Full;
 use super::schedule::{BASE_US, BYTES_PER_US, Next};
 use super::send::{self, Ending, New, Recipient};
 use super::source::Source;
 use super::view::{Entry, Memory, Message, Object, View};
-use super::{Death, Halt, Order, Step, Vat, fault, remove, verify};
+use super::{Halt, Order, Start, Step, Vat, fault, remove, verify};
 use crate::protocol::{
-    self, CodeError, Delivery, FIRST_MADE, Handle, Image, Limit, MadeMemory, MemoryChange, MemoryHandle, Power, Report,
+    self, CodeError, Delivery, FIRST_MADE, Handle, Image, MadeMemory, MemoryChange, MemoryHandle, Power, Report,
     Verdict,
 };
-
-/// How often a worker may die on a message.
-const DEATHS_MAX: u32 = 2;
 
 /// A turn that takes longer, in microseconds of CPU time, is not what its source's turns were taken
 /// for: what is streamed behind it is called back, at the cost of a new worker.
@@ -36,8 +38,20 @@ pub(super) fn start(
     view: &impl View,
     now_ms: u64,
     entropy: &mut impl Entropy,
-) -> Result<Option<Box<Delivery>>, Halt> {
-    let Some(Next { message, object, estimate_us }) = vat.schedule.next(view)? else { return Ok(None) };
+) -> Result<Option<Start>, Halt> {
+    let offenders = match &mut vat.offenders {
+        Some(offenders) => offenders,
+        none => none.insert(Offenders::load(view)?),
+    };
+    let (limits, next_turn) = (vat.limits, vat.counters.next_turn);
+    let lane = |object: &Object| {
+        let offends = offenders.has(object.account, limits.quarantine_turns, next_turn, now_ms);
+        Lane::of(limits.isolation, object.account, offends)
+    };
+    let Some(next) = vat.schedule.next(view, vat.lane, lane)? else { return Ok(None) };
+    let Next { message, object, estimate_us } = next;
+    vat.lane = lane(&object);
+    let fresh = message.deaths > 0;
     let delivery = vat.schedule.in_flight.next_delivery();
     // The clock may be set back; a vat's never goes.
     vat.counters.clock_ms = vat.counters.clock_ms.max(now_ms);
@@ -47,6 +61,7 @@ pub(super) fn start(
         bytes: message.args.len(),
         message,
         objects: Vec::new(),
+        refused: Vec::new(),
         memories: Vec::new(),
         clock_ms: vat.counters.clock_ms,
         seed: entropy.draw(),
@@ -67,7 +82,7 @@ pub(super) fn start(
         budget: vat.limits.turn,
     };
     vat.schedule.in_flight.push(turn);
-    Ok(Some(Box::new(delivery)))
+    Ok(Some(Start { lane: vat.lane, fresh, delivery: Box::new(delivery) }))
 }
 
 /// Gives `turn` an object; its image.
@@ -151,6 +166,7 @@ pub(super) fn load<V: View, E>(
         return Ok(Some(Order::Loaded(Err(remove::GONE.to_owned()))));
     };
     if row.held {
+        turn.refused.push(object);
         return Ok(Some(Order::Loaded(Err("the object is held".to_owned()))));
     }
     Ok(Some(Order::Loaded(Ok(Box::new(image(step.view, turn, object, &row)?)))))
@@ -164,14 +180,18 @@ pub(super) fn finish<V: View, E: Entropy>(
 ) -> Result<Option<Order>, Halt> {
     let schedule = &mut step.vat.schedule;
     if schedule.in_flight.called_back(delivery) {
+        schedule.in_flight.answered(delivery);
         return Ok(None);
     }
     let Some(turn) = schedule.in_flight.front().filter(|turn| turn.delivery == delivery) else {
         return Ok(Some(condemn(step.vat, "reported a turn it does not run")));
     };
+    // Another account's code ran where this lane's own turns run.
+    let spoilt = step.vat.lane.is_spoilt_by(turn.objects.iter().map(|given| given.account));
     if turn.stale {
+        schedule.in_flight.answered(delivery);
         schedule.call_back_stale();
-        return Ok(None);
+        return Ok(spoilt.then(|| discard(step.vat)));
     }
     look_up(step.view, turn)?;
     let sizes = match verify::report(turn, &report, &step.vat.limits.turn) {
@@ -179,6 +199,7 @@ pub(super) fn finish<V: View, E: Entropy>(
         Err(lie) => return Ok(Some(condemn(step.vat, &lie))),
     };
     let cpu_us = report.cpu_us;
+    schedule.in_flight.answered(delivery);
     if let Some(turn) = schedule.in_flight.pop() {
         schedule.handled(&turn, cost_us(&turn, &report));
         match report.verdict {
@@ -190,44 +211,18 @@ pub(super) fn finish<V: View, E: Entropy>(
             }
         }
     }
+    if spoilt {
+        return Ok(Some(discard(step.vat)));
+    }
     // What was streamed behind a slow turn was planned for quick ones: others come first now.
     let slow = cpu_us > SLOW_US && !step.vat.schedule.in_flight.is_empty();
     Ok(slow.then_some(Order::Replace))
 }
 
-/// The worker is gone. The turn it ran is to blame; the others are delivered again.
-pub(super) fn died<V: View, E: Entropy>(step: &mut Step<'_, V, E>, death: &Death) -> Result<(), Halt> {
-    step.vat.schedule.in_flight.condemned = false;
-    let (limit, message) = match death {
-        Death::Replaced => (None, String::new()),
-        Death::Deadline { clock, limit_ms } => {
-            (Some(Limit::Time), format!("more than {limit_ms} ms of {clock} time in one turn"))
-        }
-        Death::Crashed(how) => (Some(Limit::Crash), format!("the interpreter died on it {DEATHS_MAX} times: {how}")),
-    };
-    // A turn that was called back anyway is delivered again, or its message is gone by now.
-    let suspect = step
-        .vat
-        .schedule
-        .in_flight
-        .front()
-        .filter(|turn| !turn.stale)
-        .map(|turn| (turn.message.message, turn.message.deaths + 1));
-    if let (Some(limit), Some((message_number, deaths))) = (limit, suspect) {
-        let last = limit == Limit::Time || deaths >= DEATHS_MAX;
-        match step.vat.schedule.in_flight.front() {
-            Some(_) if last => {
-                let Some(turn) = step.vat.schedule.in_flight.pop() else { return Ok(()) };
-                step.vat.schedule.handled(&turn, death.cost_us());
-                let report = Report::empty(Verdict::Killed { limit, message: message.clone() });
-                fail(step, turn, Outcome::Killed, without_place(&message), report)?;
-            }
-            Some(_) => step.checkpoint.writes.push(Write::Death(message_number)),
-            None => {}
-        }
-    }
-    step.vat.schedule.call_back();
-    Ok(())
+/// The worker is nobody's any more: what was streamed to it is delivered again, whatever it says of it.
+fn discard(vat: &mut Vat) -> Order {
+    vat.schedule.in_flight.condemned = true;
+    Order::Replace
 }
 
 fn condemn(vat: &mut Vat, lie: &str) -> Order {
@@ -296,17 +291,30 @@ fn commit<V: View, E: Entropy>(
             step.vat.schedule.in_flight.changed(*memory, made.is_empty());
         }
     }
-    let mut sent = Vec::new();
+    let (mut sent, mut posted) = (Vec::new(), Vec::new());
     for (message, bytes) in mem::take(&mut report.sent).into_iter().zip(sizes) {
         let sender = actors.iter().find(|actor| actor.acted_as == message.sender);
         let source = Source::Account(sender.ok_or_else(gone)?.account);
         let target = message.target;
-        let new = New { source, target, args: message.args, bytes: *bytes, cause: Some(number) };
+        let recipient = recipient(step, &actors, target)?;
+        if let To::Abroad(to) = &recipient {
+            let new = post::New { to, target, args: &message.args, bytes: *bytes, turn: Some(number) };
+            match post::post(step, &new) {
+                Ok((peer, _, seq)) => {
+                    posted.push((peer, seq));
+                    continue;
+                }
+                Err(post::Refusal::Full | post::Refusal::NoNumbers) => {}
+                Err(post::Refusal::Halt(halt)) => return Err(halt),
+            }
+        }
+        let new = New { source, target, args: message.args, bytes: *bytes, cause: Some(number), abroad: None };
         let message = send::number(step, new);
         sent.push(message.message);
-        match recipient(step.view, &actors, target)? {
-            None => fault::undeliverable(step, message, remove::GONE)?,
-            Some(recipient) => match send::room(step, source, target, *bytes) {
+        match recipient {
+            To::Abroad(_) => fault::refused(step, message, Full::Outbox)?,
+            To::Nobody => fault::undeliverable(step, message, remove::GONE)?,
+            To::Here(recipient) => match send::room(step, source, target, *bytes) {
                 Ok(()) => drop(send::queue(step, message, recipient)?),
                 Err(full) => fault::refused(step, message, full)?,
             },
@@ -325,17 +333,28 @@ fn commit<V: View, E: Entropy>(
         error: None,
     };
     send::ended(step, &turn.message, ending)?;
-    let row = Turn { result, result_error, made, sent, changes, ..journal(number, turn, Outcome::Ok, report) };
+    let row = Turn { result, result_error, made, sent, posted, changes, ..journal(number, turn, Outcome::Ok, report) };
     record(step, row)
 }
 
-/// What queueing wants to know of a message's target; `None` when it was removed.
-fn recipient(view: &impl View, actors: &[Actor], target: Handle) -> Result<Option<Recipient>, Halt> {
+/// Where a message goes.
+enum To {
+    Here(Recipient),
+    Abroad(Qrid),
+    /// Its target was removed.
+    Nobody,
+}
+
+fn recipient<V: View, E: Entropy>(step: &Step<'_, V, E>, actors: &[Actor], target: Handle) -> Result<To, Halt> {
     // Those that acted in the turn are not held, and the view does not know those that were made in it.
     if let Some(actor) = actors.iter().find(|actor| actor.object == target) {
-        return Ok(Some(Recipient { account: actor.account, held: false }));
+        return Ok(To::Here(Recipient { account: actor.account, held: false, stranger: false }));
     }
-    Ok(view.object(target)?.map(|object| Recipient::of(&object)))
+    if let Some(object) = step.view.object(target)? {
+        return Ok(To::Here(Recipient::of(&object)));
+    }
+    let qrid = step.qrid(target)?;
+    Ok(if qrid.vat == step.vat.id { To::Nobody } else { To::Abroad(qrid) })
 }
 
 /// What a turn is charged, in microseconds.
@@ -345,7 +364,7 @@ fn cost_us(turn: &in_flight::Turn, report: &Report) -> u64 {
 }
 
 /// A turn is rolled back: its message becomes a fault.
-fn fail<V: View, E: Entropy>(
+pub(super) fn fail<V: View, E: Entropy>(
     step: &mut Step<'_, V, E>,
     turn: in_flight::Turn,
     outcome: Outcome,
@@ -457,6 +476,7 @@ fn journal(number: u64, turn: in_flight::Turn, outcome: Outcome, report: Report)
         error: None,
         made: Vec::new(),
         sent: Vec::new(),
+        posted: Vec::new(),
         log,
         ticks,
         cpu_us,

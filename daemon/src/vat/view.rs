@@ -3,10 +3,14 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 
-use qrt_shared::id::{ObjectId, Petname};
+use qrt_shared::id::{Location, ObjectId, Petname, VatId};
+use qrt_shared::wire::{MessageId, Sequence};
 
+use super::checkpoint::Keyed;
+use super::peer::post::Letter;
+use super::peer::{Origin, Peer};
 use super::schedule::Queued;
-use super::source::Source;
+use super::source::{PeerNumber, Source};
 use crate::protocol::{CodeNumber, Handle, MemoryHandle, Native};
 
 /// The database could not be read, or holds what it cannot hold. Nothing sensible can follow.
@@ -46,16 +50,34 @@ pub trait View {
     fn upgrades(&self, object: Handle) -> Result<u64, ViewError>;
     /// That fault.
     fn fault(&self, fault: u64) -> Result<Option<Fault>, ViewError>;
-    /// The handle of an object of this vat.
-    fn handle(&self, id: &ObjectId) -> Result<Option<Handle>, ViewError>;
-    /// The id behind a handle of this vat.
-    fn id(&self, object: Handle) -> Result<Option<ObjectId>, ViewError>;
+    /// The number of an object of another vat, or of this one.
+    fn reference(&self, vat: Option<&VatId>, id: &ObjectId) -> Result<Option<Handle>, ViewError>;
+    /// The object behind a number, and its vat unless that is this one.
+    fn referred(&self, reference: Handle) -> Result<Option<(Option<VatId>, ObjectId)>, ViewError>;
+    /// That peer.
+    fn peer(&self, peer: PeerNumber) -> Result<Option<Peer>, ViewError>;
+    /// The peer that is that vat.
+    fn peer_of(&self, vat: &VatId) -> Result<Option<Peer>, ViewError>;
+    /// The peer of that petname.
+    fn peer_named(&self, name: &Petname) -> Result<Option<PeerNumber>, ViewError>;
+    /// The peers that have something in the outbox, or are stopped.
+    fn peers_with_mail(&self) -> Result<Vec<PeerNumber>, ViewError>;
+    /// Where a peer may answer, in the order to try.
+    fn urls(&self, peer: PeerNumber) -> Result<Vec<(Location, Origin)>, ViewError>;
+    /// The ids of a peer's messages in the outbox after `after` up to `to`, in order.
+    fn letter_ids(&self, peer: PeerNumber, after: Sequence, to: Sequence) -> Result<Vec<MessageId>, ViewError>;
+    /// How many those are, and their bytes.
+    fn letters(&self, peer: PeerNumber, after: Sequence, to: Sequence) -> Result<(u64, u64), ViewError>;
+    /// A message of the outbox.
+    fn letter(&self, peer: PeerNumber, seq: Sequence) -> Result<Option<Letter>, ViewError>;
     /// The object of that petname.
     fn named(&self, name: &Petname) -> Result<Option<Handle>, ViewError>;
     /// The message a key stands for, if it was queued at or after `since_ms`.
-    fn keyed(&self, key: &str, target: Handle, since_ms: u64) -> Result<Option<u64>, ViewError>;
+    fn keyed(&self, key: &str, target: Handle, since_ms: u64) -> Result<Option<Keyed>, ViewError>;
     /// The bytes of the journal's turns from `first` up to, not including, `end`.
     fn journal_bytes(&self, first: u64, end: u64) -> Result<u64, ViewError>;
+    /// When each account last had a turn killed for the death of a worker that its code was to blame for.
+    fn offenders(&self) -> Result<Vec<Offence>, ViewError>;
     /// Whether a key stands for this message.
     fn is_keyed(&self, message: u64) -> Result<bool, ViewError>;
 }
@@ -118,11 +140,33 @@ pub struct Message {
     pub cause: Option<u64>,
     /// How often a worker died on it.
     pub deaths: u32,
+    /// Of a message from a peer: where it stands there.
+    pub abroad: Option<Abroad>,
+}
+
+/// What a message from another vat is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Abroad {
+    /// Its number on the channel.
+    pub seq: u64,
+    /// What that vat calls the turn that sent it; for display, believed by nobody.
+    pub cause: Option<String>,
+}
+
+/// A worker's death that ended a turn, and the account to blame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Offence {
+    /// The account.
+    pub account: Handle,
+    /// The turn.
+    pub turn: u64,
+    /// When.
+    pub at: u64,
 }
 
 /// A message whose turn failed.
 #[derive(Debug, Clone)]
 pub struct Fault {
-    /// The message as it was.
-    pub message: Message,
+    /// The message as it was; `None` when only the head of one that was for no object is kept.
+    pub message: Option<Message>,
 }

@@ -9,7 +9,7 @@
 #![expect(unsafe_code, reason = "the engine's allocator and interrupt handler are C callbacks")]
 #![expect(clippy::cast_possible_truncation, reason = "C sizes: a worker is a 64-bit process")]
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::ffi::{c_int, c_void};
 use std::ptr;
 
@@ -26,6 +26,8 @@ pub(super) struct Meter {
     ticks: Cell<u64>,
     ticks_max: Cell<u64>,
     killed: RefCell<Option<(Limit, String)>>,
+    /// What else is to be done at each tick.
+    on_tick: OnceCell<Box<dyn Fn()>>,
 }
 
 impl Meter {
@@ -38,6 +40,7 @@ impl Meter {
             ticks: Cell::new(0),
             ticks_max: Cell::new(u64::MAX),
             killed: RefCell::new(None),
+            on_tick: OnceCell::new(),
         }
     }
 
@@ -106,7 +109,15 @@ impl Meter {
         self.in_use.set(self.in_use.get().saturating_sub(bytes));
     }
 
+    /// Has `on_tick` called at each tick from now on; said once.
+    pub(super) fn on_tick(&self, on_tick: Box<dyn Fn()>) {
+        self.on_tick.set(on_tick).ok();
+    }
+
     fn tick(&self) -> bool {
+        if let Some(on_tick) = self.on_tick.get() {
+            on_tick();
+        }
         self.ticks.set(self.ticks.get() + 1);
         if self.ticks.get() > self.ticks_max.get() {
             self.kill(

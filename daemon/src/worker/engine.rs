@@ -16,6 +16,7 @@ use super::js::{Ctx, Js, Val, stack_pointer};
 use super::kept::Kept;
 use super::realm::Realm;
 use super::turn::Turn;
+use crate::page::Published;
 use crate::protocol::{CodeError, CodeNumber, Delivery, Handle, Image, Report, Verdict};
 
 /// The stack that object code may use, in bytes.
@@ -68,6 +69,8 @@ pub(super) struct Shared {
     /// Numbers of the texts that turns gave new objects and called at once, counted down.
     made_codes: RefCell<HashMap<Rc<str>, CodeNumber>>,
     loader: RefCell<Box<dyn Loader>>,
+    /// Where it says what it runs.
+    pub(super) page: Published,
     kept: RefCell<Kept>,
     /// Texts found good, and their bytes.
     checked: RefCell<(HashSet<String>, usize)>,
@@ -93,8 +96,8 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// An engine for this thread, whose stack has [`STACK_BYTES`].
-    pub fn new(loader: Box<dyn Loader>) -> Result<Self, Error> {
+    /// An engine for this thread, whose stack has [`STACK_BYTES`]. It says on `page` what it runs.
+    pub fn new(loader: Box<dyn Loader>, page: Published) -> Result<Self, Error> {
         let meter = Box::new(Meter::new());
         let runtime = metered_runtime(&meter);
         if runtime.is_null() {
@@ -123,6 +126,7 @@ impl Engine {
             codes: Codes::default(),
             made_codes: RefCell::default(),
             loader: RefCell::new(loader),
+            page,
             kept: RefCell::default(),
             checked: RefCell::default(),
             stack_top: Cell::new(stack_pointer()),
@@ -140,6 +144,11 @@ impl Engine {
         &self.shared().codes
     }
 
+    /// Has `on_tick` called now and then while code runs.
+    pub fn on_tick(&self, on_tick: impl Fn() + 'static) {
+        self.shared().meter.on_tick(Box::new(on_tick));
+    }
+
     /// Whether this engine must run nothing more: a turn was cut off in it, or it holds too much.
     pub fn is_spent(&self) -> bool {
         self.spent
@@ -150,6 +159,7 @@ impl Engine {
         let started_us = cpu_us();
         let shared = Rc::clone(self.shared());
         shared.begin_stack();
+        shared.page.begin(delivery.delivery, delivery.target.object);
         shared.meter.begin(delivery.budget.memory_bytes, delivery.budget.ticks);
         let turn = Rc::new(Turn::new(Rc::clone(&shared), delivery));
         let mut target = delivery.target.clone();
@@ -164,6 +174,7 @@ impl Engine {
             shared.ctx.collect_garbage();
             self.spent |= shared.meter.in_use() > WORN_BYTES;
         }
+        shared.page.end();
         // A killed turn may leave jobs, and an engine that ran out of memory in who knows which place.
         self.spent |= matches!(report.verdict, Verdict::Killed { .. });
         Report { cpu_us: cpu_us().saturating_sub(started_us), ..report }

@@ -1,6 +1,6 @@
 //! The worker: the process that runs object code, with no authority of its own.
 //!
-//! `qrtd` executes itself as the worker with two pipes and nothing else. The worker shuts itself
+//! `qrtd` executes itself as the worker with two pipes and the page on which it says what it runs. The worker shuts itself
 //! into a cage (`sandbox`), then answers frames ([`crate::protocol`]) one after the other. It never
 //! sees an object id, a key, a file or a socket, and it keeps nothing between turns but code.
 //!
@@ -29,4 +29,5 @@ mod unpack;
 mod tests;
 
 pub use engine::{CODE_STACK_BYTES, Codes, Engine, Error, Loader, STACK_BYTES};
-pub use pipes::{EXIT_CAGE, EXIT_ENGINE, EXIT_PANIC, EXIT_PIPE, EXIT_PROTOCOL, EXIT_SPENT, main};
+pub use pipes::{EXIT_CAGE, EXIT_ENGINE, EXIT_PANIC, EXIT_PIPE, EXIT_PROTOCOL, EXIT_SPENT, args, main};
+pub use sandbox::Sandbox;

@@ -10,21 +10,44 @@ use std::collections::{BTreeMap, HashSet};
 use std::io;
 
 use landlock::{ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetStatus, Scope};
-use rustix::process::{Resource, Rlimit, Signal, getppid, set_parent_process_death_signal, setrlimit};
+use rustix::fs::{Mode, OFlags};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getppid, set_parent_process_death_signal, setrlimit};
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule, TargetArch,
 };
+use serde::Deserialize;
+
+use crate::protocol::Layers;
 
 /// The address space of a worker: the real bound of its memory, since the engine's own count
 /// leaves out what other libraries take.
 const ADDRESS_SPACE_BYTES: u64 = 1 << 30;
 
-/// What the cage consists of on this machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Layers {
-    /// Whether landlock denies files, TCP, and signals and abstract sockets of others: as far as
-    /// this kernel knows them.
-    pub landlock: bool,
+/// What an operator asks of the cage.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sandbox {
+    /// Without the list of system calls nothing is run.
+    #[default]
+    Required,
+    /// Neither that list nor landlock, for a system that has them not: object code then has whatever
+    /// the daemon's user has, if it breaks the engine.
+    UnsafeNone,
+}
+
+impl Sandbox {
+    /// The word for it in settings, and on the command line of a worker.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Required => "required",
+            Self::UnsafeNone => "unsafe-none",
+        }
+    }
+
+    /// What that word means.
+    pub fn by_name(name: &str) -> Option<Self> {
+        [Self::Required, Self::UnsafeNone].into_iter().find(|sandbox| sandbox.as_str() == name)
+    }
 }
 
 /// Why the cage could not be shut.
@@ -39,7 +62,7 @@ pub enum Error {
         source: io::Error,
     },
     /// The list of system calls could not be installed; a kernel without seccomp cannot run a vat.
-    #[error("the worker's list of system calls could not be installed: {0}")]
+    #[error("the worker's list of system calls could not be installed, and `[worker] sandbox` requires it: {0}")]
     Seccomp(String),
     /// The daemon died while its worker started.
     #[error("the daemon is gone")]
@@ -47,20 +70,22 @@ pub enum Error {
 }
 
 /// Shuts the cage around the calling process, which should have one thread.
-pub fn enter() -> Result<Layers, Error> {
+pub fn enter(sandbox: Sandbox) -> Result<Layers, Error> {
     // The standard library asks the system for random bytes when the first map is made.
     drop(HashSet::from([0_u8]));
-    die_with_parent()?;
     // SAFETY: plain numbers; no memory is handed over.
     system("PR_SET_DUMPABLE", unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0) })?;
     close_descriptors()?;
     // SAFETY: as above.
     system("PR_SET_NO_NEW_PRIVS", unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) })?;
-    let landlock = deny_by_landlock().unwrap_or(false);
     limit_resources()?;
+    if sandbox == Sandbox::UnsafeNone {
+        return Ok(Layers { seccomp: false, landlock: false });
+    }
+    let landlock = deny_by_landlock().unwrap_or(false);
     let filter = filter()?;
     seccompiler::apply_filter_all_threads(&filter).map_err(|error| Error::Seccomp(error.to_string()))?;
-    Ok(Layers { landlock })
+    Ok(Layers { seccomp: true, landlock })
 }
 
 /// Ends the process without running anything more of it.
@@ -88,12 +113,19 @@ fn system(what: &'static str, status: i32) -> Result<(), Error> {
     if status == 0 { Ok(()) } else { Err(Error::System { what, source: io::Error::last_os_error() }) }
 }
 
-fn die_with_parent() -> Result<(), Error> {
-    let parent = getppid();
+/// Has the system end this process with its parent, which is to be `parent`.
+pub fn die_with(parent: Pid) -> Result<(), Error> {
     set_parent_process_death_signal(Some(Signal::KILL))
         .map_err(|error| Error::System { what: "PR_SET_PDEATHSIG", source: error.into() })?;
     // A parent that died before sends no signal; the closed pipe would tell, this is sooner.
-    if getppid() == parent { Ok(()) } else { Err(Error::Orphan) }
+    if getppid() == Some(parent) { Ok(()) } else { Err(Error::Orphan) }
+}
+
+/// Puts nothing in the place of standard error.
+pub fn silence() -> Result<(), Error> {
+    let failed = |source: rustix::io::Errno| Error::System { what: "/dev/null", source: source.into() };
+    let null = rustix::fs::open(c"/dev/null", OFlags::RDWR, Mode::empty()).map_err(failed)?;
+    rustix::stdio::dup2_stderr(&null).map_err(failed)
 }
 
 fn close_descriptors() -> Result<(), Error> {
@@ -151,6 +183,8 @@ fn filter() -> Result<BpfProgram, Error> {
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::from([
         (libc::SYS_read, vec![only(0, SeccompCmpOp::Eq, 0)?]),
         (libc::SYS_write, vec![only(0, SeccompCmpOp::Eq, 1)?]),
+        // A hole in the page it shares with the daemon is nothing it needs.
+        (libc::SYS_madvise, vec![only(2, SeccompCmpOp::Ne, libc::MADV_REMOVE.unsigned_abs().into())?]),
         (libc::SYS_mmap, vec![only(2, SeccompCmpOp::MaskedEq(libc::PROT_EXEC.unsigned_abs().into()), 0)?]),
     ]);
     for call in [
@@ -158,7 +192,6 @@ fn filter() -> Result<BpfProgram, Error> {
         libc::SYS_mremap,
         libc::SYS_brk,
         libc::SYS_futex,
-        libc::SYS_madvise,
         libc::SYS_clock_gettime,
         libc::SYS_rt_sigreturn,
         libc::SYS_exit_group,

@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use super::{Codes, Engine, Loader, STACK_BYTES};
+use crate::page::Published;
 use crate::protocol::{
     Budget, CodeError, Delivery, Handle, Image, Limit, Memory, MemoryChange, Native, Power, Report, Verdict,
 };
@@ -48,7 +49,8 @@ struct World {
 impl World {
     fn new() -> Self {
         let images = Images::default();
-        let engine = Engine::new(Box::new(Shelf(Arc::clone(&images)))).expect("an engine");
+        let engine =
+            Engine::new(Box::new(Shelf(Arc::clone(&images))), Published::unread().expect("a page")).expect("an engine");
         Self { engine, images, budget: ROOMY, turns: 0 }
     }
 

@@ -302,6 +302,14 @@ impl Turn {
 
     /// Calls an object: a fresh closure, a fresh `globalThis`.
     fn call_object(&self, loaded: &Rc<Loaded>, args: &Val) -> Js<Val> {
+        // Before anything of it is compiled or read: that may be what the process dies of.
+        self.shared.page.innermost(loaded.image.object);
+        let result = self.call_loaded(loaded, args);
+        self.shared.page.innermost(self.innermost());
+        result
+    }
+
+    fn call_loaded(&self, loaded: &Rc<Loaded>, args: &Val) -> Js<Val> {
         let ctx = self.ctx();
         let factory = self.shared.factory(loaded.image.code).map_err(|error| check::throw(ctx, &error))?;
         let function = self.shared.fresh_function(&factory)?;

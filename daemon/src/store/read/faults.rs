@@ -13,8 +13,9 @@ struct Stored {
     message: u64,
     turn: Option<u64>,
     source: Source,
-    target: Handle,
-    args: String,
+    target: Option<Handle>,
+    args: Option<String>,
+    head: Option<Vec<u8>>,
     outcome: String,
     error: String,
     ticks: u64,
@@ -35,16 +36,21 @@ fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
         ticks: row.get(8)?,
         at: row.get(9)?,
         used: row.get(10)?,
+        head: row.get(11)?,
     })
 }
 
 impl Asked<'_> {
     /// A page of faults whose number is above `after`, oldest first.
     pub fn faults(&self, after: u64) -> Read<Page<Fault>> {
-        let sql = "SELECT fault, message, turn, source, target, args, outcome, error, ticks, at, used FROM fault
+        let sql = "SELECT fault, message, turn, source, target, args, outcome, error, ticks, at, used, head FROM fault
             WHERE fault > ?1 ORDER BY fault LIMIT ?2";
         let rows = self.rows(sql, [after, PAGE_ROWS], stored)?;
-        self.page(rows, |row| Ok((row.fault, self.fault(&row)?)), |row| row.args.len() + row.error.len())
+        self.page(
+            rows,
+            |row| Ok((row.fault, self.fault(&row)?)),
+            |row| row.args.as_ref().map_or(0, String::len) + row.error.len(),
+        )
     }
 
     fn fault(&self, row: &Stored) -> Read<Fault> {
@@ -52,11 +58,11 @@ impl Asked<'_> {
             id: row.fault,
             message: MessageName::In(row.message),
             turn: row.turn,
-            target: Some(self.qrid(row.target)?),
-            name: self.petname(row.target)?,
+            target: row.target.map(|target| self.qrid(target)).transpose()?,
+            name: row.target.map(|target| self.petname(target)).transpose()?.flatten(),
             source: self.source(row.source)?,
-            args: self.outside(Some(&row.args))?,
-            head: None,
+            args: self.outside(row.args.as_deref())?,
+            head: row.head.as_ref().map(|head| String::from_utf8_lossy(head).into_owned()),
             outcome: outcome(&row.outcome)?,
             error: self.error(&row.error)?,
             ticks: row.ticks,

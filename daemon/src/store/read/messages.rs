@@ -11,14 +11,24 @@ use crate::vat::source::Source;
 impl Asked<'_> {
     /// A page of queued messages whose number is above `after`, oldest first.
     pub fn inbox(&self, after: u64) -> Read<Page<Message>> {
-        let sql = "SELECT message, source, target, args, bytes, queued_at, deaths FROM message
+        let sql = "SELECT message, source, target, args, bytes, queued_at, deaths, seq FROM message
             WHERE message > ?1 ORDER BY message LIMIT ?2";
-        let rows: Vec<(u64, Source, Handle, String, u64, u64, u32)> = self.rows(sql, [after, PAGE_ROWS], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?, row.get(6)?))
-        })?;
+        let rows: Vec<(u64, Source, Handle, String, u64, u64, u32, Option<u64>)> =
+            self.rows(sql, [after, PAGE_ROWS], |row| {
+                Ok((
+                    row.get(0)?,
+                    row.get(1)?,
+                    row.get(2)?,
+                    row.get(3)?,
+                    row.get(4)?,
+                    row.get(5)?,
+                    row.get(6)?,
+                    row.get(7)?,
+                ))
+            })?;
         self.page(
             rows,
-            |(message, source, target, args, bytes, queued_at, deaths)| {
+            |(message, source, target, args, bytes, queued_at, deaths, seq)| {
                 let view = Message {
                     message: MessageName::In(message),
                     target: self.qrid(target)?,
@@ -27,7 +37,7 @@ impl Asked<'_> {
                     args: self.outside(Some(&args))?,
                     bytes,
                     queued_at,
-                    seq: None,
+                    seq,
                     deaths,
                 };
                 Ok((message, view))

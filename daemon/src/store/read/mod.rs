@@ -7,12 +7,16 @@
 mod faults;
 mod messages;
 mod objects;
+mod peers;
+mod post;
+mod trace;
 mod turns;
 mod vat;
+mod why;
 
 use std::path::{Path, PathBuf};
 
-use qrt_shared::id::{ObjectId, Petname, Qrid, Target, VatId};
+use qrt_shared::id::{ObjectId, PeerName, Petname, Qrid, Target, VatId};
 use qrt_shared::qjson;
 use qrt_shared::view::{CodeError, Outcome, Page};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
@@ -22,6 +26,7 @@ use super::{Error, FILE, connect, migrate};
 use crate::protocol::{self, Handle};
 use crate::vat::source::Source;
 
+pub use post::Parcel;
 pub use turns::Turns;
 
 /// Rows of a page.
@@ -36,6 +41,12 @@ pub enum ReadError {
     /// There is no such object.
     #[error("no object {0} in this vat")]
     NoObject(Target),
+    /// There is no such peer.
+    #[error("no peer {0} of this vat")]
+    NoPeer(PeerName),
+    /// There is no such message or turn.
+    #[error("{0}")]
+    Nothing(String),
     /// The database could not be read.
     #[error(transparent)]
     Sqlite(#[from] rusqlite::Error),
@@ -101,6 +112,11 @@ impl Asked<'_> {
         Ok(Qrid::new(vat, ObjectId::from_bytes(id)))
     }
 
+    /// The QRID behind a number that may be no handle at all.
+    pub fn known(&self, number: Handle) -> Option<Qrid> {
+        self.qrid(number).ok()
+    }
+
     /// The object an operator means.
     pub fn resolve(&self, target: &Target) -> Read<Handle> {
         let found = match target {
@@ -137,7 +153,7 @@ impl Asked<'_> {
         match source {
             Source::Operator => Ok("operator".to_owned()),
             Source::Account(account) => Ok(self.qrid(account)?.to_string()),
-            Source::Peer(peer) => Err(ReadError::Damaged(format!("a message of peer {peer}, of which there is none"))),
+            Source::Peer(peer) => Ok(self.peer_row(peer)?.vat.to_string()),
         }
     }
 

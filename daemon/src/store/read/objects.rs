@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use data_encoding::HEXLOWER;
-use qrt_shared::id::{Petname, Qrid};
+use qrt_shared::id::{MessageName, Petname, Qrid};
 use qrt_shared::qjson;
-use qrt_shared::view::{Code, Holding, Object, ObjectRow, OldCode, Page, Place, Power};
+use qrt_shared::view::{Code, Death, Holding, Object, ObjectRow, OldCode, Page, Place, Power};
 use rusqlite::{Row, params};
 use serde_json::value::RawValue;
 
@@ -15,6 +15,9 @@ use crate::store::apply;
 
 /// How many references and holders of an object are shown.
 const HOLDINGS: u64 = 1000;
+
+/// How many deaths of workers are shown.
+const DEATHS: u64 = 10;
 
 /// Rows a filtered page looks at: a QRID is computed, not stored, so there is no index to ask.
 const SCANNED: u64 = 20_000;
@@ -124,6 +127,8 @@ impl Asked<'_> {
             power: Power { statics: self.outside(Some(&statics))?, natives: natives.collect::<BTreeMap<_, _>>() },
             memory: memory.map(|memory| self.memory_text(memory)).transpose()?,
             maker: maker.map(|maker| self.qrid(maker)).transpose()?,
+            deaths: self.deaths(object)?,
+            killed: self.killed(object)?,
             holds: self.holds(object, memory)?,
             held_by: self.held_by(object)?,
         })
@@ -137,6 +142,18 @@ impl Asked<'_> {
             Ok(OldCode { version: row.get(0)?, sha256, text: row.get(2)?, until: row.get(3)? })
         })?;
         Ok(Code { sha256, text, version: history.len() as u64 + 1, history })
+    }
+
+    fn deaths(&self, object: Handle) -> Read<u64> {
+        let sql = "SELECT deaths FROM object_use WHERE object = ?1";
+        Ok(self.db.prepare_cached(sql)?.query_row([object], |row| row.get(0))?)
+    }
+
+    fn killed(&self, object: Handle) -> Read<Vec<Death>> {
+        let sql = "SELECT at, how, message, turn FROM death WHERE object = ?1 ORDER BY death DESC LIMIT ?2";
+        self.rows(sql, [object, DEATHS], |row| {
+            Ok(Death { at: row.get(0)?, how: row.get(1)?, message: MessageName::In(row.get(2)?), turn: row.get(3)? })
+        })
     }
 
     /// One object's memory; null when it has none.

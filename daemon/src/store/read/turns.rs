@@ -2,12 +2,12 @@
 
 use data_encoding::HEXLOWER;
 use qrt_shared::id::MessageName;
-use qrt_shared::view::{Change, Page, Turn};
+use qrt_shared::view::{Change, From, Page, Turn};
 use rusqlite::{OptionalExtension, Row};
 
 use super::{Asked, PAGE_ROWS, Read, list, outcome};
 use crate::protocol::{Handle, MemoryHandle};
-use crate::vat::source::Source;
+use crate::vat::source::{PeerNumber, Source};
 
 /// Which turns to read.
 #[derive(Debug, Clone, Copy)]
@@ -19,7 +19,7 @@ pub enum Turns {
 }
 
 const COLUMNS: &str = "turn, message, source, object, code.sha256, args, outcome, result, result_error, error, made,
-    sent, log, ticks, cpu_us, clock_ms, edit FROM turn JOIN code ON code.code = turn.code";
+    sent, log, ticks, cpu_us, clock_ms, edit, seq, abroad, posted FROM turn JOIN code ON code.code = turn.code";
 
 struct Stored {
     turn: u64,
@@ -39,6 +39,9 @@ struct Stored {
     cpu_us: u64,
     at: u64,
     edit: Option<String>,
+    seq: Option<u64>,
+    abroad: Option<String>,
+    posted: Option<String>,
 }
 
 fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
@@ -60,6 +63,9 @@ fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
         cpu_us: row.get(14)?,
         at: row.get(15)?,
         edit: row.get(16)?,
+        seq: row.get(17)?,
+        abroad: row.get(18)?,
+        posted: row.get(19)?,
     })
 }
 
@@ -97,9 +103,24 @@ impl Asked<'_> {
         Ok(rows)
     }
 
+    /// The names of what a turn sent, in this vat and to others.
+    pub(super) fn sent(&self, sent: Option<&String>, posted: Option<&String>) -> Read<Vec<MessageName>> {
+        let sent: Vec<u64> = list(sent)?;
+        let posted: Vec<(PeerNumber, u64)> = list(posted)?;
+        let out = |(peer, seq)| Ok(MessageName::Out(self.peer_row(peer)?.vat, seq));
+        sent.into_iter().map(|message| Ok(MessageName::In(message))).chain(posted.into_iter().map(out)).collect()
+    }
+
+    /// Where a message came from, if it was from another vat.
+    pub(super) fn from(&self, source: Source, seq: Option<u64>, cause: Option<String>) -> Read<Option<From>> {
+        let (Source::Peer(peer), Some(seq)) = (source, seq) else { return Ok(None) };
+        Ok(Some(From { vat: self.peer_row(peer)?.vat, seq, cause }))
+    }
+
     fn turn(&self, row: Stored) -> Read<Turn> {
         let made: Vec<Handle> = list(row.made.as_ref())?;
-        let sent: Vec<u64> = list(row.sent.as_ref())?;
+        let sent = self.sent(row.sent.as_ref(), row.posted.as_ref())?;
+        let from = self.from(row.source, row.seq, row.abroad)?;
         Ok(Turn {
             turn: row.turn,
             message: row.message.map(MessageName::In),
@@ -115,8 +136,8 @@ impl Asked<'_> {
             error: row.error.map(|error| self.error(&error)).transpose()?,
             changes: self.changes(row.turn, row.object)?,
             made: made.into_iter().map(|object| self.qrid(object)).collect::<Read<_>>()?,
-            sent: sent.into_iter().map(MessageName::In).collect(),
-            from: None,
+            sent,
+            from,
             log: list(row.log.as_ref())?,
             ticks: row.ticks,
             cpu_us: row.cpu_us,

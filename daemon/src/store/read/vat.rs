@@ -26,7 +26,7 @@ impl Asked<'_> {
             version: VERSION.to_owned(),
             objects: counters.objects,
             inbox: counters.inbox,
-            outbox: 0,
+            outbox: counters.outbox,
             faults: counters.faults,
             turns: counters.next_turn - 1,
             commit: counters.commits,

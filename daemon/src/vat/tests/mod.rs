@@ -1,6 +1,7 @@
 //! The kernel against a scripted worker: what it gives out, what it believes, what it does when the
 //! worker dies. The database is a real one in a scratch directory.
 
+mod deaths;
 mod world;
 
 use qrt_shared::id::{MessageName, Target};
@@ -8,7 +9,7 @@ use qrt_shared::qjson;
 use qrt_shared::view::Awaited;
 
 use super::request::{Action, Send};
-use super::{Counters, Death, Input, Limits, Order, QueueLimits, Vat};
+use super::{Counters, Death, Input, Limits, Order, QueueLimits};
 use crate::protocol::{
     CodeError, Delivery, FIRST_MADE, Limit, Made, MadeMemory, MemoryChange, Native, Power, Report, Sent, Verdict,
 };
@@ -103,6 +104,30 @@ fn a_turn_that_was_given_what_a_call_then_changed_runs_again_on_the_new_memory()
     assert_eq!(content(&again).expect("it is sent"), [("n".to_owned(), "2".to_owned())]);
     assert!(world.done(&again, sets(&again, "3")).is_none());
     assert_eq!((world.memory("b"), world.outcome(second)), ("{\"n\":3}".to_owned(), "ok ".to_owned()));
+}
+
+#[test]
+fn a_turn_that_was_refused_a_held_object_runs_again_when_that_was_released_meanwhile() {
+    let mut world = World::new();
+    for name in ["a", "b"] {
+        world.install(name, &[]).expect("installed");
+    }
+    let b = world.read(|db| Ok(db.objects(Some("b"), 0)?.items.pop().expect("b"))).qrid;
+    let hold = |held| Action::Hold { object: Target::Petname("b".parse().expect("a petname")), held };
+    world.ask(hold(true)).expect("held");
+    let message = world.send("a", &format!("{{\"@qref\":\"{b}\"}}"));
+    let [a] = <[Delivery; 1]>::try_from(world.poll()).expect("a delivery");
+    let object = a.target.object + 1;
+    let (_, order) = world.step(Input::Load { delivery: a.delivery, object });
+    let Some(Order::Loaded(Err(_))) = order else { panic!("it is held: {order:?}") };
+    world.ask(hold(false)).expect("released");
+    assert!(world.done(&a, sets(&a, "2")).is_none());
+    assert_eq!(world.memory("a"), "{\"n\":1}", "in the order of turns it comes after the release");
+    let [again] = <[Delivery; 1]>::try_from(world.poll()).expect("it is delivered again");
+    let (_, order) = world.step(Input::Load { delivery: again.delivery, object });
+    assert!(matches!(order, Some(Order::Loaded(Ok(_)))), "{order:?}");
+    assert!(world.done(&again, sets(&again, "3")).is_none());
+    assert_eq!((world.memory("a"), world.outcome(message)), ("{\"n\":3}".to_owned(), "ok ".to_owned()));
 }
 
 /// A report an honest worker never makes, on a delivery and given another object's handle.
@@ -205,7 +230,7 @@ fn a_worker_that_lies_is_killed_and_nothing_it_said_is_kept() {
         assert_eq!(world.memory("a"), "{\"n\":1}", "{what}");
         assert!(matches!(world.read(|db| db.awaited(queued)), Awaited::Queued), "{what}: its message is kept");
         assert!(world.poll().is_empty(), "{what}: it gets nothing more");
-        world.step(Input::Died(Death::Crashed(what.to_owned())));
+        world.died(Death::Crashed(what.to_owned()));
         let [again] = <[Delivery; 1]>::try_from(world.poll()).expect("once more, with another worker");
         assert!(world.done(&again, ok()).is_none());
         assert_eq!(world.outcome(queued), "ok ", "{what}");
@@ -293,11 +318,11 @@ fn a_message_on_which_two_workers_die_is_a_fault_and_its_neighbours_run_in_order
     assert_eq!(first.len(), 3);
     assert!(world.done(&first[0], ok()).is_none());
     // The worker runs its deliveries in order, so it died on the second.
-    world.step(Input::Died(Death::Crashed("boom".to_owned())));
+    world.died(Death::Crashed("boom".to_owned()));
     assert!(world.done(&first[2], ok()).is_none(), "what was called back counts for nothing");
     let alone = world.poll();
     assert_eq!(alone.iter().map(|d| d.target.object).collect::<Vec<_>>(), [first[1].target.object], "it runs alone");
-    world.step(Input::Died(Death::Crashed("boom".to_owned())));
+    world.died(Death::Crashed("boom".to_owned()));
     assert_eq!(world.outcome(messages[1]), "killed the interpreter died on it 2 times: boom");
     let last = world.poll();
     assert_eq!(last.len(), 1);
@@ -313,12 +338,41 @@ fn a_deadline_is_final_at_once_and_a_replaced_worker_is_nobodys_fault() {
     let message = world.send("a", "null");
     for _ in 0..5 {
         assert_eq!(world.poll().len(), 1);
-        world.step(Input::Died(Death::Replaced));
+        world.died(Death::Replaced);
     }
     assert_eq!(world.poll().len(), 1);
-    world.step(Input::Died(Death::Deadline { clock: "CPU", limit_ms: 2000 }));
+    world.died(Death::Deadline { clock: "CPU", limit_ms: 2000 });
     assert_eq!(world.outcome(message), "killed more than 2000 ms of CPU time in one turn");
     assert!(world.poll().is_empty());
+}
+
+#[test]
+fn a_worker_that_dies_in_a_turn_that_was_called_back_harms_no_other_message() {
+    for death in [Death::Crashed("boom".to_owned()), Death::Deadline { clock: "CPU", limit_ms: 2000 }] {
+        let mut world = World::new();
+        for name in ["a", "b"] {
+            world.install(name, &[]).expect("installed");
+        }
+        let messages = ["a", "b"].map(|name| world.send(name, "null"));
+        let [a, b] = <[Delivery; 2]>::try_from(world.poll()).expect("both are with the worker");
+        let object = Target::Petname("a".parse().expect("a petname"));
+        let value = qjson::parse("7", "value").expect("JSON");
+        world.ask(Action::MemorySet { object, key: "n".to_owned(), value }).expect("set");
+        assert!(world.done(&a, ok()).is_none(), "it ran on the old memory: both are called back");
+        assert_eq!(world.poll().len(), 2, "and given out again, behind what the worker still has");
+        // It has not come to them: it ran what it was given of "b" before.
+        world.died(death.clone());
+        for message in messages {
+            assert_eq!(world.outcome(message), "Queued", "{death:?}");
+        }
+        let again = world.poll();
+        assert_eq!(again.len(), 2, "nobody is suspected, so nobody runs alone");
+        // The next worker has nothing that was called back: what it dies on is to blame.
+        world.died(death.clone());
+        let alone = world.poll();
+        let expected = if death == Death::Crashed("boom".to_owned()) { a } else { b };
+        assert_eq!(alone.iter().map(|d| d.target.object).collect::<Vec<_>>(), [expected.target.object], "{death:?}");
+    }
 }
 
 #[test]
@@ -327,10 +381,10 @@ fn the_count_of_deaths_outlives_the_daemon() {
     world.install("a", &[]).expect("installed");
     let message = world.send("a", "null");
     world.poll();
-    world.step(Input::Died(Death::Crashed("boom".to_owned())));
-    world.vat = Vat::new(world.id, LIMITS, world.store.counters().clone());
+    world.died(Death::Crashed("boom".to_owned()));
+    world.vat = world::vat(LIMITS, world.store.counters());
     world.poll();
-    world.step(Input::Died(Death::Crashed("boom".to_owned())));
+    world.died(Death::Crashed("boom".to_owned()));
     assert!(world.outcome(message).starts_with("killed"));
 }
 
@@ -375,7 +429,7 @@ fn made_objects_get_lasting_handles_everywhere() {
 #[test]
 fn the_journal_is_cut_at_its_old_end_and_its_bytes_stay_counted() {
     let mut world = World::new();
-    world.vat = Vat::new(world.id, Limits { journal_turns: 10, ..LIMITS }, world.store.counters().clone());
+    world.vat = world::vat(Limits { journal_turns: 10, ..LIMITS }, world.store.counters());
     world.install("a", &[]).expect("installed");
     for n in 0..40 {
         world.send("a", "null");
@@ -431,7 +485,7 @@ fn a_turn_of_an_object_removed_meanwhile_counts_for_nothing_however_it_ends() {
         world.ask(Action::Remove { object, account: false }).expect("removed");
         match death {
             None => assert!(world.done(&a, sets(&a, "2")).is_none()),
-            Some(death) => drop(world.step(Input::Died(death))),
+            Some(death) => world.died(death),
         }
         assert_eq!(world.outcome(message), "error the object was removed");
         assert_eq!(world.read(|db| db.faults(0)).items.len(), 1, "one fault, not two");
@@ -464,7 +518,7 @@ fn sources_take_turns_and_nothing_is_sent_ahead_of_a_slow_turn() {
     let slow = Report { cpu_us: 1_900_000, ..ok() };
     let order = world.done(&started[0], slow);
     assert!(matches!(order, Some(Order::Replace)), "what was planned behind a slow turn is planned anew: {order:?}");
-    world.step(Input::Died(Death::Replaced));
+    world.died(Death::Replaced);
     let again = world.poll();
     let slow = started[0].target.object;
     assert_eq!(again.len(), 3, "what the other source has goes first");
@@ -490,9 +544,8 @@ fn a_full_queue_refuses_the_message_and_never_the_turn() {
     for name in ["flood", "a"] {
         world.install(name, &[]).expect("installed");
     }
-    world.vat = Vat::new(world.id, Limits { queue: QueueLimits { messages: 2, ..LIMITS.queue }, ..LIMITS }, {
-        world.store.counters().clone()
-    });
+    let limits = Limits { queue: QueueLimits { messages: 2, ..LIMITS.queue }, ..LIMITS };
+    world.vat = world::vat(limits, world.store.counters());
     let a = world.read(|db| db.object(db.resolve(&Target::Petname("a".parse().expect("a petname")))?)).row.qrid;
     let hold = |held| Action::Hold { object: Target::Petname("a".parse().expect("a petname")), held };
     world.ask(hold(true)).expect("held");
@@ -556,7 +609,7 @@ fn a_held_object_keeps_nothing_else_waiting_and_order_within_each_queue() {
     };
     assert_eq!(run(&mut world), (0..20).map(|n| 2 * n + 1).collect::<Vec<_>>());
     // A restart knows the queue from the database.
-    world.vat = Vat::new(world.id, LIMITS, world.store.counters().clone());
+    world.vat = world::vat(LIMITS, world.store.counters());
     assert_eq!(run(&mut world), [0; 0]);
     world.ask(Action::Hold { object: object(), held: false }).expect("released");
     assert_eq!(run(&mut world), (0..20).map(|n| 2 * n).collect::<Vec<_>>());

@@ -3,18 +3,22 @@
 use std::collections::BTreeMap;
 
 use qrt_shared::control::Problem;
-use qrt_shared::id::{MessageName, Target, VatId};
+use qrt_shared::id::{MessageName, Target};
 use qrt_shared::qjson;
 use qrt_shared::view::Awaited;
 use tempfile::TempDir;
 
+use crate::key::Key;
+use crate::peer::retry;
+use crate::peer::seal::NonceKey;
 use crate::protocol::{Budget, Delivery, Native, Report};
 use crate::store::Store;
 use crate::store::read::Reader;
 use crate::vat::checkpoint::{Answer, Effect};
 use crate::vat::entropy::Entropy;
+use crate::vat::lane::Isolation;
 use crate::vat::request::{Action, Install, Request, Send, Ticket, Who};
-use crate::vat::{Checkpoint, Input, Limits, Order, QueueLimits, Vat};
+use crate::vat::{Checkpoint, Counters, Death, Input, Limits, Order, QueueLimits, Start, Strangers, Vat};
 
 /// Counts up: as random as tests need.
 pub(super) struct Counting(pub(super) u64);
@@ -34,7 +38,6 @@ pub(super) struct World {
     pub(super) store: Store,
     pub(super) vat: Vat,
     pub(super) entropy: Counting,
-    pub(super) id: VatId,
     pub(super) now_ms: u64,
 }
 
@@ -42,19 +45,37 @@ pub(super) const LIMITS: Limits = Limits {
     turn: Budget { ticks: 100, memory_bytes: 1 << 20, messages: 3, objects: 2, bytes: 1 << 20, log_lines: 2, jobs: 10 },
     journal_turns: 1000,
     journal_bytes: 1 << 20,
-    queue: QueueLimits { messages: 100, bytes: 1 << 20, all_messages: 1000, all_bytes: 4 << 20, faults: 2 },
+    queue: QUEUE,
+    outbox: QUEUE,
+    strangers: Strangers { peers: 3, bytes: 1 << 20, undeliverable: 2 },
+    retry: retry::Policy { base_ms: 1000, cap_ms: 600_000, ask_ms: 86_400_000 },
+    isolation: Isolation::Shared,
+    quarantine_turns: 10,
 };
+
+const QUEUE: QueueLimits =
+    QueueLimits { messages: 100, bytes: 1 << 20, all_messages: 1000, all_bytes: 4 << 20, faults: 2 };
+
+/// The key of every test's vat.
+fn key() -> Key {
+    Key::from_bytes([9; 32]).expect("a key")
+}
+
+/// A kernel that goes on from these counters.
+pub(super) fn vat(limits: Limits, counters: &Counters) -> Vat {
+    let key = key();
+    let url = "http://127.0.0.1:1".parse().expect("a URL");
+    Vat::new(key.vat(), NonceKey::new(&key), vec![url], limits, counters.clone())
+}
 
 impl World {
     pub(super) fn new() -> Self {
         let dir = tempfile::tempdir().expect("a scratch directory");
-        let mut key = [9; 32];
-        key[31] = 1;
-        let id = VatId::from_bytes(key).expect("a canonical key");
+        let id = key().vat();
         Store::create(dir.path(), id, 1).expect("a database");
         let store = Store::open(dir.path(), id).expect("a database");
-        let vat = Vat::new(id, LIMITS, store.counters().clone());
-        Self { dir, store, vat, entropy: Counting(1), id, now_ms: 1000 }
+        let vat = vat(LIMITS, store.counters());
+        Self { dir, store, vat, entropy: Counting(1), now_ms: 1000 }
     }
 
     /// One step and its commit; what may then be seen, and what the worker is told.
@@ -101,11 +122,21 @@ impl World {
 
     /// Everything the worker may be given now.
     pub(super) fn poll(&mut self) -> Vec<Delivery> {
+        self.starts().into_iter().map(|start| *start.delivery).collect()
+    }
+
+    /// Everything that may start now, with where.
+    pub(super) fn starts(&mut self) -> Vec<Start> {
         let mut started = Vec::new();
-        while let Some(delivery) = self.vat.poll(&self.store, self.now_ms, &mut self.entropy).expect("a poll") {
-            started.push(*delivery);
+        while let Some(start) = self.vat.poll(&self.store, self.now_ms, &mut self.entropy).expect("a poll") {
+            started.push(start);
         }
         started
+    }
+
+    /// The worker is gone and does not say what it ran.
+    pub(super) fn died(&mut self, death: Death) {
+        self.step(Input::Died { death, ran: None });
     }
 
     pub(super) fn done(&mut self, delivery: &Delivery, report: Report) -> Option<Order> {

@@ -1,0 +1,208 @@
+//! The post office: takes what is due from the outbox to other vats, and tells the kernel how it went.
+//!
+//! It sees the outbox on read-only connections, which show nothing that is not committed: what it can
+//! send is a [`Parcel`], and only such a read makes one. Each peer has at most one request under way.
+//! Peers that work and peers that fail have places of their own, so a thousand black holes delay
+//! nobody who answers. Nothing is kept here between attempts: a peer costs its row.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use qrt_shared::wire::{Plaintext, RequestId, Response};
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, timeout};
+
+use crate::driver::{Event, News, now_ms};
+use crate::http::channels::Channels;
+use crate::http::deliver::{Candidate, Courier, Failure};
+use crate::http::policy::Named;
+use crate::peer::seal::Stored;
+use crate::peer::session::Asked;
+use crate::store::read::{Parcel, ReadError, Reader};
+use crate::vat::Input;
+use crate::vat::peer::Origin;
+use crate::vat::peer::attempt::{Answered, Attempt, Failed};
+use crate::vat::source::PeerNumber;
+
+/// Requests under way to peers that answered last time, and to those that did not.
+const WORKING_MAX: usize = 64;
+const FAILING_MAX: usize = 64;
+
+/// How long it sleeps when nothing is due, at most: it also notices then that the clock was set.
+const NAP: Duration = Duration::from_secs(30);
+
+/// A difference between two clocks that is a setting of one, not its drift.
+const CLOCK_SET_MS: i64 = 2_000;
+
+/// The post office's parts.
+pub struct Post {
+    dir: PathBuf,
+    reader: Mutex<Option<Reader>>,
+    channels: Arc<Channels>,
+    courier: Courier,
+    news: News,
+}
+
+/// What is under way, by peer and whether it was failing.
+#[derive(Default)]
+struct UnderWay(HashSet<PeerNumber>, HashSet<PeerNumber>);
+
+impl Post {
+    /// The post office of the vat in `dir`.
+    pub fn new(dir: PathBuf, channels: Arc<Channels>, courier: Courier, news: News) -> Self {
+        Self { dir, reader: Mutex::default(), channels, courier, news }
+    }
+
+    /// Works for ever, or until the kernel's loop has ended.
+    pub async fn run(self: Arc<Self>, due: Arc<Notify>) {
+        let (ended, mut endings) = mpsc::unbounded_channel::<(PeerNumber, bool)>();
+        let mut under_way = UnderWay::default();
+        let mut clock = Clock::start();
+        loop {
+            if let Some(by_ms) = clock.set()
+                && self.news.events.send(Event::Input(Input::ClockSet(by_ms))).is_err()
+            {
+                return;
+            }
+            let next = match self.look(&under_way).await {
+                Ok((parcels, next)) => {
+                    for parcel in parcels {
+                        let failing = parcel.failures > 0;
+                        let all = if failing { &mut under_way.1 } else { &mut under_way.0 };
+                        all.insert(parcel.peer);
+                        let (post, ended) = (Arc::clone(&self), ended.clone());
+                        tokio::spawn(async move {
+                            let peer = parcel.peer;
+                            post.attempt(parcel).await;
+                            // The loop may have ended meanwhile.
+                            ended.send((peer, failing)).ok();
+                        });
+                    }
+                    next
+                }
+                Err(error) => {
+                    tracing::error!(%error, "the outbox cannot be read");
+                    None
+                }
+            };
+            let nap = next.map_or(NAP, |at| Duration::from_millis(at.saturating_sub(now_ms())).min(NAP));
+            let woken = async {
+                tokio::select! {
+                    () = due.notified() => None,
+                    ended = endings.recv() => ended,
+                }
+            };
+            // A nap that ends without news is as good a reason to look again.
+            if let Ok(Some((peer, failing))) = timeout(nap.max(Duration::from_millis(1)), woken).await {
+                if failing {
+                    under_way.1.remove(&peer)
+                } else {
+                    under_way.0.remove(&peer)
+                };
+            }
+        }
+    }
+
+    /// What is due, and when the next is.
+    async fn look(self: &Arc<Self>, under_way: &UnderWay) -> Result<(Vec<Parcel>, Option<u64>), ReadError> {
+        let post = Arc::clone(self);
+        let (working, failing) = (under_way.0.clone(), under_way.1.clone());
+        let looked = spawn_blocking(move || {
+            let mut reader = post.reader.lock().unwrap_or_else(PoisonError::into_inner);
+            let reader = match &mut *reader {
+                Some(reader) => reader,
+                none => none.insert(Reader::open(&post.dir)?),
+            };
+            reader.ask(|db| {
+                let busy: HashSet<_> = working.union(&failing).copied().collect();
+                let mut parcels = db.due(false, now_ms(), WORKING_MAX - working.len().min(WORKING_MAX), &busy)?;
+                parcels.extend(db.due(true, now_ms(), FAILING_MAX - failing.len().min(FAILING_MAX), &busy)?);
+                Ok((parcels, db.next_due(now_ms())?))
+            })
+        });
+        looked.await.map_err(|error| ReadError::Damaged(error.to_string()))?
+    }
+
+    /// One attempt at one peer; the kernel has heard of it when this returns.
+    async fn attempt(self: &Arc<Self>, parcel: Parcel) {
+        let (peer, acked) = (parcel.peer, parcel.acked);
+        let (result, id) = match self.deliver(parcel).await {
+            Ok((answered, id)) => (Ok(answered), id),
+            Err((failed, id)) => (Err(failed), id),
+        };
+        let attempt = Attempt { peer, asked: Asked { id, acked }, result };
+        let (committed, commit) = oneshot::channel();
+        // When the loop has ended, the next daemon tries again.
+        if self.news.events.send(Event::Attempted { attempt, committed }).is_ok() {
+            commit.await.ok();
+        }
+    }
+
+    async fn deliver(self: &Arc<Self>, parcel: Parcel) -> Result<(Answered, RequestId), (Failed, RequestId)> {
+        let mut id = RequestId::from_bytes([0; 16]);
+        let failed = |error: String| Failed { error, retry_after_ms: None, nowhere: false };
+        let candidates: Vec<_> =
+            parcel.urls.iter().map(|(url, origin)| Candidate { url: url.clone(), named: named(*origin) }).collect();
+        let post = Arc::clone(self);
+        let vat = parcel.vat;
+        // Sealing a full request takes a few milliseconds: not on the threads that serve everybody.
+        let sealed = spawn_blocking(move || {
+            let channel = post.channels.get(vat).map_err(|error| error.to_string())?;
+            post.channels.keep(&channel);
+            let stored = parcel.letters.iter().map(|letter| Stored {
+                number: letter.seq,
+                random: letter.random,
+                text: Plaintext { id: letter.id, prev: letter.prev, json: letter.text.as_bytes() },
+            });
+            let request = channel.request(stored).map_err(|error| error.to_string())?;
+            Ok::<_, String>((channel, request))
+        });
+        let sealed = sealed.await.unwrap_or_else(|error| Err(error.to_string()));
+        let (channel, request) = sealed.map_err(|error| (failed(error), id))?;
+        let answered = self.courier.deliver(vat, &candidates, || {
+            let mut bytes = [0; 16];
+            getrandom::fill(&mut bytes).expect("the operating system has randomness");
+            id = RequestId::from_bytes(bytes);
+            request.body(id)
+        });
+        let answered = answered.await.map_err(|failure| {
+            let retry_after_ms = failure.retry_after().map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+            let nowhere = matches!(failure, Failure::NowhereToGo);
+            (Failed { error: failure.to_string(), retry_after_ms, nowhere }, id)
+        })?;
+        let at = |error: &dyn std::fmt::Display| failed(format!("{}: {error}", answered.url));
+        let response = Response::decode(&answered.body).map_err(|error| (at(&error), id))?;
+        let ack = channel.open_ack(&response).map_err(|error| (at(&error), id))?;
+        Ok((Answered { ack, at: answered.url }, id))
+    }
+}
+
+fn named(origin: Origin) -> Named {
+    match origin {
+        Origin::Operator => Named::ByOperator,
+        Origin::Peer | Origin::Hint => Named::ByPeer,
+    }
+}
+
+/// Notices when somebody sets the wall clock, by one that nobody can set.
+struct Clock {
+    since: Instant,
+    then_ms: u64,
+}
+
+impl Clock {
+    fn start() -> Self {
+        Self { since: Instant::now(), then_ms: now_ms() }
+    }
+
+    /// By how much it was set since it was last asked.
+    fn set(&mut self) -> Option<i64> {
+        let passed_ms = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let by_ms = now_ms().cast_signed().saturating_sub(self.then_ms.saturating_add(passed_ms).cast_signed());
+        *self = Self::start();
+        (by_ms.abs() > CLOCK_SET_MS).then_some(by_ms)
+    }
+}

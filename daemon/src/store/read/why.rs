@@ -1,0 +1,300 @@
+//! What keeps something from going on: the first cause, its evidence, and the command that would clear it.
+//!
+//! Always the present reason: everything here is read from the rows as they are now.
+
+use qrt_shared::id::{PeerName, Petname, Subject, Target};
+use qrt_shared::view::Why;
+use rusqlite::{OptionalExtension, params};
+
+use super::{Asked, Read, ReadError, from_json};
+use crate::peer::session::State;
+use crate::protocol::{self, Handle};
+use crate::vat::peer::Peer;
+use crate::vat::source::PeerNumber;
+
+/// Messages that are counted; beyond, there are more.
+const COUNTED: u64 = 1000;
+
+/// One cause, or that there is none.
+struct Cause {
+    blocked: bool,
+    sentence: String,
+    evidence: Vec<String>,
+    command: Option<String>,
+}
+
+impl Cause {
+    fn none(sentence: impl Into<String>) -> Self {
+        Self { blocked: false, sentence: sentence.into(), evidence: Vec::new(), command: None }
+    }
+
+    fn of(sentence: impl Into<String>, command: impl Into<String>) -> Self {
+        Self { blocked: true, sentence: sentence.into(), evidence: Vec::new(), command: Some(command.into()) }
+    }
+
+    fn shown(mut self, evidence: impl Into<String>) -> Self {
+        self.evidence.push(evidence.into());
+        self
+    }
+}
+
+impl Asked<'_> {
+    /// What keeps `subject` from going on, at `now_ms`; of `None`, the vat.
+    pub fn why(&self, subject: Option<&Subject>, now_ms: u64) -> Read<Why> {
+        let cause = match subject {
+            None => self.why_vat(now_ms)?,
+            Some(Subject::Object(qrid)) if qrid.vat != self.vat => {
+                let peer = self.find_peer(&PeerName::Vat(qrid.vat))?;
+                let cause = self.why_peer(&peer, now_ms)?;
+                cause.shown(format!("the object is in vat {}", peer.vat))
+            }
+            Some(Subject::Object(qrid)) => self.why_object(self.resolve_ever(&Target::Qrid(qrid.clone()))?)?,
+            Some(Subject::Peer(vat)) => self.why_peer(&self.find_peer(&PeerName::Vat(*vat))?, now_ms)?,
+            Some(Subject::Petname(name)) => self.why_named(name, now_ms)?,
+            Some(Subject::In(message)) => self.why_in(*message)?,
+            Some(Subject::Out(peer, seq)) => self.why_out(&self.find_peer(peer)?, *seq, now_ms)?,
+            Some(Subject::Turn(turn)) => self.why_turn(*turn)?,
+        };
+        let subject = subject.map_or_else(|| self.vat.to_string(), ToString::to_string);
+        let Cause { blocked, sentence, evidence, command } = cause;
+        Ok(Why { subject, blocked, sentence, evidence, command })
+    }
+
+    fn why_named(&self, name: &Petname, now_ms: u64) -> Read<Cause> {
+        match self.resolve(&Target::Petname(name.clone())) {
+            Ok(object) => self.why_object(object),
+            Err(ReadError::NoObject(_)) => match self.find_peer(&PeerName::Petname(name.clone())) {
+                Ok(peer) => self.why_peer(&peer, now_ms),
+                Err(ReadError::NoPeer(_)) => Err(ReadError::Nothing(format!("nothing is named {name}"))),
+                Err(error) => Err(error),
+            },
+            Err(error) => Err(error),
+        }
+    }
+
+    fn why_vat(&self, now_ms: u64) -> Read<Cause> {
+        // What an operator must decide comes first, then what mends itself.
+        let sql = "SELECT peer FROM peer WHERE state != 'ok' ORDER BY stopped_at LIMIT 1";
+        if let Some(peer) = self.db.prepare_cached(sql)?.query_row([], |row| row.get(0)).optional()? {
+            return self.why_peer(&self.peer_row(peer)?, now_ms);
+        }
+        let sql =
+            "SELECT object FROM object WHERE held = 1 AND EXISTS (SELECT 1 FROM message WHERE target = object) LIMIT 1";
+        if let Some(object) = self.db.prepare_cached(sql)?.query_row([], |row| row.get(0)).optional()? {
+            return self.why_object(object);
+        }
+        let sql = "SELECT peer FROM peer WHERE last_out > acked_out AND (failures > 0 OR held = 1 OR due_at IS NULL)
+            ORDER BY failing_since IS NULL, failing_since LIMIT 1";
+        if let Some(peer) = self.db.prepare_cached(sql)?.query_row([], |row| row.get(0)).optional()? {
+            return self.why_peer(&self.peer_row(peer)?, now_ms);
+        }
+        let info = self.info()?;
+        if info.faults > 0 {
+            let what = format!("nothing is stuck, but {} failed and wait for you", count(info.faults, "message"));
+            return Ok(Cause::of(what, "qrt faults DIR"));
+        }
+        let busy = format!("{} in the inbox, {} in the outbox", count(info.inbox, "message"), info.outbox);
+        Ok(Cause::none("nothing keeps this vat from going on").shown(busy))
+    }
+
+    fn why_object(&self, object: Handle) -> Read<Cause> {
+        let qrid = self.qrid(object)?;
+        let sql = "SELECT held FROM object WHERE object = ?1";
+        let held: Option<bool> = self.db.prepare_cached(sql)?.query_row([object], |row| row.get(0)).optional()?;
+        let sql = "SELECT count(*) FROM (SELECT 1 FROM message WHERE target = ?1 LIMIT ?2)";
+        let queued: u64 = self.db.prepare_cached(sql)?.query_row([object, COUNTED], |row| row.get(0))?;
+        let queued_text = format!("{} queued for it", count_up(queued, "message"));
+        let Some(held) = held else {
+            let what = "it was removed: whatever is sent to it becomes a fault";
+            return Ok(Cause { command: None, ..Cause::of(what, "") });
+        };
+        if held {
+            return Ok(Cause::of("it is held: it takes no turns", format!("qrt release DIR {qrid}")).shown(queued_text));
+        }
+        let sql = "SELECT turn, outcome, error FROM turn WHERE object = ?1 AND edit IS NULL ORDER BY turn DESC LIMIT 1";
+        let row = |row: &rusqlite::Row<'_>| Ok((row.get::<_, u64>(0)?, row.get::<_, String>(1)?, row.get(2)?));
+        let last: Option<(u64, String, Option<String>)> =
+            self.db.prepare_cached(sql)?.query_row([object], row).optional()?;
+        if let Some((turn, outcome, Some(error))) = last {
+            let error: protocol::CodeError = from_json(&error)?;
+            let sql = "SELECT fault, at FROM fault WHERE target = ?1 AND turn = ?2";
+            let fault: Option<(u64, u64)> = self
+                .db
+                .prepare_cached(sql)?
+                .query_row([object, turn], |row| Ok((row.get(0)?, row.get(1)?)))
+                .optional()?;
+            let command = match fault {
+                Some((fault, _)) => format!("qrt fault-retry DIR {fault}"),
+                None => format!("qrt turns DIR --object {qrid}"),
+            };
+            let since = self.failing_since(object, turn)?;
+            let what = format!("its last turn ended as {outcome}: {}", error.one_line());
+            let shown = Cause::of(what, command).shown(format!("failing since turn {since}, {queued_text}"));
+            return Ok(shown.shown("mend its code with `qrt upgrade` before you retry"));
+        }
+        if queued == 0 {
+            return Ok(Cause::none("nothing waits for it"));
+        }
+        Ok(Cause::none("its messages wait for their turns").shown(queued_text))
+    }
+
+    /// The first of the failed turns in a row that ends with `turn`.
+    fn failing_since(&self, object: Handle, turn: u64) -> Read<u64> {
+        let sql = "SELECT coalesce((SELECT min(turn) FROM turn WHERE object = ?1 AND edit IS NULL AND turn >
+            coalesce((SELECT max(turn) FROM turn WHERE object = ?1 AND outcome = 'ok' AND edit IS NULL), 0)), ?2)";
+        Ok(self.db.prepare_cached(sql)?.query_row([object, turn], |row| row.get(0))?)
+    }
+
+    fn why_peer(&self, peer: &Peer, now_ms: u64) -> Read<Cause> {
+        let vat = peer.vat;
+        let name = peer.name.as_ref().map_or_else(|| vat.to_string(), ToString::to_string);
+        let waiting = format!("{} to it not acknowledged", count(peer.outbound.held(), "message"));
+        if let Some(stop) = peer.outbound.state.stop() {
+            let ours = peer.outbound.acked.number;
+            let what = match peer.outbound.state {
+                State::PeerRolledBack(_) => {
+                    format!("{name} was rolled back: it has forgotten messages it had acknowledged")
+                }
+                _ => format!("the histories of the channel to {name} diverged: one end was restored from an old copy"),
+            };
+            let since = peer.stopped_at.map(|at| ago(now_ms, at)).unwrap_or_default();
+            return Ok(Cause::of(what, format!("qrt peer-resync DIR {vat}"))
+                .shown(format!("it says it has our messages up to {}; it had acknowledged {ours}", stop.theirs.number))
+                .shown(format!("noticed {since}; {waiting}"))
+                .shown("if its operator puts the right copy back, `qrt retry` clears it"));
+        }
+        if peer.held {
+            return Ok(Cause::of(format!("{name} is held: it gets no deliveries"), format!("qrt release DIR {vat}"))
+                .shown(waiting));
+        }
+        if peer.outbound.held() == 0 {
+            return Ok(Cause::none(format!("nothing waits for {name}")));
+        }
+        let urls = self.rows(crate::store::peers::URLS, [peer.peer], crate::store::peers::url)?;
+        if urls.is_empty() {
+            let what = format!("nobody knows where {name} answers: it has no URL");
+            return Ok(Cause::of(what, format!("qrt peer-add DIR {vat} http://HOST:PORT")).shown(waiting));
+        }
+        let Some(error) = peer.last_error.as_ref().filter(|_| peer.failures > 0) else {
+            return Ok(Cause::none(format!("messages to {name} are on their way")).shown(waiting));
+        };
+        let since = peer.failing_since.map(|at| ago(now_ms, at)).unwrap_or_default();
+        let next = peer.due_at.map_or_else(|| "not planned".to_owned(), |at| ahead(now_ms, at));
+        let tried = count(u64::from(peer.failures), "attempt");
+        Ok(Cause::of(format!("{name} cannot be reached: {error}"), format!("qrt retry DIR --peer {vat}"))
+            .shown(format!("{tried} failed, the first {since}; the next is {next}"))
+            .shown(waiting))
+    }
+
+    fn why_out(&self, peer: &Peer, seq: u64, now_ms: u64) -> Read<Cause> {
+        let acked = peer.outbound.acked.number.0;
+        if seq == 0 || seq > peer.outbound.last.number.0 {
+            return Err(ReadError::Nothing(format!("no message {seq} was ever sent to {}", peer.vat)));
+        }
+        if seq <= acked {
+            return Ok(Cause::none(format!("{} has it: it acknowledged up to {acked}", peer.vat)));
+        }
+        let cause = self.why_peer(peer, now_ms)?;
+        let before = seq - acked - 1;
+        let cause =
+            if before == 0 { cause } else { cause.shown(format!("{} to go before it", count(before, "message"))) };
+        Ok(match self.letter(peer, seq)?.and_then(|letter| letter.void) {
+            Some(reason) => cause.shown(format!("it was dropped ({reason}): a void goes in its place")),
+            None => cause,
+        })
+    }
+
+    fn why_in(&self, message: u64) -> Read<Cause> {
+        let bound = i64::try_from(message).unwrap_or(i64::MAX);
+        let sql = "SELECT source, target FROM message WHERE message = ?1";
+        let row = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, Handle>(1)?));
+        if let Some((source, target)) = self.db.prepare_cached(sql)?.query_row([bound], row).optional()? {
+            let object = self.why_object(target)?;
+            let sql = "SELECT count(*) FROM (SELECT 1 FROM message WHERE source = ?1 AND target = ?2 AND message < ?3 LIMIT ?4)";
+            let params = params![source, target, bound, COUNTED];
+            let before: u64 = self.db.prepare_cached(sql)?.query_row(params, |row| row.get(0))?;
+            let before = format!("{} before it in its queue", count_up(before, "message"));
+            let is_held = object.blocked && object.command.as_ref().is_some_and(|command| command.contains("release"));
+            if is_held {
+                return Ok(
+                    Cause { sentence: format!("its object is held: {}", self.qrid(target)?), ..object }.shown(before)
+                );
+            }
+            return Ok(Cause::none("it waits for its turn").shown(before));
+        }
+        let sql = "SELECT fault, outcome, error FROM fault WHERE message = ?1 AND target IS NOT NULL ORDER BY fault DESC LIMIT 1";
+        let row =
+            |row: &rusqlite::Row<'_>| Ok((row.get::<_, u64>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?));
+        if let Some((fault, outcome, error)) = self.db.prepare_cached(sql)?.query_row([bound], row).optional()? {
+            let error: protocol::CodeError = from_json(&error)?;
+            let what = format!("it is a fault, {outcome}: {}", error.one_line());
+            return Ok(Cause::of(what, format!("qrt fault-retry DIR {fault}")).shown(format!("fault {fault}")));
+        }
+        match self.turn_of(message)? {
+            Some(turn) => Ok(Cause::none(format!("it ran, as turn {turn}"))),
+            None => Err(ReadError::Nothing(format!(
+                "in:{message} is not in the inbox, and the journal knows nothing of it"
+            ))),
+        }
+    }
+
+    fn why_turn(&self, turn: u64) -> Read<Cause> {
+        let sql = "SELECT outcome, error, message FROM turn WHERE turn = ?1";
+        let bound = i64::try_from(turn).unwrap_or(i64::MAX);
+        let row = |row: &rusqlite::Row<'_>| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?, row.get::<_, Option<u64>>(2)?))
+        };
+        let found = self.db.prepare_cached(sql)?.query_row([bound], row).optional()?;
+        let missing = || ReadError::Nothing(format!("the journal has no turn {turn}"));
+        let (outcome, error, message) = found.ok_or_else(missing)?;
+        match (error, message) {
+            (Some(_), Some(message)) => match self.why_in(message) {
+                Ok(cause) if cause.blocked => Ok(cause),
+                _ => Ok(Cause::none(format!("turn {turn} ended as {outcome}; its message is no fault any more"))),
+            },
+            _ => Ok(Cause::none(format!("turn {turn} ended as {outcome}"))),
+        }
+    }
+
+    /// Where a peer's attempts stand, for one who waits for the next to end.
+    pub fn attempted(&self, name: &PeerName) -> Read<Attempted> {
+        let peer = self.find_peer(name)?;
+        Ok(Attempted { peer: peer.peer, tries: peer.tries, error: peer.last_error })
+    }
+}
+
+/// Where a peer's attempts stand.
+#[derive(Debug, Clone)]
+pub struct Attempted {
+    /// The peer.
+    pub peer: PeerNumber,
+    /// How many have ended.
+    pub tries: u64,
+    /// Why the last failed, if it did.
+    pub error: Option<String>,
+}
+
+fn count(number: u64, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}
+
+fn count_up(number: u64, what: &str) -> String {
+    if number >= COUNTED { format!("{COUNTED} or more {what}s") } else { count(number, what) }
+}
+
+fn ago(now_ms: u64, then_ms: u64) -> String {
+    format!("{} ago", span(now_ms.saturating_sub(then_ms)))
+}
+
+fn ahead(now_ms: u64, then_ms: u64) -> String {
+    if then_ms <= now_ms { "due now".to_owned() } else { format!("in {}", span(then_ms - now_ms)) }
+}
+
+fn span(ms: u64) -> String {
+    match ms / 1000 {
+        seconds @ 0..120 => format!("{seconds} s"),
+        seconds @ 120..7200 => format!("{} min", seconds / 60),
+        seconds @ 7200..172_800 => format!("{} h", seconds / 3600),
+        seconds => format!("{} days", seconds / 86_400),
+    }
+}
