@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use qrt_shared::id::{Petname, Qrid};
+use qrt_shared::id::{MessageName, Petname, Qrid, VatId};
 
 /// Milliseconds since the epoch.
 pub fn now_ms() -> u64 {
@@ -42,6 +42,17 @@ pub fn age(at_ms: u64, now_ms: u64) -> String {
     }
 }
 
+/// When something is due: `now`, `in 12 s`, `in 3 min`, `in 5 h`.
+pub fn due(at_ms: u64, now_ms: u64) -> String {
+    // Rounded up: what is due in a moment is not due yet.
+    match at_ms.saturating_sub(now_ms).div_ceil(1000) {
+        0 => "now".to_owned(),
+        seconds @ ..120 => format!("in {seconds} s"),
+        seconds @ ..7200 => format!("in {} min", seconds / 60),
+        seconds => format!("in {} h", seconds / 3600),
+    }
+}
+
 /// `512 B`, `1.5 KiB`, `300 KiB`, `12.0 MiB`.
 pub fn size(bytes: u64) -> String {
     let tenths = |unit: u64| (bytes * 10 + unit / 2) / unit;
@@ -73,9 +84,25 @@ pub fn object(name: Option<&Petname>, qrid: &Qrid) -> String {
     name.map_or_else(|| format!("{}..", &qrid.object.to_string()[..6]), ToString::to_string)
 }
 
+/// A petname, or a short prefix of a vat's id: enough to tell vats apart, not to use one.
+pub fn vat(name: Option<&Petname>, vat: &VatId) -> String {
+    name.map_or_else(|| format!("{}..", &vat.to_string()[..6]), ToString::to_string)
+}
+
+/// A message in few characters: `in:5`, or `rnll4p..#7` for one to another vat.
+pub fn message(message: &MessageName) -> String {
+    match message {
+        MessageName::In(_) => message.to_string(),
+        MessageName::Out(peer, seq) => format!("{}#{seq}", vat(None, peer)),
+    }
+}
+
 /// Whose share a message spends, in few characters.
 pub fn source(source: &str) -> String {
-    source.parse::<Qrid>().map_or_else(|_| line(source), |qrid| object(None, &qrid))
+    if let Ok(qrid) = source.parse::<Qrid>() {
+        return object(None, &qrid);
+    }
+    source.parse::<VatId>().map_or_else(|_| line(source), |peer| format!("vat {}", vat(None, &peer)))
 }
 
 /// Whether a terminal would do something with `c` other than show it: control characters, and
@@ -291,6 +318,25 @@ mod tests {
         assert_eq!(duration(45_000_000), "45.0 s");
         assert_eq!(count(1, "turn"), "1 turn");
         assert_eq!(count(0, "turn"), "0 turns");
+    }
+
+    #[test]
+    fn what_is_due_is_told_from_now() {
+        assert_eq!(due(1000, 1000), "now");
+        assert_eq!(due(500, 1000), "now");
+        assert_eq!(due(1001, 1000), "in 1 s");
+        assert_eq!(due(120_000, 500), "in 2 min");
+        assert_eq!(due(7_200_000, 0), "in 2 h");
+    }
+
+    #[test]
+    fn a_vat_is_never_mistaken_for_an_object() {
+        let vat = "rnll4pb23zsgr5bw2idvqqmn6zqn3wa6zgiubrtw2r4f4p5tm55q";
+        assert_eq!(source(vat), "vat rnll4p..");
+        assert_eq!(source(&format!("qrt:{vat}/7z2fziy4eazx2seb54ittqs77cr5lfj3")), "7z2fzi..");
+        assert_eq!(source("operator"), "operator");
+        assert_eq!(message(&format!("{vat}#7").parse().expect("a name")), "rnll4p..#7");
+        assert_eq!(message(&MessageName::In(3)), "in:3");
     }
 
     #[test]

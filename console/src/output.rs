@@ -13,6 +13,9 @@ const WIDTH: usize = 80;
 /// The least width of a last column, even where the line has no room for it.
 const EDGE_MIN: usize = 20;
 
+/// What stands before a line of detail under a row.
+const INDENT: &str = "    ";
+
 /// What a piece of text means; on a terminal it has a colour, everywhere its words say it too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tone {
@@ -185,6 +188,32 @@ impl Table {
         Ok(())
     }
 
+    /// The same, with each row followed by its lines of detail (by its index), indented.
+    ///
+    /// # Errors
+    /// Standard output cannot be written.
+    pub fn rows_with_details(
+        &mut self,
+        out: &mut Output,
+        rows: &[Vec<Cell>],
+        details: impl Fn(usize) -> Vec<String>,
+    ) -> io::Result<()> {
+        for row in rows {
+            self.widen(row);
+        }
+        for (number, row) in rows.iter().enumerate() {
+            self.rows(out, std::slice::from_ref(row))?;
+            for detail in details(number) {
+                let lines = crate::format::wrap(&detail, out.width.saturating_sub(INDENT.len()));
+                for line in lines.lines() {
+                    let line = out.paint(Tone::Dim, line);
+                    out.line(format!("{INDENT}{line}"))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// The same for rows that lack their last cell, which `last` makes for each row (by its index)
     /// so that it fits the given width: what is left of the line.
     ///
@@ -271,6 +300,20 @@ pub(crate) mod tests {
         table.rows(&mut out, &[vec!["counter".into(), "5".into(), "x".into()]]).expect("a buffer");
         table.rows(&mut out, &[vec!["é".into(), "123456".into(), "".into()]]).expect("a buffer");
         assert_eq!(shared.text(), "NAME     TURNS  LAST\ncounter      5  x\né        123456\n");
+    }
+
+    #[test]
+    fn details_stand_under_their_row_and_rows_stay_aligned() {
+        let shared = Shared::default();
+        let mut out = Output::to(shared.clone());
+        let mut table = Table::new(&["NAME", ">N"]);
+        let rows = [vec!["a".into(), "1".into()], vec!["longer".into(), "22".into()]];
+        let details = |row: usize| if row == 0 { vec!["word ".repeat(30)] } else { Vec::new() };
+        table.rows_with_details(&mut out, &rows, details).expect("a buffer");
+        let text = shared.text();
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!((lines[0], lines[1], lines[4]), ("NAME     N", "a        1", "longer  22"));
+        assert!(lines[2].starts_with("    word") && lines.iter().all(|line| line.len() <= 80), "{text}");
     }
 
     #[test]

@@ -87,6 +87,18 @@ pub enum Kind {
         /// One letter for `-x VALUE`.
         short: Option<char>,
     },
+    /// `--name VALUE`; must be there.
+    Demanded {
+        /// What the value is called in help.
+        value: &'static str,
+        /// One letter for `-x VALUE`.
+        short: Option<char>,
+    },
+    /// `--name VALUE`; may be given again.
+    Repeated {
+        /// What the value is called in help.
+        value: &'static str,
+    },
 }
 
 const fn required(name: &'static str, help: &'static str) -> Arg {
@@ -103,6 +115,10 @@ const fn flag(name: &'static str, help: &'static str) -> Arg {
 
 const fn option(name: &'static str, value: &'static str, help: &'static str) -> Arg {
     Arg { name, kind: Kind::Option { value, short: None }, help }
+}
+
+const fn demanded(name: &'static str, value: &'static str, help: &'static str) -> Arg {
+    Arg { name, kind: Kind::Demanded { value, short: None }, help }
 }
 
 const fn get(path: &'static str) -> Route {
@@ -186,17 +202,18 @@ pub static ACTIONS: &[Action] = &[
         verb: "send",
         summary: "Send a message to an object; return once it is durable",
         details: "With --wait, print {\"turn\",\"outcome\",\"result\",\"error\"} on one line when its turn has ended; exit \
-                  1 unless the outcome is ok. A timeout or Ctrl-C ends the wait, not the message: the line on stderr \
-                  names it. The same --key to the same target within 24 hours is queued once and answers the same.",
+                  1 unless the outcome is ok. To an object of another vat --wait waits until that vat acknowledges it, and \
+                  prints {\"peer\",\"seq\",\"acked\":true}. A timeout or Ctrl-C ends the wait, not the message: the line on \
+                  stderr names it. The same --key to the same target within 24 hours is queued once and answers the same.",
         effect: Effect::Change,
         via: Via::Control(&[post("/v1/messages"), get("/v1/messages/{message}/outcome")]),
         args: &[
             Arg {
                 name: "dir",
-                kind: Kind::Option { value: "DIR", short: Some('d') },
+                kind: Kind::Demanded { value: "DIR", short: Some('d') },
                 help: "the base directory of the vat that sends [default: $QRT_DIR]",
             },
-            flag("wait", "wait for the turn and print its outcome"),
+            flag("wait", "wait for the turn, or the other vat's acknowledgement, and print it"),
             option("timeout", "S", "how many seconds --wait waits [default: for ever]"),
             option("key", "TEXT", "queue this once, however often it is sent with this key"),
             OBJECT,
@@ -398,7 +415,7 @@ pub static ACTIONS: &[Action] = &[
             DIR,
             PEER,
             required("SEQ", "the message's number on the channel, as `qrt outbox` shows it"),
-            option("reason", "TEXT", "why; the other vat is told"),
+            demanded("reason", "TEXT", "why; the other vat is told"),
             flag("yes", "do not ask"),
             JSON,
         ],
@@ -424,13 +441,18 @@ pub static ACTIONS: &[Action] = &[
     Action {
         verb: "trace",
         summary: "Print the tree of causes and effects of a turn or a message",
-        details: "Messages to other vats are followed into the vats named with --also.",
+        details: "It begins at the first cause that is known. Messages to and from other vats are followed into the vats \
+                  named with --also. A step's only effect stands under it in the same column; of several, each has a branch.",
         effect: Effect::Read,
         via: Via::Control(&[get("/v1/trace/{subject}"), get("/v1/trace/from/{vat}/{seq}")]),
         args: &[
             DIR,
             required("SUBJECT", "a turn's number, or a message: in:N or PEER#SEQ"),
-            option("also", "DIR", "the base directory of another vat to follow into; may be given again"),
+            Arg {
+                name: "also",
+                kind: Kind::Repeated { value: "DIR" },
+                help: "the base directory of another vat to follow into; may be given again",
+            },
             JSON,
         ],
     },

@@ -54,7 +54,11 @@ fn show(out: &mut Output, fault: &Fault) -> io::Result<()> {
     }
     let turn = fault.turn.map(|turn| format!(", turn {turn}")).unwrap_or_default();
     let from = format::source(&fault.source);
-    out.line(format!("    {} from {from}{turn}: {}", fault.message, format::clip(fault.args.get(), out.width() - 34)))?;
+    // Of what could not be delivered to any object there are only the first bytes.
+    let kept = fault.head.as_deref().unwrap_or_else(|| fault.args.get());
+    let head = format!("    {} from {from}{turn}: ", format::message(&fault.message));
+    let room = out.width().saturating_sub(head.chars().count()).max(20);
+    out.line(format!("{head}{}", format::clip(kept, room)))?;
     out.line("")
 }
 
@@ -95,4 +99,23 @@ pub(super) async fn drop(call: &mut Call) -> Done {
         call.out.line(format!("fault {} is forgotten", id(call)))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::fake::{Fake, PEER, call, page};
+
+    #[tokio::test]
+    async fn what_another_vat_sent_to_nobody_shows_who_and_how_it_began() {
+        let fault = format!(
+            r#"{{"id":3,"message":"in:9","turn":null,"target":null,"name":null,"source":"{PEER}","args":null,"head":"{{\"to\": \u001b[2J","outcome":"error","error":{{"message":"there is no such object","object":null,"line":null,"column":null,"excerpt":null}},"ticks":0,"used":{{"cpu_us":0,"bytes":0,"messages":0,"objects":0,"jobs":0}},"at":0}}"#
+        );
+        let fake = Fake::new(vec![page(&[fault])]);
+        let (mut call, shown) = call(&["faults", &fake.dir().display().to_string()]);
+        list(&mut call).await.expect("a list");
+        let text = shown.text();
+        assert!(text.starts_with("3  no object  error  1970"), "{text}");
+        assert!(text.contains("\n    in:9 from vat rnll4p..: {\"to\": \\u{1b}[2J\n"), "{text}");
+    }
 }

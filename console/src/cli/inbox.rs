@@ -27,7 +27,30 @@ fn cells(message: &Message, now: u64) -> Vec<Cell> {
         message.message.to_string().into(),
         format::age(message.queued_at, now).into(),
         format::object(message.name.as_ref(), &message.target).into(),
-        format::source(&message.source).into(),
+        from(message).into(),
         format::size(message.bytes).into(),
     ]
+}
+
+/// The source, and the message's number on the channel when it is another vat.
+fn from(message: &Message) -> String {
+    let seq = message.seq.map(|seq| format!("#{seq}")).unwrap_or_default();
+    format!("{}{seq}", format::source(&message.source))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::fake::{Fake, PEER, call, page};
+
+    #[tokio::test]
+    async fn a_message_of_another_vat_shows_its_number_there() {
+        let message = format!(
+            r#"{{"message":"in:5","target":"qrt:{PEER}/7z2fziy4eazx2seb54ittqs77cr5lfj3","name":null,"source":"{PEER}","args":null,"bytes":4,"queued_at":1,"seq":7,"deaths":0}}"#
+        );
+        let fake = Fake::new(vec![page(&[message])]);
+        let (mut call, shown) = call(&["inbox", &fake.dir().display().to_string()]);
+        run(&mut call).await.expect("a list");
+        assert!(shown.text().contains("7z2fzi..  vat rnll4p..#7   4 B  null"), "{}", shown.text());
+    }
 }

@@ -65,7 +65,8 @@ fn show(out: &mut Output, info: &Info, dir: &Path) -> std::io::Result<()> {
     field("version", &format::line(&info.version))?;
     field("objects", &info.objects.to_string())?;
     field("inbox", &format!("{} queued", info.inbox))?;
-    field("outbox", &format!("{} not acknowledged", info.outbox))?;
+    let look = if info.outbox > 0 { format!(" (`qrt outbox {dir}`)") } else { String::new() };
+    field("outbox", &format!("{} not acknowledged{look}", info.outbox))?;
     let look = if info.faults > 0 { format!(" (`qrt faults {dir}`)") } else { String::new() };
     field("faults", &format!("{}{look}", info.faults))?;
     field("turns", &format!("{}, in {}", info.turns, format::count(info.commit, "commit")))?;

@@ -10,9 +10,11 @@
 
 mod create_node;
 mod demo;
+mod drop;
 #[cfg(test)]
 mod fake;
 mod faults;
+mod gossip;
 mod hold;
 mod inbox;
 mod info;
@@ -21,15 +23,24 @@ mod install;
 mod list;
 mod memory;
 mod name;
+mod named;
 mod object;
 mod objects;
+mod operator;
+mod outbox;
 mod patience;
+mod peer_add;
+mod peer_resync;
+mod peers;
 mod remove;
+mod retry;
 mod send;
 mod start;
 mod stop;
+mod trace;
 mod turns;
 mod upgrade;
+mod why;
 
 use std::ffi::{OsStr, OsString};
 use std::future::Future;
@@ -42,13 +53,14 @@ use clap::error::ErrorKind;
 use clap::{ArgAction, ArgMatches, Command};
 use qrt_shared::action::{ACTIONS, Action, Arg, Kind};
 use qrt_shared::control::Client;
-use qrt_shared::id::Target;
+use qrt_shared::id::{PeerName, Target};
 use qrt_shared::qjson;
 use serde_json::value::RawValue;
 
 use crate::failure::Failure;
 use crate::format;
 use crate::output::Output;
+use operator::Operator;
 
 /// Characters in a line of help.
 const HELP_WIDTH: usize = 80;
@@ -81,6 +93,15 @@ static VERBS: &[(&str, Run)] = &[
     ("faults", |call| Box::pin(faults::list(call))),
     ("fault-retry", |call| Box::pin(faults::retry(call))),
     ("fault-drop", |call| Box::pin(faults::drop(call))),
+    ("gossip", |call| Box::pin(gossip::run(call))),
+    ("peer-add", |call| Box::pin(peer_add::run(call))),
+    ("peers", |call| Box::pin(peers::run(call))),
+    ("outbox", |call| Box::pin(outbox::run(call))),
+    ("retry", |call| Box::pin(retry::run(call))),
+    ("drop", |call| Box::pin(drop::run(call))),
+    ("peer-resync", |call| Box::pin(peer_resync::run(call))),
+    ("why", |call| Box::pin(why::run(call))),
+    ("trace", |call| Box::pin(trace::run(call))),
     ("demo", |call| Box::pin(demo::run(call))),
 ];
 
@@ -106,7 +127,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 fn perform(command: &mut Command, verb: &str, args: ArgMatches) -> u8 {
     let (_, run) = VERBS.iter().find(|(name, _)| *name == verb).expect("every action has an implementation");
-    let mut call = Call { args, out: Output::stdout() };
+    let mut call = Call { args, out: Output::stdout(), operator: Operator::here() };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let done = match runtime {
         Ok(runtime) => runtime.block_on(run(&mut call)),
@@ -157,23 +178,27 @@ fn argument(arg: &'static Arg, default: Option<&OsStr>) -> clap::Arg {
         Kind::Optional => made,
         Kind::Many => made.required(true).num_args(1..),
         Kind::Flag => return made.long(arg.name).action(ArgAction::SetTrue),
-        Kind::Option { value, short } => {
-            let made = made.long(arg.name).value_name(value).required(arg.name == "dir" && default.is_none());
-            if let Some(short) = short { made.short(short) } else { made }
-        }
+        Kind::Option { value, short } => option(made, arg.name, value, short),
+        Kind::Demanded { value, short } => option(made, arg.name, value, short).required(default.is_none()),
+        Kind::Repeated { value } => option(made, arg.name, value, None).action(ArgAction::Append),
     };
     if let Some(default) = default {
         // Help already says what stands for it.
         made = made.default_value(default.to_owned()).hide_default_value(true);
     }
     match arg.name {
-        "DIR" | "dir" | "FILE" => made.value_parser(clap::value_parser!(PathBuf)),
-        "ID" | "count" => made.value_parser(clap::value_parser!(u64)),
+        "DIR" | "dir" | "also" | "FILE" => made.value_parser(clap::value_parser!(PathBuf)),
+        "ID" | "SEQ" | "count" => made.value_parser(clap::value_parser!(u64)),
         "timeout" => made.value_parser(seconds),
         // A number is a message too.
         "ARGSJSON" | "JSON" | "KEY" | "memory" | "power" => made.allow_negative_numbers(true),
         _ => made,
     }
+}
+
+fn option(made: clap::Arg, name: &'static str, value: &'static str, short: Option<char>) -> clap::Arg {
+    let made = made.long(name).value_name(value);
+    if let Some(short) = short { made.short(short) } else { made }
 }
 
 /// A time span in seconds, fractions allowed.
@@ -182,10 +207,11 @@ fn seconds(text: &str) -> Result<std::time::Duration, String> {
     std::time::Duration::try_from_secs_f64(seconds).map_err(|_| "a number of seconds that can be waited for".to_owned())
 }
 
-/// One use of a verb: its arguments, and where its output goes.
+/// One use of a verb: its arguments, where its output goes, and whom it asks.
 struct Call {
     args: ArgMatches,
     out: Output,
+    operator: Operator,
 }
 
 impl Call {
@@ -211,6 +237,11 @@ impl Call {
         self.args.get_one::<PathBuf>(name).expect("the parser demands it")
     }
 
+    /// Every value of an argument that may be given again.
+    fn paths(&self, name: &str) -> Vec<PathBuf> {
+        self.args.get_many::<PathBuf>(name).into_iter().flatten().cloned().collect()
+    }
+
     fn dir(&self) -> &Path {
         self.path("DIR")
     }
@@ -218,6 +249,11 @@ impl Call {
     /// The object the argument `QRID` names.
     fn object(&self) -> Result<Target, Failure> {
         target(self.text("QRID").expect("the parser demands it"))
+    }
+
+    /// The other vat the argument `PEER` names.
+    fn peer(&self) -> Result<PeerName, Failure> {
+        peer(self.text("PEER").expect("the parser demands it"))
     }
 
     /// A connection to the daemon of `DIR`.
@@ -231,6 +267,15 @@ fn target(text: &str) -> Result<Target, Failure> {
     text.parse().map_err(|_| {
         Failure::new(format!(
             "{text:?} is neither a QRID (qrt:<vat id>/<object id>) nor a petname: `qrt objects` lists both"
+        ))
+    })
+}
+
+/// The other vat that `text` names.
+fn peer(text: &str) -> Result<PeerName, Failure> {
+    text.parse().map_err(|_| {
+        Failure::new(format!(
+            "{text:?} is neither a vat id (52 characters of a-z 2-7) nor a petname: `qrt peers` lists both"
         ))
     })
 }

@@ -1,19 +1,16 @@
 //! `qrt remove`: take an object out of the vat, after asking.
 
-use std::io;
-
 use qrt_shared::id::Target;
 use qrt_shared::view::{Object, Place};
 
 use super::{Call, Done};
 use crate::failure::Failure;
-use crate::output::Output;
 
 pub(super) async fn run(call: &mut Call) -> Done {
     let target = call.object()?;
     let account = call.flag("account");
     let object = call.client().await?.object(&target).await?;
-    if !call.flag("yes") && !agreed(&target, &object, account)? {
+    if !call.flag("yes") && !call.operator.agrees(&question(&target, &object, account))? {
         return Err(Failure::new(format!("{target} was not removed: answer y, or say --yes")));
     }
     // By its QRID: a name may mean another object by now.
@@ -31,21 +28,18 @@ pub(super) async fn run(call: &mut Call) -> Done {
     Ok(())
 }
 
-/// Shows on standard error what removing means, and reads the answer; anything but y is no.
-fn agreed(target: &Target, object: &Object, account: bool) -> Result<bool, Failure> {
-    let mut ask = Output::to(io::stderr());
+/// Who holds the object, and what is about to happen.
+fn question(target: &Target, object: &Object, account: bool) -> Vec<String> {
+    let mut lines = Vec::new();
     for holding in &object.held_by {
         let holder = holding.name.as_ref().map_or_else(|| holding.object.to_string(), ToString::to_string);
         let place = if holding.place == Place::Power { "power" } else { "memory" };
-        ask.line(format!("{holder} holds it in {place}.{}", crate::format::line(&holding.key)))?;
+        lines.push(format!("{holder} holds it in {place}.{}", crate::format::line(&holding.key)));
     }
     if object.held_by.is_empty() {
-        ask.line("no object of this vat holds a reference to it; other vats may")?;
+        lines.push("no object of this vat holds a reference to it; other vats may".to_owned());
     }
     let what = if account { "Remove every object of its account" } else { "Remove it" };
-    ask.line(format!("{what}, for ever? {target} [y/N]"))?;
-    ask.flush()?;
-    let mut answer = String::new();
-    io::stdin().read_line(&mut answer)?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+    lines.push(format!("{what}, for ever? {target}"));
+    lines
 }

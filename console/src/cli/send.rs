@@ -1,4 +1,5 @@
-//! `qrt send`: send a message to an object, and perhaps wait for its turn.
+//! `qrt send`: send a message to an object, and perhaps wait for its turn, or, when the object is
+//! another vat's, for that vat's acknowledgement.
 //!
 //! A message has a durable name from the moment the daemon has answered. The wait is asked for by
 //! that name again and again, so a daemon may be stopped, killed and started meanwhile.
@@ -8,7 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use qrt_shared::control::{BODY_BYTES_MAX, Client, ClientError, Queued, Send, WAIT_MS_MAX};
-use qrt_shared::id::MessageName;
+use qrt_shared::id::{MessageName, VatId};
 use qrt_shared::view::{Awaited, Ended, Outcome};
 use serde::Serialize;
 use tokio::time::Instant;
@@ -44,14 +45,9 @@ pub(super) async fn run(call: &mut Call) -> Done {
     }
     let mut name = None;
     let waited = until(deadline, wait(&mut client, &dir, &send, &mut name)).await;
-    let name_text = name.map(|name| name.to_string());
-    match (waited, name_text) {
-        (Ok(done), name) => tell(call, done?, name.as_deref().unwrap_or("the message"), &dir),
-        (Err(why), Some(name)) => Err(Failure::new(format!(
-            "stopped waiting for {name} ({why}), which stays queued: `qrt inbox {0}` shows it until its turn, `qrt \
-             turns {0}` afterwards",
-            dir.display()
-        ))),
+    match (waited, name) {
+        (Ok(done), _) => tell(call, done?, &dir),
+        (Err(why), Some(name)) => Err(Failure::new(still_queued(name, why, &dir))),
         (Err(why), None) => Err(Failure::new(format!(
             "stopped before the daemon answered ({why}): the message may be queued; send it again with the same --key \
              to have it queued once"
@@ -75,14 +71,39 @@ async fn until<T>(deadline: Option<Instant>, future: impl Future<Output = T>) ->
     }
 }
 
-/// Sends the message, puts its durable name in `name`, and waits until its turn has ended; `None`
-/// when the vat does not know its outcome any more.
-async fn wait(
-    client: &mut Client,
-    dir: &Path,
-    send: &Send,
-    name: &mut Option<MessageName>,
-) -> Result<Option<Ended>, Failure> {
+/// Where to look for a message that is not waited for any longer.
+fn still_queued(name: MessageName, why: &str, dir: &Path) -> String {
+    let dir = dir.display();
+    let look = match name {
+        MessageName::In(_) => format!("`qrt inbox {dir}` shows it until its turn, `qrt turns {dir}` afterwards"),
+        MessageName::Out(..) => format!(
+            "`qrt outbox {dir}` shows it until the other vat acknowledges it, `qrt why {dir} {name}` says what it waits for"
+        ),
+    };
+    format!("stopped waiting for {name} ({why}), which stays queued: {look}")
+}
+
+/// What a wait ends with.
+#[derive(Debug)]
+enum Came {
+    /// The message's turn has ended.
+    Ended(MessageName, Ended),
+    /// The other vat has acknowledged the message with this number.
+    Acked(VatId, u64),
+    /// The vat does not know its outcome any more.
+    Unknown(MessageName),
+}
+
+/// What is printed of a message that another vat has acknowledged.
+#[derive(Serialize)]
+struct Receipt {
+    peer: VatId,
+    seq: u64,
+    acked: bool,
+}
+
+/// Sends the message, puts its durable name in `name`, and waits for what comes of it.
+async fn wait(client: &mut Client, dir: &Path, send: &Send, name: &mut Option<MessageName>) -> Result<Came, Failure> {
     let mut patience = Patience::new();
     let message = loop {
         match client.send(send).await {
@@ -96,8 +117,15 @@ async fn wait(
     patience.answered();
     loop {
         match client.outcome(message, Duration::from_millis(WAIT_MS_MAX)).await {
-            Ok(Awaited::Ended(ended)) => return Ok(Some(ended)),
-            Ok(Awaited::Acked | Awaited::Unknown) => return Ok(None),
+            Ok(Awaited::Ended(ended)) => return Ok(Came::Ended(message, ended)),
+            Ok(Awaited::Acked) => {
+                return Ok(match message {
+                    MessageName::Out(peer, seq) => Came::Acked(peer, seq),
+                    // What stays in the vat has an outcome, and no acknowledgement.
+                    MessageName::In(_) => Came::Unknown(message),
+                });
+            }
+            Ok(Awaited::Unknown) => return Ok(Came::Unknown(message)),
             Ok(Awaited::Queued) => patience.answered(),
             Err(error) => patience.pause_after(error, dir).await?,
         }
@@ -118,14 +146,21 @@ fn unanswered(error: ClientError, send: &Send) -> Failure {
 ///
 /// # Errors
 /// The outcome is not ok.
-fn tell(call: &mut Call, ended: Option<Ended>, message: &str, dir: &Path) -> Done {
+fn tell(call: &mut Call, came: Came, dir: &Path) -> Done {
     let dir = dir.display();
-    let Some(ended) = ended else {
-        call.out.json(&Unknown { turn: None, outcome: "unknown", result: (), error: None })?;
-        return Err(Failure::new(format!(
-            "the outcome of {message} is not known any more: outcomes are kept an hour, with --key 24 hours; `qrt turns \
-             {dir}` shows turns for longer"
-        )));
+    let (message, ended) = match came {
+        Came::Acked(peer, seq) => return Ok(call.out.json(&Receipt { peer, seq, acked: true })?),
+        Came::Unknown(message) => {
+            call.out.json(&Unknown { turn: None, outcome: "unknown", result: (), error: None })?;
+            let look = match message {
+                MessageName::In(_) => format!("`qrt turns {dir}` shows turns for longer"),
+                MessageName::Out(..) => format!("`qrt peers {dir}` shows which number is acknowledged"),
+            };
+            return Err(Failure::new(format!(
+                "the outcome of {message} is not known any more: outcomes are kept an hour, with --key 24 hours; {look}"
+            )));
+        }
+        Came::Ended(message, ended) => (message, ended),
     };
     call.out.json(&ended)?;
     if ended.outcome == Outcome::Ok {
@@ -150,7 +185,7 @@ struct Unknown {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::fake::{Answer, Fake};
+    use crate::cli::fake::{Answer, Fake, PEER, call};
 
     const QUEUED: &str = r#"{"message":"in:5","target":"qrt:rnll4pb23zsgr5bw2idvqqmn6zqn3wa6zgiubrtw2r4f4p5tm55q/7z2fziy4eazx2seb54ittqs77cr5lfj3","repeated":false}"#;
 
@@ -176,7 +211,8 @@ mod tests {
         let mut client = Client::open(fake.dir()).await.expect("it serves");
         let mut name = None;
         let done = wait(&mut client, fake.dir(), &message(None), &mut name).await.expect("an outcome");
-        assert_eq!(done.expect("known").result.get(), r#"{"n":1e+21}"#);
+        let Came::Ended(MessageName::In(5), ended) = done else { panic!("{done:?}") };
+        assert_eq!(ended.result.get(), r#"{"n":1e+21}"#);
         assert_eq!(name, Some(MessageName::In(5)));
         let asked = fake.requests();
         assert!(asked[0].starts_with("POST /v1/messages "), "{asked:?}");
@@ -195,8 +231,40 @@ mod tests {
         let fake = Fake::new(vec![Answer::HangUp, Answer::Json(QUEUED.into()), Answer::Json(gone.into())]);
         let mut client = Client::open(fake.dir()).await.expect("it serves");
         let done = wait(&mut client, fake.dir(), &message(Some("k")), &mut None).await.expect("an answer");
-        assert!(done.is_none());
+        assert!(matches!(done, Came::Unknown(MessageName::In(5))), "{done:?}");
         assert_eq!(fake.requests().len(), 3);
+    }
+
+    const TO_PEER: &str = r#"{"message":"rnll4pb23zsgr5bw2idvqqmn6zqn3wa6zgiubrtw2r4f4p5tm55q#9","target":"qrt:rnll4pb23zsgr5bw2idvqqmn6zqn3wa6zgiubrtw2r4f4p5tm55q/7z2fziy4eazx2seb54ittqs77cr5lfj3","repeated":false}"#;
+
+    #[tokio::test]
+    async fn a_message_to_another_vat_is_waited_for_until_it_is_acknowledged() {
+        let fake = Fake::new(vec![
+            Answer::Json(TO_PEER.into()),
+            Answer::Json(r#"{"state":"queued"}"#.into()),
+            Answer::Json(r#"{"state":"acked"}"#.into()),
+        ]);
+        let (mut call, shown) = call(&["send", "-d", &fake.dir().display().to_string(), "--wait", "far", "1"]);
+        run(&mut call).await.expect("acknowledged");
+        assert_eq!(shown.text(), format!("{{\"peer\":\"{PEER}\",\"seq\":9,\"acked\":true}}\n"));
+        assert!(fake.requests()[2].starts_with(&format!("GET /v1/messages/{PEER}%239/outcome?")));
+    }
+
+    #[tokio::test]
+    async fn without_waiting_the_durable_name_is_printed() {
+        let fake = Fake::new(vec![Answer::Json(TO_PEER.into())]);
+        let (mut call, shown) = call(&["send", "-d", &fake.dir().display().to_string(), "far", "1"]);
+        run(&mut call).await.expect("queued");
+        assert_eq!(shown.text(), format!("{PEER}#9\n"));
+    }
+
+    #[test]
+    fn a_wait_that_ends_early_says_where_to_look() {
+        let name = MessageName::Out(PEER.parse().expect("a vat id"), 9);
+        let line = still_queued(name, "timed out", Path::new("/v"));
+        assert!(line.starts_with(&format!("stopped waiting for {PEER}#9 (timed out)")), "{line}");
+        assert!(line.contains("`qrt outbox /v`") && line.contains(&format!("`qrt why /v {PEER}#9`")), "{line}");
+        assert!(still_queued(MessageName::In(5), "interrupted", Path::new("/v")).contains("`qrt inbox /v`"));
     }
 
     #[tokio::test]

@@ -57,6 +57,21 @@ fn every_documented_form_is_understood() {
         "faults d --json",
         "fault-retry d 3",
         "fault-drop d 3 --json",
+        "gossip a b c --json",
+        "peer-add d rnll4pb23zsgr5bw2idvqqmn6zqn3wa6zgiubrtw2r4f4p5tm55q http://127.0.0.1:4000",
+        "peers d --json",
+        "outbox d --json",
+        "outbox d --peer bob",
+        "retry d",
+        "retry d --peer bob",
+        "drop d bob 7 --reason mistake",
+        "drop d bob 7 --yes --json --reason mistake",
+        "peer-resync d bob --yes",
+        "why d",
+        "why d counter ",
+        "why d bob#7 --json",
+        "trace d 12 --also e --also f --json",
+        "trace d in:12",
         "demo",
     ];
     let mut seen = BTreeSet::new();
@@ -84,6 +99,11 @@ fn wrong_usage_is_exit_2() {
         "send -d d --wait --timeout soon counter 1",
         "send -d d --wait --timeout -1 counter 1",
         "demo d",
+        "gossip",
+        "peer-add d",
+        "drop d bob 7",
+        "drop d bob seven --reason mistake",
+        "trace d",
     ] {
         let error = parse(line, None).expect_err(line);
         assert_eq!(error.exit_code(), 2, "{line}: {error}");

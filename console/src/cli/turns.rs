@@ -5,7 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use qrt_shared::control::{Client, ClientError, WAIT_MS_MAX};
-use qrt_shared::id::Target;
+use qrt_shared::id::{MessageName, Target};
 use qrt_shared::view::{Outcome, Turn};
 
 use super::patience::Patience;
@@ -15,6 +15,9 @@ use crate::output::{Cell, Output, Table, Tone};
 
 /// What stands between the arguments of a turn and what came of them.
 const ARROW: &str = " -> ";
+
+/// What stands before the line about other vats under a turn.
+const INDENT: &str = "        ";
 
 /// How many turns are shown unless `-n` says otherwise.
 const COUNT: u64 = 20;
@@ -119,8 +122,35 @@ fn show(out: &mut Output, turns: &[Turn], json: bool, table: &mut Table) -> io::
     if json {
         return turns.iter().try_for_each(|turn| out.json(turn));
     }
-    let rows = turns.iter().map(cells).collect();
-    table.rows_to_the_edge(out, rows, |row, width| what(&turns[row], width))
+    // A row at a time would not be aligned, and most turns have no business with other vats.
+    let mut rest = turns;
+    while !rest.is_empty() {
+        let local = rest.iter().position(|turn| abroad(turn).is_some()).map_or(rest.len(), |at| at + 1);
+        let (now, later) = rest.split_at(local);
+        table.rows_to_the_edge(out, now.iter().map(cells).collect(), |row, width| what(&now[row], width))?;
+        if let Some(abroad) = now.last().and_then(abroad) {
+            let line = out.paint(Tone::Dim, &format::clip(&abroad, out.width() - INDENT.len()));
+            out.line(format!("{INDENT}{line}"))?;
+        }
+        rest = later;
+    }
+    Ok(())
+}
+
+/// What a turn had to do with other vats, if anything.
+fn abroad(turn: &Turn) -> Option<String> {
+    let from = turn.from.as_ref().map(|from| format!("from vat {}#{}", format::vat(None, &from.vat), from.seq));
+    let mut to = turn.sent.iter().filter(|message| matches!(message, MessageName::Out(..)));
+    let sent = to.next().map(|first| {
+        let more = to.count();
+        let more =
+            if more > 0 { format!(" and {}", format::count(more as u64, "more message")) } else { String::new() };
+        format!("sent {}{more}", format::message(first))
+    });
+    match (from, sent) {
+        (Some(from), Some(sent)) => Some(format!("{from}, {sent}")),
+        (from, sent) => from.or(sent),
+    }
 }
 
 fn cells(turn: &Turn) -> Vec<Cell> {
@@ -145,4 +175,30 @@ fn what(turn: &Turn, width: usize) -> String {
     let came = format::clip(came, room - args.chars().count().min(room / 2));
     let args = format::clip(turn.args.get(), room - came.chars().count());
     format!("{args}{ARROW}{came}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::fake::{Fake, PEER, call, page};
+
+    fn turn(number: u64, from: &str, sent: &str) -> String {
+        format!(
+            r#"{{"turn":{number},"message":"in:{number}","object":"qrt:{PEER}/7z2fziy4eazx2seb54ittqs77cr5lfj3","name":"shop","source":"operator","code":"ab","args":null,"outcome":"ok","result":null,"result_error":null,"error":null,"changes":[],"made":[],"sent":[{sent}],"from":{from},"log":[],"ticks":0,"cpu_us":0,"at":0}}"#
+        )
+    }
+
+    #[tokio::test]
+    async fn turns_say_what_came_from_other_vats_and_went_to_them() {
+        let from = format!(r#"{{"vat":"{PEER}","seq":7,"cause":null}}"#);
+        let sent = format!(r#""in:4","{PEER}#8","{PEER}#9""#);
+        let rows = [turn(9, "null", r#""in:3""#), turn(10, &from, &sent), turn(11, "null", "")];
+        let fake = Fake::new(vec![page(&rows)]);
+        let (mut call, shown) = call(&["turns", &fake.dir().display().to_string()]);
+        run(&mut call).await.expect("turns");
+        let text = shown.text();
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines[3], "        from vat rnll4p..#7, sent rnll4p..#8 and 1 more message");
+        assert!(lines[4].trim_start().starts_with("11  ") && lines.len() == 5, "{text}");
+    }
 }

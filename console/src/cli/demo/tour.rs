@@ -1,27 +1,34 @@
 //! The script: what is done to the two vats, and what must then hold.
 //!
-//! Every check compares what the vats say in two places, the journal on one side, memories, faults
-//! or counts on the other. Nothing is compared with what the script remembers, but for how much
+//! Every check compares what the vats say in two places: the journal on one side, memories, faults or
+//! counts on the other; or the journal of the vat that sent and that of the vat that received. Nothing is compared with what the script remembers, but for how much
 //! work it gave.
 
 use std::collections::BTreeMap;
 
-use qrt_shared::id::{Qrid, Target};
+use qrt_shared::id::{MessageName, Qrid, Target};
 use qrt_shared::view::{Outcome, Turn};
 use serde_json::{Value, json};
 
 use super::report::Report;
-use super::vat::Vat;
+use super::vat::{Vat, both_quiet};
 use crate::failure::Failure;
 
 /// Increments sent one by one.
 const INCREMENTS: i64 = 100;
 
-/// Rounds of trade in peace.
+/// Rounds of trade in peace. A round is an order and an answer, each in a turn of its own vat, sent
+/// to the other vat and acknowledged there.
 const ROUNDS: i64 = 200;
 
-/// Messages queued, and rounds begun, before the daemons are killed.
-const CROWD: i64 = 1000;
+/// Rounds begun while the other vat is away.
+const ROUNDS_AWAY: i64 = 10;
+
+/// Rounds begun before the daemons are killed.
+const ROUNDS_CROWD: i64 = 400;
+
+/// Messages queued before the daemons are killed.
+const CROWD: i64 = 4000;
 
 /// Messages that one turn of the crowd sends.
 const CROWD_TURN: i64 = 500;
@@ -41,21 +48,23 @@ pub(super) async fn run(report: &mut Report<'_>, alice: &mut Vat, bob: &mut Vat)
     let taker = install(report, alice, bob).await?;
     count(report, alice).await?;
     fail(report, alice).await?;
-    trade(report, bob, &taker).await?;
+    trade(report, alice, bob, &taker).await?;
+    wait_in_outbox(report, alice, bob, &taker).await?;
     restart(report, alice, bob).await?;
     crash(report, alice, bob, &taker).await?;
     report.step("Stop both daemons and clean up")?;
     for vat in [alice, bob] {
         vat.stop().await?;
         let info = vat.info_of_files()?;
-        report.equal(&format!("{} has stopped with nothing queued", vat.name), &(info.pid, info.inbox), &(None, 0))?;
+        let found = (info.pid, info.inbox, info.outbox);
+        report.equal(&format!("{} has stopped with nothing queued", vat.name), &found, &(None, 0, 0))?;
     }
     Ok(())
 }
 
 async fn make(report: &mut Report<'_>, alice: &mut Vat, bob: &mut Vat) -> Result<(), Failure> {
-    report.step("Make two vats and start their daemons")?;
-    for vat in [alice, bob] {
+    report.step("Make two vats, start their daemons, and tell them of each other")?;
+    for vat in [&mut *alice, &mut *bob] {
         let id = vat.create()?;
         let pid = vat.start().await?;
         report.tell(&format!("{}: vat {}.., process {pid}", vat.name, &id[..6.min(id.len())]))?;
@@ -63,6 +72,12 @@ async fn make(report: &mut Report<'_>, alice: &mut Vat, bob: &mut Vat) -> Result
         let found = (info.vat.to_string(), info.pid, info.turns);
         report.equal(&format!("{} serves, and has run nothing yet", vat.name), &found, &(id, Some(pid), 0))?;
     }
+    let (of_alice, of_bob) = (alice.info().await?, bob.info().await?);
+    alice.tell_of(&of_bob).await?;
+    bob.tell_of(&of_alice).await?;
+    let known = (alice.peer(of_bob.vat).await?.urls, bob.peer(of_alice.vat).await?.urls);
+    let urls = (Vec::from_iter(of_bob.url), Vec::from_iter(of_alice.url));
+    report.equal("each knows where the other answers", &known, &urls)?;
     Ok(())
 }
 
@@ -71,12 +86,12 @@ async fn install(report: &mut Report<'_>, alice: &mut Vat, bob: &mut Vat) -> Res
     report.step("Install objects: what each may touch is what it is granted")?;
     let counter = alice.install("counter", "sample-methods", json!({})).await?;
     alice.install_code("crowd", CROWD_CODE, json!({ "counter": reference(&counter) })).await?;
-    report.tell("alice: counter, and crowd, which is granted a reference to counter")?;
-    let maker = bob.install("maker", "market-maker", json!({})).await?;
+    let maker = alice.install("maker", "market-maker", json!({})).await?;
+    report.tell("alice: maker, counter, and crowd, which is granted a reference to counter")?;
     let taker = bob.install("taker", "market-taker", json!({ "maker": reference(&maker) })).await?;
-    report.tell("bob: maker, and taker, which is granted a reference to maker")?;
+    report.tell("bob: taker, which is granted a reference to alice's maker")?;
     let objects = (alice.info().await?.objects, bob.info().await?.objects);
-    report.equal("each vat has its two objects", &objects, &(2, 2))?;
+    report.equal("alice has three objects, bob one", &objects, &(3, 1))?;
     Ok(taker)
 }
 
@@ -120,19 +135,19 @@ async fn fail(report: &mut Report<'_>, alice: &mut Vat) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn trade(report: &mut Report<'_>, bob: &mut Vat, taker: &Qrid) -> Result<(), Failure> {
-    report.step(&format!("Let bob's taker trade with the maker for {ROUNDS} rounds"))?;
-    let began =
-        bob.send_and_wait(&"taker".parse()?, json!({ "begin": { "me": reference(taker), "rounds": ROUNDS } })).await?;
-    bob.quiet().await?;
-    let maker = bob.memory("maker").await?;
+async fn trade(report: &mut Report<'_>, alice: &mut Vat, bob: &mut Vat, taker: &Qrid) -> Result<(), Failure> {
+    report.step(&format!("Let bob's taker trade with alice's maker for {ROUNDS} rounds"))?;
+    let began = bob.send_and_wait(&"taker".parse()?, begin(taker, ROUNDS)).await?;
+    both_quiet(alice, bob).await?;
+    let maker = alice.memory("maker").await?;
     report.tell(&format!(
         "{} orders, {} filled; the price went from 100.00 to {}",
         maker["orders"],
         maker["fills"],
         cents(&maker["price"])
     ))?;
-    market_agrees(report, bob, ROUNDS).await?;
+    market_agrees(report, alice, bob, ROUNDS).await?;
+    arrived_once(report, alice, bob).await?;
 
     let ticker = parsed(began.result.get())["ticker"]["@qref"].as_str().map(str::parse::<Qrid>);
     let Some(Ok(ticker)) = ticker else { return Err(Failure::new("the taker did not say which ticker it made")) };
@@ -145,12 +160,12 @@ async fn trade(report: &mut Report<'_>, bob: &mut Vat, taker: &Qrid) -> Result<(
 }
 
 /// Cash and stock of the market are what the journal's trades make of what it began with.
-async fn market_agrees(report: &mut Report<'_>, bob: &mut Vat, rounds: i64) -> Result<(), Failure> {
-    let (maker, taker) = (bob.memory("maker").await?, bob.memory("taker").await?);
-    let (maker_turns, taker_turns) = (bob.turns("maker").await?, bob.turns("taker").await?);
+async fn market_agrees(report: &mut Report<'_>, alice: &mut Vat, bob: &mut Vat, rounds: i64) -> Result<(), Failure> {
+    let (maker, taker) = (alice.memory("maker").await?, bob.memory("taker").await?);
+    let (maker_turns, taker_turns) = (alice.turns("maker").await?, bob.turns("taker").await?);
     let answers: Vec<_> = ok_args(&taker_turns).filter(|args| args["begin"].is_null() && !args.is_null()).collect();
     report.equal(
-        &format!("the journal has {rounds} orders and {rounds} answers, as both books say"),
+        &format!("the journals have {rounds} orders and {rounds} answers, as both books say"),
         &(ok_turns(&maker_turns), answers.len().try_into().unwrap_or(-1), integer(&taker["left"])),
         &(integer(&maker["orders"]), integer(&taker["rounds"]), 0),
     )?;
@@ -164,7 +179,7 @@ async fn market_agrees(report: &mut Report<'_>, bob: &mut Vat, rounds: i64) -> R
     // What the samples begin with.
     let (cash, taker_stock, maker_stock) = (1_000_000, 100, 500);
     report.equal(
-        "cash: what one paid the other has, and the journal's trades say so",
+        "cash: what one paid the other has, and bob's journal of trades says so",
         &(integer(&taker["cash"]), integer(&maker["cash"])),
         &(cash - paid, cash + paid),
     )?;
@@ -174,6 +189,57 @@ async fn market_agrees(report: &mut Report<'_>, bob: &mut Vat, rounds: i64) -> R
         &(taker_stock + bought, maker_stock - bought),
     )?;
     Ok(())
+}
+
+/// What one journal says was sent is what the other says was handled, number by number.
+async fn arrived_once(report: &mut Report<'_>, alice: &mut Vat, bob: &mut Vat) -> Result<(), Failure> {
+    let (of_alice, of_bob) = (alice.info().await?.vat, bob.info().await?.vat);
+    let (maker, taker) = (alice.turns("maker").await?, bob.turns("taker").await?);
+    for (claim, sender, receiver, from, to) in
+        [("orders", &taker, &maker, of_bob, of_alice), ("answers", &maker, &taker, of_alice, of_bob)]
+    {
+        let sent: Vec<u64> = sender
+            .iter()
+            .flat_map(|turn| &turn.sent)
+            .filter_map(|name| match name {
+                MessageName::Out(peer, seq) if *peer == to => Some(*seq),
+                _ => None,
+            })
+            .collect();
+        let handled: Vec<u64> = receiver
+            .iter()
+            .filter_map(|turn| turn.from.as_ref())
+            .filter(|at| at.vat == from)
+            .map(|at| at.seq)
+            .collect();
+        let numbers: Vec<u64> = (1..=sent.len() as u64).collect();
+        report.equal(
+            &format!("{} {claim} were sent, and arrived exactly once and in order", sent.len()),
+            &(&sent, &handled),
+            &(&numbers, &numbers),
+        )?;
+    }
+    Ok(())
+}
+
+async fn wait_in_outbox(report: &mut Report<'_>, alice: &mut Vat, bob: &mut Vat, taker: &Qrid) -> Result<(), Failure> {
+    report.step("Stop alice while bob has something for her")?;
+    let of_alice = alice.info().await?.vat;
+    alice.stop().await?;
+    bob.send_and_wait(&"taker".parse()?, begin(taker, ROUNDS_AWAY)).await?;
+    let waiting = bob.failed_delivery().await?;
+    let why = bob.why(of_alice, waiting.seq).await?;
+    report.tell(&why.sentence)?;
+    let queued = (bob.info().await?.outbox, bob.peer(of_alice).await?.pending, why.blocked);
+    report.equal("one order waits in bob's outbox, and bob says why", &queued, &(1, 1, true))?;
+    alice.start().await?;
+    bob.retry().await?;
+    both_quiet(alice, bob).await?;
+    report.tell("alice is back")?;
+    let peer = bob.peer(of_alice).await?;
+    report.equal("all that bob sent is acknowledged", &(peer.acked_out, peer.pending), &(peer.next_out - 1, 0))?;
+    market_agrees(report, alice, bob, ROUNDS + ROUNDS_AWAY).await?;
+    arrived_once(report, alice, bob).await
 }
 
 async fn restart(report: &mut Report<'_>, alice: &mut Vat, bob: &mut Vat) -> Result<(), Failure> {
@@ -197,15 +263,16 @@ async fn books(vat: &mut Vat, object: &str) -> Result<(u64, u64, u64, Value), Fa
 async fn crash(report: &mut Report<'_>, alice: &mut Vat, bob: &mut Vat, taker: &Qrid) -> Result<(), Failure> {
     report.step("Kill both daemons with SIGKILL in the middle of their work")?;
     let before = (alice.info().await?.turns, bob.info().await?.turns);
-    bob.send("taker", json!({ "begin": { "me": reference(taker), "rounds": CROWD } })).await?;
+    bob.send("taker", begin(taker, ROUNDS_CROWD)).await?;
     for from in (0..CROWD).step_by(usize::try_from(CROWD_TURN).unwrap_or(1)) {
         alice.send("crowd", json!({ "from": from, "to": from + CROWD_TURN })).await?;
     }
     alice.reach("its first turns", |info| info.turns > before.0 + 100).await?;
-    bob.reach("its first turns", |info| info.turns > before.1 + 100).await?;
+    bob.reach("its first turns", |info| info.turns > before.1 + 10).await?;
     for vat in [&mut *alice, &mut *bob] {
         vat.kill().await?;
-        let queued = vat.info_of_files()?.inbox;
+        let info = vat.info_of_files()?;
+        let queued = info.inbox + info.outbox;
         report.tell(&format!(
             "{} is killed with {} on disk",
             vat.name,
@@ -214,8 +281,8 @@ async fn crash(report: &mut Report<'_>, alice: &mut Vat, bob: &mut Vat, taker: &
     }
     for vat in [&mut *alice, &mut *bob] {
         vat.start().await?;
-        vat.quiet().await?;
     }
+    both_quiet(alice, bob).await?;
     let turns = alice.turns("counter").await?;
     let mut runs = BTreeMap::new();
     for id in ok_args(&turns).filter_map(|args| args["id"].as_i64()) {
@@ -229,10 +296,16 @@ async fn crash(report: &mut Report<'_>, alice: &mut Vat, bob: &mut Vat, taker: &
         &(once.len(), 0, true),
     )?;
     count_agrees(report, alice, &turns).await?;
-    market_agrees(report, bob, ROUNDS + CROWD).await?;
+    market_agrees(report, alice, bob, ROUNDS + ROUNDS_AWAY + ROUNDS_CROWD).await?;
+    arrived_once(report, alice, bob).await?;
     let faults = (alice.info().await?.faults, bob.info().await?.faults);
     report.equal("no message became a fault", &faults, &(0, 0))?;
     Ok(())
+}
+
+/// What tells the taker to trade.
+fn begin(taker: &Qrid, rounds: i64) -> Value {
+    json!({ "begin": { "me": reference(taker), "rounds": rounds } })
 }
 
 fn reference(qrid: &Qrid) -> Value {

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use qrt_shared::control::{Client, ClientError, Install, InstallObject, Send};
-use qrt_shared::id::{Petname, Qrid, Target};
-use qrt_shared::view::{Awaited, Ended, Fault, Info, Turn};
+use qrt_shared::control::{Client, ClientError, Install, InstallObject, PeerAdd, Retry, Send};
+use qrt_shared::id::{PeerName, Petname, Qrid, Subject, Target, VatId};
+use qrt_shared::view::{Awaited, Ended, Fault, Info, Outgoing, Peer, Turn, Why};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -95,6 +95,34 @@ impl Vat {
         Ok(self.client()?.info().await?)
     }
 
+    /// Tells it of another vat.
+    pub(super) async fn tell_of(&mut self, other: &Info) -> Result<(), Failure> {
+        let url = other.url.as_deref().unwrap_or_default().parse()?;
+        self.client()?.peer_add(&PeerAdd { vat: other.vat, urls: vec![url] }).await?;
+        Ok(())
+    }
+
+    /// How the channels to and from another vat stand.
+    pub(super) async fn peer(&mut self, vat: VatId) -> Result<Peer, Failure> {
+        Ok(self.client()?.peer(&PeerName::Vat(vat)).await?)
+    }
+
+    /// The first page of what is not acknowledged.
+    pub(super) async fn outbox(&mut self) -> Result<Vec<Outgoing>, Failure> {
+        Ok(self.client()?.outbox(None, 0).await?.items)
+    }
+
+    /// What keeps a message to another vat waiting.
+    pub(super) async fn why(&mut self, vat: VatId, seq: u64) -> Result<Why, Failure> {
+        Ok(self.client()?.why(Some(&Subject::Out(PeerName::Vat(vat), seq))).await?)
+    }
+
+    /// Has waiting deliveries tried now.
+    pub(super) async fn retry(&mut self) -> Result<(), Failure> {
+        self.client()?.retry(&Retry::default()).await?;
+        Ok(())
+    }
+
     /// Installs a bundled sample under `name`.
     pub(super) async fn install(&mut self, name: &str, sample: &str, power: Value) -> Result<Qrid, Failure> {
         let code = samples::by_name(sample).map(|sample| sample.code);
@@ -161,6 +189,21 @@ impl Vat {
         Ok(())
     }
 
+    /// Waits until its outbox has something whose delivery has failed.
+    pub(super) async fn failed_delivery(&mut self) -> Result<Outgoing, Failure> {
+        let since = Instant::now();
+        loop {
+            let failed = self.outbox().await?.into_iter().find(|message| message.last_error.is_some());
+            if let Some(failed) = failed {
+                return Ok(failed);
+            }
+            if since.elapsed() > PATIENCE {
+                return Err(self.slow("a failed delivery"));
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
     fn slow(&self, what: &str) -> Failure {
         Failure::new(format!("{} has not come to {what} in {} s", self.name, PATIENCE.as_secs()))
     }
@@ -195,6 +238,31 @@ impl Vat {
     pub(super) async fn drop_fault(&mut self, id: u64) -> Result<(), Failure> {
         self.client()?.fault_drop(id).await?;
         Ok(())
+    }
+}
+
+/// Waits until neither vat has anything queued, for itself or for the other.
+pub(super) async fn both_quiet(one: &mut Vat, other: &mut Vat) -> Result<(), Failure> {
+    let since = Instant::now();
+    // While the one is asked, a message may move from the other to it, and be in neither answer. Asked again, it
+    // is there, or a turn has handled it.
+    let mut before = None;
+    loop {
+        let (one_info, other_info) = (one.info().await?, other.info().await?);
+        let queued = [&one_info, &other_info].map(|info| info.inbox + info.outbox);
+        let turns = (one_info.turns, other_info.turns);
+        if queued != [0, 0] {
+            before = None;
+        } else if before == Some(turns) {
+            return Ok(());
+        } else {
+            before = Some(turns);
+            continue;
+        }
+        if since.elapsed() > PATIENCE {
+            return Err(one.slow(&format!("nothing queued, together with {}", other.name)));
+        }
+        tokio::time::sleep(POLL).await;
     }
 }
 
