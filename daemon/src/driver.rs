@@ -29,10 +29,10 @@ use crate::vat::request::{Action, Request, Ticket, Who};
 use crate::vat::{Checkpoint, Death, Halt, Input, Order, Vat};
 
 /// How long a group may grow while turns keep coming.
-const GROUP_AGE: Duration = Duration::from_millis(5);
+const GROUP_AGE: Duration = Duration::from_millis(10);
 
 /// How many events one group may hold.
-const GROUP_EVENTS: usize = 512;
+const GROUP_EVENTS: usize = 1024;
 
 /// What the loop is told.
 pub enum Event {
@@ -177,6 +177,9 @@ impl Driver {
                 self.executor.deliver(start, |code| store.code_text(code))?;
             }
             self.executor.flush();
+            if group.since.is_none() {
+                self.store.rest()?;
+            }
             match self.next(&group) {
                 Some(Event::Stop { stopped }) => {
                     self.commit(&mut group)?;
@@ -257,6 +260,7 @@ impl Driver {
         match order {
             None => {}
             Some(Order::Replace) => self.executor.replace(),
+            Some(Order::Entries(page)) => self.executor.entries(page),
             Some(Order::Loaded(image)) => {
                 self.executor.loaded(image, |code| store.code_text(code))?;
             }

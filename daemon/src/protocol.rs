@@ -10,13 +10,17 @@
 //!    | Code 1, Code 2, Deliver 7, ... -----> |  streamed ahead, handled in order
 //!    | <------------------- Load 7 #42       |  only when code uses `call`
 //!    | Loaded -----------------------------> |
+//!    | <------------------- Ask 7 key "a"     |  only when it uses a large Memory
+//!    | Entries ----------------------------> |
 //!    | <------------------- Done 7           |
 //! ```
 //!
 //! While more deliveries wait, a worker says several `Done` at a time. What it runs, and for whom, is
 //! on its page at any moment ([`crate::page`]).
 //!
-//! A Memory that an unanswered delivery has travels once: later deliveries say "as you left it".
+//! A Memory of at most [`WHOLE_BYTES_MAX`] travels with the delivery, and once: while an unanswered
+//! delivery has it, later ones say "as you left it". A larger one is asked for by key. The turn that
+//! asks is the oldest unanswered one, so what it is told is what the turns before it left.
 //!
 //! Object ids, vat ids and keys never appear here. Objects are *handles*: numbers of rows in the
 //! daemon's table of references. A handle means nothing outside the vat, code cannot read one,
@@ -33,6 +37,12 @@ pub const FRAME_BYTES_MAX: usize = 64 << 20;
 
 /// Deliveries with the worker at one time.
 pub const WINDOW: usize = 64;
+
+/// The bytes of keys and values up to which a Memory travels with a delivery.
+pub const WHOLE_BYTES_MAX: u64 = 16 << 10;
+
+/// The longest key and the longest value of a property that is sent along in [`Content::ByKey`].
+pub const KNOWN_BYTES_MAX: usize = 1 << 10;
 
 /// An object, as the worker knows it.
 pub type Handle = u64;
@@ -62,6 +72,8 @@ pub enum ToWorker {
     /// The answer to [`FromWorker::Load`]: `None` when the object cannot be called (remote, held
     /// or removed), with the reason for the code's `TypeError`.
     Loaded(Result<Box<Image>, String>),
+    /// The answer to [`FromWorker::Ask`].
+    Entries(Page),
     /// Say whether this text is code an object can have; answered by [`FromWorker::Checked`].
     Check {
         /// The candidate.
@@ -80,6 +92,15 @@ pub enum FromWorker {
         delivery: u64,
         /// The object.
         object: Handle,
+    },
+    /// The running turn uses a Memory that was given to it by key.
+    Ask {
+        /// The turn.
+        delivery: u64,
+        /// The Memory.
+        memory: MemoryHandle,
+        /// What of it.
+        wanted: Wanted,
     },
     /// A turn has ended.
     Done {
@@ -196,9 +217,46 @@ impl Native {
 pub struct Memory {
     /// Which Memory; two images may share it.
     pub memory: MemoryHandle,
-    /// Its top-level properties in order, values in inside form. `None`: as the last turn of this
-    /// worker that had it, at most [`WINDOW`] deliveries ago, left it (a failed turn: found it).
-    pub entries: Option<Vec<(String, String)>>,
+    /// What it holds.
+    pub content: Content,
+}
+
+/// What a Memory holds, or how to know. Properties are keys and values in inside form.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum Content {
+    /// These properties, in order.
+    Whole(Vec<(String, String)>),
+    /// What the last turn of this worker that had it, at most [`WINDOW`] deliveries ago, left (a
+    /// failed turn: found).
+    AsLeft,
+    /// What [`FromWorker::Ask`] is told.
+    ByKey {
+        /// Some of its properties as they were when this was sent.
+        known: Vec<(String, String)>,
+        /// Deliveries below this had ended then; what later ones left counts before `known`.
+        settled: u64,
+    },
+}
+
+/// What a turn wants of a Memory.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum Wanted {
+    /// The property of that name, if there is one.
+    Key(String),
+    /// The properties in order, from where the page before ended.
+    Page {
+        /// [`Page::next`] of the page before.
+        after: Option<u64>,
+    },
+}
+
+/// Some properties of a Memory.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Page {
+    /// Keys and values in inside form, in order.
+    pub entries: Vec<(String, String)>,
+    /// Where the next page begins; `None` when this was the last.
+    pub next: Option<u64>,
 }
 
 /// What one turn may use. Each limit ends the turn as `killed`, whatever the code catches.

@@ -20,7 +20,7 @@ mod scan;
 mod text;
 
 pub use error::Error;
-pub use text::{array_index, join_object, key_text, split_object, string_text};
+pub use text::{array_index, join_object, key_text, split_object, string_text, strings};
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;

@@ -4,9 +4,8 @@
 //! the figure to compare is the ratio. Nothing is asserted about time; that every turn was ok and ran
 //! exactly once is.
 //!
-//! All messages of a run are in the inbox before the first of them runs: one turn of a *head* queues
-//! the messages that make a *starter* send, so every starter's turn comes before what any of them
-//! sent. The clock starts when the last of them is committed.
+//! All messages of a run are sent by one turn, so they are in the inbox before the first of them runs. The
+//! clock starts when that turn is committed.
 
 mod floor;
 
@@ -17,15 +16,12 @@ use std::time::{Duration, Instant};
 use floor::{ARGS, COUNTER};
 use qrt_shared::control::{Client, ClientError, Install, InstallObject, Send};
 use qrt_shared::view::{Awaited, Outcome};
-use qrt_tests::{PATIENCE, Scratch, Vat};
+use qrt_tests::{PATIENCE, Scratch, Vat, roomy};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 
 /// Runs of the product and of the floor, alternately.
 const RUNS: usize = 3;
-
-/// The most messages one turn may send.
-const SENDS_MAX: u64 = 1000;
 
 /// Lone messages whose time is taken.
 const LONE: usize = 200;
@@ -37,15 +33,9 @@ const ACCOUNT: &str = "function (args, power) {
     return power.memory.count;
 }";
 
-const HEAD: &str = "function (args, power) {
-    for (let at = 0; at < args.turns; at += args.most) {
-        power.starter.sendOnly({ at, end: Math.min(at + args.most, args.turns), args: args.args });
-    }
-}";
-
 const STARTER: &str = "function (args, power) {
     const { counters } = power;
-    for (let at = args.at; at < args.end; at++) counters[at % counters.length].sendOnly(args.args);
+    for (let at = 0; at < args.turns; at++) counters[at % counters.length].sendOnly(args.args);
 }";
 
 /// Who the messages of a run go to.
@@ -53,11 +43,13 @@ struct Shape {
     name: &'static str,
     accounts: u64,
     counters: u64,
+    isolation: &'static str,
 }
 
-const SHAPES: [Shape; 2] = [
-    Shape { name: "1,000 counters of 100 accounts", accounts: 100, counters: 1000 },
-    Shape { name: "one hot counter", accounts: 1, counters: 1 },
+const SHAPES: [Shape; 3] = [
+    Shape { name: "1,000 counters of 100 accounts", accounts: 100, counters: 1000, isolation: "shared" },
+    Shape { name: "one hot counter", accounts: 1, counters: 1, isolation: "shared" },
+    Shape { name: "the first, isolation = account", accounts: 100, counters: 1000, isolation: "account" },
 ];
 
 /// What the clock saw of the product.
@@ -118,16 +110,14 @@ fn compare(shape: &Shape, turns: u64) {
 
 /// One run of a new vat.
 fn run_product(shape: &Shape, turns: u64) -> Ran {
-    let vat = Scratch::default().vat();
-    keep_all_turns(&vat, turns);
+    let isolation = ("isolation", format!("\"{}\"", shape.isolation));
+    let vat = Scratch::default().vat_with(&[roomy(turns), vec![isolation]].concat());
     let counters = vat.ask(async |client| make_counters(client, shape).await);
-    let starter = vat.install("starter", STARTER, &["--power", &json!({ "counters": counters }).to_string()]);
-    vat.install("head", HEAD, &["--power", &json!({ "starter": { "@qref": starter } }).to_string()]);
+    vat.install("starter", STARTER, &["--power", &json!({ "counters": counters }).to_string()]);
     let before = vat.ask(async |client| client.info().await).turns;
-    let (starters, args) = (turns.div_ceil(SENDS_MAX), raw(ARGS));
-    let order = json!({ "turns": turns, "most": SENDS_MAX, "args": args });
-    vat.ask(async |client| client.send(&message("head", &order)).await);
-    let queued = before + 1 + starters;
+    let order = json!({ "turns": turns, "args": raw(ARGS) });
+    vat.ask(async |client| client.send(&message("starter", &order)).await);
+    let queued = before + 1;
     vat.wait_for_turn(queued);
     let (first, clock) = (vat.ask(async |client| client.info().await), Instant::now());
     vat.wait_for_turn(queued + turns);
@@ -135,17 +125,6 @@ fn run_product(shape: &Shape, turns: u64) -> Ran {
     check(&vat, before, turns);
     let ran = last.turns - first.turns;
     Ran { per_second: per(ran, took), per_commit: share(ran, last.commit - first.commit) }
-}
-
-/// Has the journal hold everything the run does, so that it can be checked.
-fn keep_all_turns(vat: &Vat, turns: u64) {
-    let file = vat.dir().join("settings.toml");
-    let old = std::fs::read_to_string(&file).expect("the settings");
-    let new = old.replace("[journal]\nturns = 100000", &format!("[journal]\nturns = {}", 2 * turns + 1000));
-    assert_ne!(new, old, "the journal's length is a setting");
-    std::fs::write(file, new).expect("the settings");
-    vat.qrt("stop", &[]).ok();
-    vat.start();
 }
 
 /// Installs the accounts and has them make the rest; References to all counters.

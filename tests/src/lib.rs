@@ -158,26 +158,42 @@ impl Scratch {
 
     /// A vat in it, made and started.
     pub fn vat(self) -> Vat {
-        self.vat_with(&[])
+        self.vat_with::<&str>(&[])
     }
 
     /// A vat in it, made and started with these keys of its settings changed: `("turns", "10")`. Of
     /// keys with the same name in several sections the last is.
-    pub fn vat_with(self, settings: &[(&str, &str)]) -> Vat {
+    pub fn vat_with<T: AsRef<str>>(self, settings: &[(&str, T)]) -> Vat {
         let dir = self.path("vat");
         self.qrt(&["create-node".as_ref(), dir.as_os_str()]).ok();
         let file = dir.join("settings.toml");
         let mut text = std::fs::read_to_string(&file).expect("the settings");
         for (key, value) in settings {
-            let at = text.rfind(&format!("\n{key} = ")).unwrap_or_else(|| panic!("no setting is called {key}")) + 1;
+            // `section.key`, where several sections have a key of that name.
+            let (section, name) = key.split_once('.').unwrap_or(("", key));
+            let from = if section.is_empty() { 0 } else { text.find(&format!("[{section}]")).expect("a section") };
+            let at = text[from..].find(&format!("\n{name} = ")).unwrap_or_else(|| panic!("no setting is called {key}"));
+            let at = from + at + 1;
             let end = at + text[at..].find('\n').expect("a line");
-            text.replace_range(at..end, &format!("{key} = {value}"));
+            text.replace_range(at..end, &format!("{name} = {}", value.as_ref()));
         }
         std::fs::write(&file, text).expect("the settings");
         let vat = Vat { scratch: self, dir, runtime: Runtime::new().expect("a runtime") };
         vat.start();
         vat
     }
+}
+
+/// Settings under which one turn may send `turns` messages, they have room, and the journal keeps what they do.
+pub fn roomy(turns: u64) -> Vec<(&'static str, String)> {
+    vec![
+        ("turn.messages", turns.to_string()),
+        ("turn.bytes", (64 << 20).to_string()),
+        ("turn.cpu_ms", 60_000.to_string()),
+        ("turn.wall_ms", 600_000.to_string()),
+        ("queue.messages", (2 * turns).to_string()),
+        ("journal.turns", (2 * turns + 1000).to_string()),
+    ]
 }
 
 /// A running vat. Dropping it ends its daemon.

@@ -209,7 +209,7 @@ fn the_death_of_an_idle_process_disturbs_no_turn() {
 
 #[test]
 fn a_process_is_replaced_after_its_turns_and_no_turn_suffers() {
-    let vat = Scratch::default().vat_with(&[("turns", "10")]);
+    let vat = Scratch::default().vat_with(&[("worker.turns", "10")]);
     let counter = "function (n, power) { return power.memory.n = (power.memory.n || 0) + 1; }";
     let qrid = vat.install("counter", counter, &[]);
     let starter = "function (args, power) { for (let n = 0; n < 100; n++) power.counter.sendOnly(n); }";

@@ -95,6 +95,15 @@ fn only_the_store_makes_receipts_and_only_the_driver_lets_effects_out() {
 }
 
 #[test]
+fn what_leaves_for_other_vats_was_read_from_what_is_committed() {
+    // A parcel is made by a read, and a reader sees no open transaction; nobody else delivers.
+    let made = lines_with("daemon/src", &["Parcel {"], &[]);
+    assert!(made.iter().all(|line| line.starts_with("daemon/src/store/read/post.rs")), "{made:?}");
+    assert!(made.iter().any(|line| line.contains("Ok(Parcel {")), "{made:?}");
+    none(&lines_with("daemon/src", &[".deliver(vat", "Courier::new"], &["daemon/src/post.rs", "daemon/src/serve.rs"]));
+}
+
+#[test]
 fn ids_and_keys_have_no_name_in_the_worker() {
     none(&lines_with(
         "daemon/src/worker",
@@ -106,6 +115,7 @@ fn ids_and_keys_have_no_name_in_the_worker() {
         &["ObjectId", "VatId", "Qrid"],
         &[
             "daemon/src/control",
+            "daemon/src/intake.rs",
             "daemon/src/http",
             "daemon/src/peer",
             "daemon/src/store",

@@ -26,7 +26,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::page::Page;
-use crate::protocol::{CodeNumber, FromWorker, Handle, Image, Layers, ToWorker};
+use crate::protocol::{self, CodeNumber, FromWorker, Handle, Image, Layers, ToWorker};
 use crate::vat::lane::Lane;
 use crate::vat::{Death, Input, Start};
 use process::{Event, Process, Spares};
@@ -196,9 +196,15 @@ impl Executor {
         if let Ok(image) = &image {
             worker.learn(image.code, text)?;
         }
-        worker.batch.push(ToWorker::Loaded(image));
-        worker.flush();
+        worker.answer(ToWorker::Loaded(image));
         Ok(())
+    }
+
+    /// Answers the running turn's request for properties of a Memory.
+    pub fn entries(&mut self, page: protocol::Page) {
+        if let Some(worker) = self.heard_mut() {
+            worker.answer(ToWorker::Entries(page));
+        }
     }
 
     /// Kills the worker that has the turns in flight, which will be reported dead for this reason.
@@ -313,6 +319,7 @@ fn inputs(event: Event) -> Option<Vec<Input>> {
     let input = |said| match said {
         FromWorker::Done { delivery, report } => Some(Input::Done { delivery, report }),
         FromWorker::Load { delivery, object } => Some(Input::Load { delivery, object }),
+        FromWorker::Ask { delivery, memory, wanted } => Some(Input::Ask { delivery, memory, wanted }),
         FromWorker::Ready(_) | FromWorker::Checked(_) => None,
     };
     match event {
@@ -328,6 +335,12 @@ impl Active {
             self.codes.insert(code);
         }
         Ok(())
+    }
+
+    /// Tells it what its running turn waits for.
+    fn answer(&mut self, answer: ToWorker) {
+        self.flush();
+        self.process.answer(answer);
     }
 
     fn flush(&mut self) {

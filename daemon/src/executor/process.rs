@@ -8,9 +8,10 @@
 use std::io::{self, BufReader, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use std::{mem, thread};
 
 use super::watch::{Deadlines, Watch};
 use crate::page::Page;
@@ -20,6 +21,10 @@ use crate::worker::{self, EXIT_CAGE, EXIT_SPENT, Sandbox};
 
 /// The argument that makes this program a worker.
 pub const WORKER_ARG: &str = "worker";
+
+/// Answers that may wait for a worker at one time: the one it waits for, and the one before, which it
+/// may have read before this side has noted that it was written.
+const UNHEARD_MAX: usize = 2;
 
 /// What a worker does.
 #[derive(Debug)]
@@ -118,12 +123,14 @@ impl Spare {
             }
             None => None,
         };
-        let writer = move || write(stdin, &queue);
+        let unheard = Arc::new(AtomicUsize::new(0));
+        let heard = Arc::clone(&unheard);
+        let writer = move || write(stdin, &queue, &heard);
         thread::Builder::new().name(format!("to-worker-{pid}")).spawn(writer)?;
         let (reader_end, reader_watch, reader_page) = (Arc::clone(&end), watch.clone(), Arc::clone(&page));
         let reader = move || read(stdout, &reader_end, reader_watch.as_deref(), &reader_page, on_event);
         thread::Builder::new().name(format!("of-worker-{pid}")).spawn(reader)?;
-        Ok(Process { pid, orders, end, watch, page, layers })
+        Ok(Process { pid, orders, unheard, end, watch, page, layers })
     }
 }
 
@@ -131,6 +138,8 @@ impl Spare {
 pub struct Process {
     pid: u32,
     orders: Sender<Vec<ToWorker>>,
+    /// Answers it has not been handed yet.
+    unheard: Arc<AtomicUsize>,
     end: Arc<End>,
     watch: Option<Arc<Watch>>,
     page: Arc<Page>,
@@ -177,6 +186,16 @@ impl Process {
         self.orders.send(orders).ok();
     }
 
+    /// Answers what its running turn asked. It waits for each answer, so one that asks on without
+    /// listening is no honest worker, and is killed before answers pile up.
+    pub fn answer(&self, answer: ToWorker) {
+        if self.unheard.fetch_add(1, Ordering::AcqRel) >= UNHEARD_MAX {
+            self.end.kill(Death::Crashed("it asks without listening".to_owned()));
+            return;
+        }
+        self.say(vec![answer]);
+    }
+
     /// Kills it, for this reason.
     pub fn kill(&self, why: Death) {
         self.end.kill(why);
@@ -189,17 +208,24 @@ impl Drop for Process {
     }
 }
 
-fn write(mut stdin: ChildStdin, orders: &Receiver<Vec<ToWorker>>) {
+fn write(mut stdin: ChildStdin, orders: &Receiver<Vec<ToWorker>>, heard: &AtomicUsize) {
     let mut frames = Vec::new();
     while let Ok(batch) = orders.recv() {
         let mut next = Some(batch);
+        // In `frames` and not let go.
+        let mut answers = 0;
         while let Some(batch) = next {
             for order in &batch {
+                answers += usize::from(matches!(order, ToWorker::Loaded(_) | ToWorker::Entries(_)));
                 // A broken pipe is a dead worker, which the reader reports.
-                if append_frame(&mut frames, order).is_err()
-                    || frames.len() >= PIPE_BYTES && let_go(&mut stdin, &mut frames).is_err()
-                {
+                if append_frame(&mut frames, order).is_err() {
                     return;
+                }
+                if frames.len() >= PIPE_BYTES {
+                    if let_go(&mut stdin, &mut frames).is_err() {
+                        return;
+                    }
+                    heard.fetch_sub(mem::take(&mut answers), Ordering::AcqRel);
                 }
             }
             next = orders.try_recv().ok();
@@ -207,6 +233,7 @@ fn write(mut stdin: ChildStdin, orders: &Receiver<Vec<ToWorker>>) {
         if let_go(&mut stdin, &mut frames).is_err() {
             return;
         }
+        heard.fetch_sub(answers, Ordering::AcqRel);
     }
 }
 

@@ -40,16 +40,7 @@ pub(super) fn apply(db: &Connection, write: Write) -> Result<()> {
             let vat = vat.as_ref().map_or(&[][..], |vat| vat);
             run(db, "INSERT INTO reference VALUES (?1, ?2, ?3)", params![reference, vat, id.as_bytes()])
         }
-        Write::Peer(row) => peers::peer(db, &row),
-        Write::Urls { peer, urls, origin } => peers::urls(db, peer, &urls, origin),
-        Write::GoodUrl { peer, url } => peers::good_url(db, peer, &url),
-        Write::Letter(row) => peers::letter(db, &row),
-        Write::NoLetters(peer) => run(db, "DELETE FROM outbox WHERE peer = ?1", [peer]),
-        Write::Delivered { peer, to } => {
-            run(db, "DELETE FROM outbox WHERE peer = ?1 AND seq <= ?2", params![peer, to.0])
-        }
-        Write::Ask { now_ms, spread_ms } => peers::ask(db, now_ms, spread_ms),
-        Write::ShiftDue { by_ms } => run(db, "UPDATE peer SET due_at = max(0, due_at + ?1)", [by_ms]),
+        Write::Peer(write) => peers::apply(db, write),
         Write::Account { account, above } => run(db, "INSERT INTO account VALUES (?1, ?2)", params![account, above]),
         Write::Refused(object) => run(db, "UPDATE object_use SET refused = refused + 1 WHERE object = ?1", [object]),
         Write::Memory(memory) => run(db, "INSERT INTO memory VALUES (?1, 0, 0)", [memory]),
@@ -197,12 +188,13 @@ fn object(db: &Connection, new: &NewObject) -> Result<()> {
     Ok(())
 }
 
+/// A key that is there keeps its ordinal: the kernel has one that moves deleted first.
 fn entry_row(db: &Connection, memory: MemoryHandle, entry: &Entry, edges: Option<&[Handle]>) -> Result<()> {
     let Entry { key, ordinal, value } = entry;
     run(
         db,
         "INSERT INTO memory_entry VALUES (?1, ?2, ?3, ?4)
-            ON CONFLICT DO UPDATE SET ordinal = excluded.ordinal, value = excluded.value",
+            ON CONFLICT (memory, key) DO UPDATE SET value = excluded.value",
         params![memory, key, ordinal, value],
     )?;
     let Some(references) = edges else { return Ok(()) };

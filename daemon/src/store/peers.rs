@@ -1,12 +1,13 @@
 //! The rows of `peer`, `peer_url` and `outbox`, both ways.
 
-use qrt_shared::id::{Location, VatId};
+use qrt_shared::id::{Location, Petname, VatId};
 use qrt_shared::wire::{MessageId, Position, Sequence, Tip};
 use rusqlite::types::{FromSqlError, Type};
 use rusqlite::{Connection, Result, Row, params};
 
 use super::apply::run;
 use crate::peer::session::{Outbound, State, Stop};
+use crate::vat::checkpoint::PeerWrite;
 use crate::vat::peer::post::Letter;
 use crate::vat::peer::{Origin, Peer, state_of};
 use crate::vat::source::PeerNumber;
@@ -14,8 +15,24 @@ use crate::vat::source::PeerNumber;
 /// A peer's URLs in the order to try: the one that worked last, then by who said so.
 pub(super) const URLS: &str = "SELECT url, origin FROM peer_url WHERE peer = ?1 ORDER BY rank > 0, origin, rank";
 
+/// Writes what has changed of a peer.
+pub(super) fn apply(db: &Connection, write: PeerWrite) -> Result<()> {
+    match write {
+        PeerWrite::Row(row) => peer(db, &row),
+        PeerWrite::Urls { peer, urls: new, origin } => urls(db, peer, &new, origin),
+        PeerWrite::GoodUrl { peer, url } => good_url(db, peer, &url),
+        PeerWrite::Letter(row) => letter(db, &row),
+        PeerWrite::NoLetters(peer) => run(db, "DELETE FROM outbox WHERE peer = ?1", [peer]),
+        PeerWrite::Delivered { peer, to } => {
+            run(db, "DELETE FROM outbox WHERE peer = ?1 AND seq <= ?2", params![peer, to.0])
+        }
+        PeerWrite::Ask { now_ms, spread_ms } => ask(db, now_ms, spread_ms),
+        PeerWrite::ShiftDue { by_ms } => run(db, "UPDATE peer SET due_at = max(0, due_at + ?1)", [by_ms]),
+    }
+}
+
 /// Writes a peer's row.
-pub(super) fn peer(db: &Connection, peer: &Peer) -> Result<()> {
+fn peer(db: &Connection, peer: &Peer) -> Result<()> {
     let Outbound { last, acked, state } = &peer.outbound;
     let stop = state.stop();
     run(
@@ -25,7 +42,7 @@ pub(super) fn peer(db: &Connection, peer: &Peer) -> Result<()> {
         params![
             peer.peer,
             peer.vat.as_bytes(),
-            peer.name.as_ref().map(|name| name.as_str()),
+            peer.name.as_ref().map(Petname::as_str),
             peer.named,
             peer.held,
             last.number.0,
@@ -101,7 +118,7 @@ fn unreadable(error: Box<dyn std::error::Error + Send + Sync>) -> rusqlite::Erro
 }
 
 /// Keeps URLs that were heard of.
-pub(super) fn urls(db: &Connection, peer: PeerNumber, urls: &[Location], origin: Origin) -> Result<()> {
+fn urls(db: &Connection, peer: PeerNumber, urls: &[Location], origin: Origin) -> Result<()> {
     if origin == Origin::Peer {
         run(db, "DELETE FROM peer_url WHERE peer = ?1 AND origin = ?2", params![peer, origin.number()])?;
     }
@@ -117,7 +134,7 @@ pub(super) fn urls(db: &Connection, peer: PeerNumber, urls: &[Location], origin:
 }
 
 /// Has the URL that worked tried first.
-pub(super) fn good_url(db: &Connection, peer: PeerNumber, url: &Location) -> Result<()> {
+fn good_url(db: &Connection, peer: PeerNumber, url: &Location) -> Result<()> {
     run(
         db,
         "UPDATE peer_url SET rank = iif(url = ?2, 0, max(rank, 1)) WHERE peer = ?1 AND (rank = 0) != (url = ?2)",
@@ -137,7 +154,7 @@ pub(super) fn url(row: &Row<'_>) -> Result<(Location, Origin)> {
 }
 
 /// Writes a message of the outbox.
-pub(super) fn letter(db: &Connection, letter: &Letter) -> Result<()> {
+fn letter(db: &Connection, letter: &Letter) -> Result<()> {
     run(
         db,
         "INSERT OR REPLACE INTO outbox VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
@@ -176,7 +193,7 @@ pub(super) fn letter_row(row: &Row<'_>) -> Result<Letter> {
 }
 
 /// Has peers asked where they stand, one after another.
-pub(super) fn ask(db: &Connection, now_ms: u64, spread_ms: u64) -> Result<()> {
+fn ask(db: &Connection, now_ms: u64, spread_ms: u64) -> Result<()> {
     // Those that have something to send keep their schedule; 7919 is prime, so neighbours are apart.
     run(
         db,

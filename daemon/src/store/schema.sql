@@ -93,7 +93,7 @@ CREATE TABLE object_code (
 -- Memories.
 CREATE TABLE memory (
     memory       INTEGER PRIMARY KEY,
-    bytes        INTEGER NOT NULL, -- of all keys and values
+    bytes        INTEGER NOT NULL, -- of all keys and values: beyond 16 KiB turns ask for it by key
     next_ordinal INTEGER NOT NULL
 ) STRICT;
 
@@ -106,6 +106,7 @@ CREATE TABLE memory_entry (
     value   TEXT    NOT NULL,
     PRIMARY KEY (memory, key)
 ) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX memory_entry_by_ordinal ON memory_entry (memory, ordinal);
 
 -- Which memory key holds which reference; kept with memory_entry in one transaction.
 CREATE TABLE memory_edge (

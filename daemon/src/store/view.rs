@@ -2,7 +2,7 @@
 
 use qrt_shared::id::{Location, ObjectId, Petname, VatId};
 use qrt_shared::wire::{MessageId, Sequence};
-use rusqlite::{Connection, OptionalExtension, Params, Row, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row, params};
 
 use super::{Store, apply, peers};
 use crate::protocol::{CodeNumber, Handle, MemoryHandle};
@@ -16,18 +16,22 @@ use crate::vat::{Counters, Queued};
 type Read<T> = Result<T, ViewError>;
 
 impl Store {
+    fn prepare(&self, sql: &str) -> Read<CachedStatement<'_>> {
+        self.begin().and_then(|()| self.connection.prepare_cached(sql)).map_err(failed)
+    }
+
     fn one<T>(
         &self,
         sql: &str,
         params: impl Params,
         map: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Read<Option<T>> {
-        let mut statement = self.connection.prepare_cached(sql).map_err(failed)?;
+        let mut statement = self.prepare(sql)?;
         statement.query_row(params, map).optional().map_err(failed)
     }
 
     fn all<T>(&self, sql: &str, params: impl Params, map: impl Fn(&Row<'_>) -> rusqlite::Result<T>) -> Read<Vec<T>> {
-        let mut statement = self.connection.prepare_cached(sql).map_err(failed)?;
+        let mut statement = self.prepare(sql)?;
         let rows = statement.query_map(params, map).map_err(failed)?;
         rows.collect::<Result<_, _>>().map_err(failed)
     }
@@ -50,13 +54,48 @@ impl View for Store {
     }
 
     fn memory(&self, memory: MemoryHandle) -> Read<Memory> {
-        let sizes = self.one("SELECT bytes, next_ordinal FROM memory WHERE memory = ?1", [memory], |row| {
-            Ok((row.get(0)?, row.get(1)?))
+        let found = self.one("SELECT bytes, next_ordinal FROM memory WHERE memory = ?1", [memory], |row| {
+            Ok(Memory { bytes: row.get(0)?, next_ordinal: row.get(1)? })
         })?;
-        let (bytes, next_ordinal) = sizes.ok_or_else(|| ViewError(format!("memory {memory} is not there").into()))?;
-        let sql = "SELECT key, ordinal, value FROM memory_entry WHERE memory = ?1 ORDER BY ordinal";
-        let entry = |row: &Row<'_>| Ok(Entry { key: row.get(0)?, ordinal: row.get(1)?, value: row.get(2)? });
-        Ok(Memory { bytes, next_ordinal, entries: self.all(sql, [memory], entry)? })
+        found.ok_or_else(|| ViewError(format!("memory {memory} is not there").into()))
+    }
+
+    fn entries(&self, memory: MemoryHandle) -> Read<Vec<Entry>> {
+        // The plus keeps a small memory from being read by its index: its rows lie together.
+        let sql = "SELECT key, ordinal, value FROM memory_entry WHERE memory = ?1 ORDER BY +ordinal";
+        self.all(sql, [memory], entry)
+    }
+
+    fn entry(&self, memory: MemoryHandle, key: &str) -> Read<Option<Entry>> {
+        let sql = "SELECT key, ordinal, value FROM memory_entry WHERE memory = ?1 AND key = ?2";
+        self.one(sql, params![memory, key], entry)
+    }
+
+    fn short_entry(&self, memory: MemoryHandle, key: &str, bytes: usize) -> Read<Option<Entry>> {
+        let sql = "SELECT key, ordinal, value FROM memory_entry
+            WHERE memory = ?1 AND key = ?2 AND octet_length(value) <= ?3";
+        self.one(sql, params![memory, key, bytes], entry)
+    }
+
+    fn entries_after(&self, memory: MemoryHandle, after: Option<u64>, bytes: usize) -> Read<Vec<Entry>> {
+        // No ordinal is negative, and a number that is none has nothing after it.
+        let after = after.map_or(-1, |after| i64::try_from(after).unwrap_or(i64::MAX));
+        let sql = "SELECT key, ordinal, value FROM memory_entry WHERE memory = ?1 AND ordinal > ?2 ORDER BY ordinal";
+        let mut statement = self.prepare(sql)?;
+        let mut rows = statement.query(params![memory, after]).map_err(failed)?;
+        let (mut entries, mut sum) = (Vec::new(), 0);
+        while sum < bytes {
+            let Some(row) = rows.next().map_err(failed)? else { break };
+            let entry = entry(row).map_err(failed)?;
+            sum += entry.key.len() + entry.value.len();
+            entries.push(entry);
+        }
+        Ok(entries)
+    }
+
+    fn memory_references(&self, memory: MemoryHandle) -> Read<Vec<Handle>> {
+        let sql = "SELECT DISTINCT reference FROM memory_edge WHERE memory = ?1";
+        self.all(sql, [memory], |row| row.get(0))
     }
 
     fn code(&self, sha256: &[u8; 32]) -> Read<Option<CodeNumber>> {
@@ -90,7 +129,7 @@ impl View for Store {
     ) -> Read<Vec<Message>> {
         let sql = "SELECT message, source, target, args, bytes, queued_at, cause, deaths, seq, abroad FROM message
             WHERE source = ?1 AND target = ?2 AND message > ?3 ORDER BY message";
-        let mut statement = self.connection.prepare_cached(sql).map_err(failed)?;
+        let mut statement = self.prepare(sql)?;
         let mut rows = statement.query(params![source, target, after]).map_err(failed)?;
         let (mut messages, mut sum) = (Vec::new(), 0);
         while messages.len() < count && sum < bytes {
@@ -215,6 +254,10 @@ impl View for Store {
         let sql = "SELECT coalesce(sum(bytes), 0) FROM turn WHERE turn >= ?1 AND turn < ?2";
         Ok(self.one(sql, [first, end], |row| row.get(0))?.unwrap_or_default())
     }
+}
+
+fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
+    Ok(Entry { key: row.get(0)?, ordinal: row.get(1)?, value: row.get(2)? })
 }
 
 fn message(row: &Row<'_>) -> rusqlite::Result<Message> {

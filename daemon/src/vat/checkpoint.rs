@@ -193,47 +193,8 @@ pub enum Write {
         /// Its id.
         id: ObjectId,
     },
-    /// A peer's row is this.
-    Peer(Box<Peer>),
-    /// URLs of a peer were heard of.
-    Urls {
-        /// The peer.
-        peer: PeerNumber,
-        /// The URLs.
-        urls: Vec<Location>,
-        /// From whom: what the peer says of itself takes the place of what it said before.
-        origin: Origin,
-    },
-    /// A peer answered at this URL: it is tried first from now on.
-    GoodUrl {
-        /// The peer.
-        peer: PeerNumber,
-        /// Where.
-        url: Location,
-    },
-    /// A message to another vat is this.
-    Letter(Box<Letter>),
-    /// A peer's outbox is empty, for what follows in the same commit.
-    NoLetters(PeerNumber),
-    /// A peer has all messages up to this number.
-    Delivered {
-        /// The peer.
-        peer: PeerNumber,
-        /// The last that goes.
-        to: Sequence,
-    },
-    /// Every peer that was sent something once, and whose turn no clock says, is asked where it stands.
-    Ask {
-        /// Now.
-        now_ms: u64,
-        /// Over which time that is spread.
-        spread_ms: u64,
-    },
-    /// The clock was set: what is due moves with it.
-    ShiftDue {
-        /// By how much.
-        by_ms: i64,
-    },
+    /// Something about a peer.
+    Peer(PeerWrite),
     /// A new account: its first object, and the account whose `make_account` made it.
     Account {
         /// The account.
@@ -371,6 +332,52 @@ pub enum Write {
         action: &'static str,
         /// What it was done to: JSON.
         detail: String,
+    },
+}
+
+/// One change of what the database knows of peers.
+#[derive(Debug)]
+pub enum PeerWrite {
+    /// Its row is this.
+    Row(Box<Peer>),
+    /// URLs of a peer were heard of.
+    Urls {
+        /// The peer.
+        peer: PeerNumber,
+        /// The URLs.
+        urls: Vec<Location>,
+        /// From whom: what the peer says of itself takes the place of what it said before.
+        origin: Origin,
+    },
+    /// A peer answered at this URL: it is tried first from now on.
+    GoodUrl {
+        /// The peer.
+        peer: PeerNumber,
+        /// Where.
+        url: Location,
+    },
+    /// A message to another vat is this.
+    Letter(Box<Letter>),
+    /// A peer's outbox is empty, for what follows in the same commit.
+    NoLetters(PeerNumber),
+    /// A peer has all messages up to this number.
+    Delivered {
+        /// The peer.
+        peer: PeerNumber,
+        /// The last that goes.
+        to: Sequence,
+    },
+    /// Every peer that was sent something once, and whose turn no clock says, is asked where it stands.
+    Ask {
+        /// Now.
+        now_ms: u64,
+        /// Over which time that is spread.
+        spread_ms: u64,
+    },
+    /// The clock was set: what is due moves with it.
+    ShiftDue {
+        /// By how much.
+        by_ms: i64,
     },
 }
 

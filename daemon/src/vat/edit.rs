@@ -10,10 +10,11 @@ use serde_json::json;
 
 use super::checkpoint::{Edit, Write};
 use super::entropy::Entropy;
+use super::in_flight::AsFound;
 use super::request::{Refusal, Who};
-use super::turn;
 use super::view::View;
 use super::{Halt, Step};
+use super::{memory, turn};
 use crate::protocol::{CodeNumber, Handle, MemoryChange};
 
 /// Gives an object other code; queued messages run on it.
@@ -42,17 +43,17 @@ pub(super) fn memory_set<V: View, E: Entropy>(
     value: &Document,
 ) -> Result<MemoryWas, Refusal> {
     let (object, row) = step.resolve_live(target)?;
-    let Some(memory) = row.memory else {
+    let Some(handle) = row.memory else {
         return Err(Problem::new(format!("{target} has no memory"), "an object gets its memory when it is made").into());
     };
     let value = step.localise(value)?;
-    let before = step.view.memory(memory)?;
     let mut changes = Vec::new();
     let args = qjson::join_object([(key.as_str(), value.as_str())]);
-    let change = MemoryChange { memory, deleted: Vec::new(), set: vec![(key.clone(), value)] };
-    turn::remember(step, memory, &before, change, &mut changes);
+    let change = MemoryChange { memory: handle, deleted: Vec::new(), set: vec![(key.clone(), value)] };
+    let before = memory::before_edit(step.view, &change)?;
+    memory::remember(step, &before, change, &mut changes);
     let turn = edit(step, "memory-set", object, row.code, &args, changes)?;
-    step.vat.schedule.in_flight.changed(memory, false);
+    step.vat.schedule.in_flight.changed(handle, AsFound::default());
     step.audit(who, "memory-set", &json!({ "object": object, "turn": turn, "key": key }));
     Ok(MemoryWas { qrid: step.qrid(object)?, key, turn })
 }

@@ -60,13 +60,12 @@ fn post_again<V: View, E: Entropy>(
 /// Forgets a failed message.
 pub(super) fn drop<V: View, E: Entropy>(step: &mut Step<'_, V, E>, who: Who, id: u64) -> Result<Done, Refusal> {
     let fault = find(step, id)?;
-    match &fault.message {
-        Some(message) => remove(step, id, (message.source, message.target)),
-        None => {
-            step.vat.counters.faults -= 1;
-            step.vat.counters.undeliverable -= 1;
-            step.checkpoint.writes.push(Write::NoFault(id));
-        }
+    if let Some(message) = &fault.message {
+        remove(step, id, (message.source, message.target));
+    } else {
+        step.vat.counters.faults -= 1;
+        step.vat.counters.undeliverable -= 1;
+        step.checkpoint.writes.push(Write::NoFault(id));
     }
     let message = fault.message.map(|message| message.message);
     step.audit(who, "fault-drop", &json!({ "fault": id, "message": message }));

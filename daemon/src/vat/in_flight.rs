@@ -5,7 +5,8 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use super::view::{Memory, Message};
+use super::memory::{self, How};
+use super::view::Message;
 use crate::protocol::{CodeNumber, Handle, MemoryHandle, Native, WINDOW};
 
 /// Bytes of images and args with the worker at one time, beyond which it gets no more.
@@ -24,9 +25,8 @@ pub(super) struct Turn {
     pub(super) objects: Vec<Given>,
     /// Those it called and was not given, because they were held.
     pub(super) refused: Vec<Handle>,
-    /// The Memories it was given, as they were then. `None`: as the turns before it leave it, which
-    /// is known when they have ended.
-    pub(super) memories: Vec<(MemoryHandle, Option<Memory>)>,
+    /// The Memories it was given.
+    pub(super) memories: Vec<memory::Given>,
     /// Every handle the turn may use.
     pub(super) held: HashSet<Handle>,
     pub(super) clock_ms: u64,
@@ -46,6 +46,24 @@ pub(super) struct Given {
     pub(super) code: CodeNumber,
     pub(super) memory: Option<MemoryHandle>,
     pub(super) natives: Vec<Native>,
+}
+
+/// How turns in flight were given a Memory.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Ahead {
+    /// Some have, or are left, all of it.
+    pub(super) whole: bool,
+    /// Some ask for what they want.
+    pub(super) by_key: bool,
+}
+
+/// What the worker has of a Memory that has changed is what is there now.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct AsFound {
+    /// All of it.
+    pub(super) whole: bool,
+    /// The keys that changed.
+    pub(super) keys: bool,
 }
 
 /// See the module.
@@ -150,17 +168,35 @@ impl InFlight {
         self.condemned || delivery < self.floor
     }
 
-    /// Whether a turn in flight has this Memory.
-    pub(super) fn has(&self, memory: MemoryHandle) -> bool {
-        self.turns.iter().any(|turn| turn.memories.iter().any(|(given, _)| *given == memory))
+    /// How turns in flight were given this Memory.
+    pub(super) fn given(&self, memory: MemoryHandle) -> Ahead {
+        let mut ahead = Ahead::default();
+        for given in self.turns.iter().flat_map(|turn| &turn.memories).filter(|given| given.memory == memory) {
+            match given.how {
+                How::ByKey(_) => ahead.by_key = true,
+                How::Whole | How::AsLeft => ahead.whole = true,
+            }
+        }
+        ahead
     }
 
-    /// The oldest turn has changed a Memory: those that were sent its content before are stale, those
-    /// that take it as they find it are not, unless what they find is not what was committed.
-    pub(super) fn changed(&mut self, memory: MemoryHandle, as_found: bool) {
+    /// The number of the oldest delivery in flight.
+    pub(super) fn oldest(&self) -> Option<u64> {
+        self.turns.front().map(|turn| turn.delivery)
+    }
+
+    /// A Memory has changed: turns that were sent all of it before are stale. Those that take it from
+    /// the turns before them are not, unless what those left is not what is there now; those that ask
+    /// are told what is there.
+    pub(super) fn changed(&mut self, memory: MemoryHandle, as_found: AsFound) {
         for turn in &mut self.turns {
-            turn.stale |=
-                turn.memories.iter().any(|(given, content)| *given == memory && (content.is_some() || !as_found));
+            let mut given = turn.memories.iter().filter(|given| given.memory == memory);
+            turn.stale |= given.any(|given| match &given.how {
+                How::Whole => true,
+                How::AsLeft => !as_found.whole,
+                // It may have asked already, or take what was sent along from the turns before it.
+                How::ByKey(sent) => !as_found.keys && (given.found.is_some() || !sent.is_empty()),
+            });
         }
     }
 
@@ -176,7 +212,7 @@ impl InFlight {
         let Some(stale) = self.turns.front() else { return };
         let until = self.next_delivery + SHY_DELIVERIES;
         self.shy.retain(|_, until| *until > self.next_delivery);
-        self.shy.extend(stale.memories.iter().map(|(memory, _)| (*memory, until)));
+        self.shy.extend(stale.memories.iter().map(|given| (given.memory, until)));
     }
 
     /// Calls every turn back: what the worker still says of them counts for nothing.

@@ -44,6 +44,7 @@ mod fault;
 mod hold;
 mod in_flight;
 mod install;
+mod memory;
 mod name;
 pub mod peer;
 mod remove;
@@ -58,7 +59,7 @@ use qrt_shared::id::{Location, VatId};
 
 use crate::peer::retry;
 use crate::peer::seal::{NonceKey, OpenedRequest};
-use crate::protocol::{Budget, Delivery, Handle, Report, Running};
+use crate::protocol::{Budget, Delivery, Handle, MemoryHandle, Page, Report, Running, Wanted};
 pub use checkpoint::{Checkpoint, Counters};
 use death::Offenders;
 use entropy::Entropy;
@@ -86,6 +87,15 @@ pub enum Input {
         delivery: u64,
         /// Which object.
         object: Handle,
+    },
+    /// The running turn asks for something of a Memory.
+    Ask {
+        /// Which turn.
+        delivery: u64,
+        /// Which Memory.
+        memory: MemoryHandle,
+        /// What of it.
+        wanted: Wanted,
     },
     /// Another vat's request came in, and its boxes are open.
     Received {
@@ -218,6 +228,8 @@ const ASK_SPREAD_MS: u64 = 30_000;
 pub enum Order {
     /// The image a running turn asked for.
     Loaded(Result<Box<crate::protocol::Image>, String>),
+    /// The properties a running turn asked for.
+    Entries(Page),
     /// End it between turns, and call back what it has not reported.
     Replace,
     /// It lied: end it.
@@ -273,23 +285,27 @@ impl Vat {
             Input::Request(request) => request::handle(&mut step, request).map(|()| None),
             Input::Done { delivery, report } => turn::finish(&mut step, delivery, *report),
             Input::Load { delivery, object } => turn::load(&mut step, delivery, object),
+            Input::Ask { delivery, memory, wanted } => memory::ask(&mut step, delivery, memory, &wanted),
             Input::Died { death, ran } => death::died(&mut step, &death, ran).map(|()| None),
             Input::Received { ticket, from, request } => {
                 peer::receive::receive(&mut step, ticket, from, &request).map(|()| None)
             }
             Input::Attempted(attempt) => peer::attempt::ended(&mut step, attempt).map(|()| None),
             Input::Started => {
-                step.checkpoint.writes.push(checkpoint::Write::Ask { now_ms, spread_ms: ASK_SPREAD_MS });
+                step.checkpoint
+                    .writes
+                    .push(checkpoint::Write::Peer(checkpoint::PeerWrite::Ask { now_ms, spread_ms: ASK_SPREAD_MS }));
                 step.checkpoint.effects.push(checkpoint::Effect::Due);
                 Ok(None)
             }
             Input::ClockSet(by_ms) => {
-                step.checkpoint.writes.push(checkpoint::Write::ShiftDue { by_ms });
+                step.checkpoint.writes.push(checkpoint::Write::Peer(checkpoint::PeerWrite::ShiftDue { by_ms }));
                 step.checkpoint.effects.push(checkpoint::Effect::Due);
                 Ok(None)
             }
         }?;
-        let changed = checkpoint.peers.take().map(|peer| checkpoint::Write::Peer(Box::new(peer)));
+        let changed =
+            checkpoint.peers.take().map(|peer| checkpoint::Write::Peer(checkpoint::PeerWrite::Row(Box::new(peer))));
         checkpoint.writes.extend(changed);
         checkpoint.references.clear();
         checkpoint.counters = Some(self.counters.clone());

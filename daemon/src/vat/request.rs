@@ -199,7 +199,7 @@ pub(super) fn handle<V: View, E: Entropy>(step: &mut Step<'_, V, E>, request: Re
         Action::NamePeer { peer, name } => peer::operator::name(step, who, &peer, name).map(Answer::Peer),
         Action::Retry(peer) => peer::operator::retry(step, who, peer.as_ref()).map(Answer::Due),
         Action::DropOut { peer, seq, reason } => {
-            peer::operator::drop(step, who, &peer, seq, reason).map(Answer::Dropped)
+            peer::operator::drop(step, who, &peer, seq, &reason).map(Answer::Dropped)
         }
         Action::Resync { peer, expect } => {
             peer::operator::resync(step, who, &peer, expect.as_ref()).map(Answer::Resynced)

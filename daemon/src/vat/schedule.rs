@@ -9,7 +9,7 @@
 //! turn, by what each queue's turns cost lately. A turn is charged by that estimate when it is sent and by
 //! what it did cost when it has ended.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::in_flight::{InFlight, Turn};
@@ -40,6 +40,10 @@ const COST_US_UNKNOWN_MAX: u64 = 2_000;
 const READ_MESSAGES: usize = 16;
 const READ_BYTES: u64 = 64 << 10;
 
+/// How much work, in microseconds, the worker of an account is given before that of another has its turn,
+/// when accounts have workers of their own: a hand-over waits until everything in flight has ended.
+const STAY_US: u64 = 25_000;
+
 /// Accounts whose ways to the root of the tree are remembered.
 const ABOVE_MAX: usize = 4096;
 
@@ -52,24 +56,33 @@ const LEVELS_MAX: usize = 32;
 pub(super) struct Schedule {
     pub(super) in_flight: InFlight,
     shares: Shares,
-    queues: HashMap<(Source, Handle), Queue>,
+    queues: HashMap<Key, Queue>,
+    /// The queues in the tree, by the account of their target.
+    waiting: HashMap<Handle, BTreeSet<Key>>,
+    /// Whose worker was given work last, and how much since it was handed over to.
+    stay: (Lane, u64),
     /// The accounts above an account, the nearest first: those that the database may not know yet, and
     /// some that were looked up.
     above: HashMap<Handle, Arc<[Handle]>>,
     /// Bytes in queues of peers that no operator named.
     strangers_bytes: u64,
     /// How many messages that had no room are kept as faults.
-    refused: HashMap<(Source, Handle), u64>,
+    refused: HashMap<Key, u64>,
     /// Whether this knows of what the database had at the start.
     filled: bool,
     /// What turns cost lately, whoever's.
     cost_us: u64,
 }
 
+/// A queue's source and target.
+type Key = (Source, Handle);
+
 /// What one source has sent to one object, including what is with the worker.
 #[derive(Debug)]
 struct Queue {
     path: Path,
+    /// The target's.
+    account: Handle,
     messages: u64,
     bytes: u64,
     in_flight: u64,
@@ -129,6 +142,8 @@ impl Default for Schedule {
             in_flight: InFlight::default(),
             shares: Shares::default(),
             queues: HashMap::new(),
+            waiting: HashMap::new(),
+            stay: (Lane::Shared, 0),
             above: HashMap::new(),
             strangers_bytes: 0,
             refused: HashMap::new(),
@@ -143,15 +158,15 @@ impl Schedule {
     pub(super) fn fill(&mut self, view: &impl View) -> Result<(), Halt> {
         if !self.filled {
             for queued in view.queues()? {
-                let mut queue = Queue::new(self.path(view, queued.source, queued.account, queued.target)?, queued.held);
+                let path = self.path(view, queued.source, queued.account, queued.target)?;
+                let mut queue = Queue::new(path, queued.account, queued.held);
                 (queue.messages, queue.bytes, queue.stranger) = (queued.messages, queued.bytes, queued.stranger);
                 if queued.stranger {
                     self.strangers_bytes += queued.bytes;
                 }
-                if !queued.held {
-                    self.shares.enter(&queue.path);
-                }
-                self.queues.insert((queued.source, queued.target), queue);
+                let key = (queued.source, queued.target);
+                self.queues.insert(key, queue);
+                self.enter(key);
             }
             self.filled = true;
         }
@@ -172,22 +187,25 @@ impl Schedule {
         if !self.in_flight.has_room() {
             return Ok(None);
         }
-        let Some(key) = self.shares.first() else { return Ok(None) };
-        let missing = || Halt::Damaged(format!("the queue of {key:?} is not what its messages are"));
+        let Some(first) = self.shares.first() else { return Ok(None) };
+        let mut key = first;
+        let mut object = self.object(view, key)?;
+        if !self.in_flight.is_empty() && lane(&object) != now {
+            // Its worker has its turn when what is in flight has ended.
+            let Some(other) = self.stays(now) else { return Ok(None) };
+            key = other;
+            object = self.object(view, key)?;
+        }
+        let missing = || broken(key);
         let queue = self.queues.get_mut(&key).ok_or_else(missing)?;
         if queue.next.is_empty() {
             queue.next = view.messages_after(key.0, key.1, queue.cursor, READ_MESSAGES, READ_BYTES)?.into();
         }
-        let object = match &queue.object {
-            Some(object) => Arc::clone(object),
-            None => Arc::clone(queue.object.insert(Arc::new(view.object(key.1)?.ok_or_else(missing)?))),
-        };
         let message = queue.next.front().ok_or_else(missing)?;
         let estimate_us = queue.cost_us.unwrap_or(self.cost_us);
         let too_much = self.in_flight.estimate_us() + estimate_us > AHEAD_US_MAX;
         let shy = object.memory.is_some_and(|memory| self.in_flight.is_shy(memory));
-        let elsewhere = lane(&object) != now;
-        if !self.in_flight.is_empty() && (too_much || shy || elsewhere || message.deaths > 0) {
+        if !self.in_flight.is_empty() && (too_much || shy || message.deaths > 0) {
             // Its turn comes when what is in flight has ended; nobody overtakes it for ever.
             return Ok(None);
         }
@@ -196,9 +214,48 @@ impl Schedule {
         queue.in_flight += 1;
         self.shares.serve(&queue.path, estimate_us);
         if queue.messages == queue.in_flight {
-            self.shares.leave(&queue.path);
+            self.leave(key);
         }
+        let lane = lane(&object);
+        let before = if self.stay.0 == lane { self.stay.1 } else { 0 };
+        self.stay = (lane, before + estimate_us);
         Ok(Some(Next { message, object, estimate_us }))
+    }
+
+    /// The object a queue is for.
+    fn object(&mut self, view: &impl View, key: Key) -> Result<Arc<Object>, Halt> {
+        let queue = self.queues.get_mut(&key).ok_or_else(|| broken(key))?;
+        Ok(match &queue.object {
+            Some(object) => Arc::clone(object),
+            None => Arc::clone(queue.object.insert(Arc::new(view.object(key.1)?.ok_or_else(|| broken(key))?))),
+        })
+    }
+
+    /// Another queue for the lane in flight, while that has not had its stay.
+    fn stays(&self, now: Lane) -> Option<Key> {
+        let account = now.account().filter(|_| self.stay.1 < STAY_US)?;
+        self.waiting.get(&account)?.first().copied()
+    }
+
+    /// A queue that has messages to give out, and may, is in the tree.
+    fn enter(&mut self, key: Key) {
+        let Some(queue) = self.queues.get(&key).filter(|queue| !queue.held && queue.messages > queue.in_flight) else {
+            return;
+        };
+        self.shares.enter(&queue.path);
+        self.waiting.entry(queue.account).or_default().insert(key);
+    }
+
+    /// Takes a queue out of the tree.
+    fn leave(&mut self, key: Key) {
+        let Some(queue) = self.queues.get(&key) else { return };
+        self.shares.leave(&queue.path);
+        if let Some(waiting) = self.waiting.get_mut(&queue.account) {
+            waiting.remove(&key);
+            if waiting.is_empty() {
+                self.waiting.remove(&queue.account);
+            }
+        }
     }
 
     /// Whether a message of so many bytes has room; `all` is what is queued now.
@@ -206,7 +263,7 @@ impl Schedule {
         &self,
         limits: &QueueLimits,
         all: (u64, u64),
-        (source, target): (Source, Handle),
+        (source, target): Key,
         bytes: u64,
     ) -> Result<(), Full> {
         let here = self.queues.get(&(source, target)).map_or((0, 0), |queue| (queue.messages, queue.bytes));
@@ -228,7 +285,7 @@ impl Schedule {
     }
 
     /// Whether another message that had no room may be kept as a fault; it is then counted.
-    pub(super) fn keep_refused(&mut self, view: &impl View, key: (Source, Handle), most: u64) -> Result<bool, Halt> {
+    pub(super) fn keep_refused(&mut self, view: &impl View, key: Key, most: u64) -> Result<bool, Halt> {
         let kept = match self.refused.get(&key) {
             Some(kept) => *kept,
             None => view.refused(key.0, key.1, most)?,
@@ -239,7 +296,7 @@ impl Schedule {
     }
 
     /// A fault is gone: how many are left is looked up when it matters.
-    pub(super) fn fault_gone(&mut self, key: (Source, Handle)) {
+    pub(super) fn fault_gone(&mut self, key: Key) {
         self.refused.remove(&key);
     }
 
@@ -266,7 +323,7 @@ impl Schedule {
         let Message { source, target, bytes, .. } = *message;
         if !self.queues.contains_key(&(source, target)) {
             let path = self.path(view, source, account, target)?;
-            let queue = Queue { cursor: message.message - 1, stranger, ..Queue::new(path, held) };
+            let queue = Queue { cursor: message.message - 1, stranger, ..Queue::new(path, account, held) };
             self.queues.insert((source, target), queue);
         }
         if let Some(queue) = self.queues.get_mut(&(source, target)) {
@@ -275,10 +332,8 @@ impl Schedule {
             if queue.stranger {
                 self.strangers_bytes += bytes;
             }
-            if !queue.held {
-                self.shares.enter(&queue.path);
-            }
         }
+        self.enter((source, target));
         Ok(())
     }
 
@@ -319,13 +374,12 @@ impl Schedule {
     /// An object takes no turns any more, or turns again.
     pub(super) fn hold(&mut self, object: Handle, held: bool) {
         self.edited(object);
-        for (_, queue) in self.queues.iter_mut().filter(|((_, target), _)| *target == object) {
-            queue.held = held;
-            if held {
-                self.shares.leave(&queue.path);
-            } else if queue.messages > queue.in_flight {
-                self.shares.enter(&queue.path);
+        let keys: Vec<_> = self.queues.keys().filter(|(_, target)| *target == object).copied().collect();
+        for key in keys {
+            if let Some(queue) = self.queues.get_mut(&key) {
+                queue.held = held;
             }
+            if held { self.leave(key) } else { self.enter(key) }
         }
     }
 
@@ -352,15 +406,14 @@ impl Schedule {
     /// Calls every turn in flight back; they will be delivered again, each queue's in order.
     pub(super) fn call_back(&mut self) {
         for turn in self.in_flight.call_back() {
+            let key = (turn.message.source, turn.message.target);
             // A removed object's queue is gone, and its turns with it.
-            let Some(queue) = self.queues.get_mut(&(turn.message.source, turn.message.target)) else { continue };
+            let Some(queue) = self.queues.get_mut(&key) else { continue };
             queue.cursor = queue.cursor.min(turn.message.message - 1);
             queue.next.clear();
             queue.in_flight -= 1;
             self.shares.charge(&queue.path, difference(0, turn.estimate_us));
-            if !queue.held {
-                self.shares.enter(&queue.path);
-            }
+            self.enter(key);
         }
     }
 
@@ -390,9 +443,10 @@ impl Schedule {
 }
 
 impl Queue {
-    fn new(path: Path, held: bool) -> Self {
+    fn new(path: Path, account: Handle, held: bool) -> Self {
         Self {
             path,
+            account,
             messages: 0,
             bytes: 0,
             in_flight: 0,
@@ -404,6 +458,10 @@ impl Queue {
             cost_us: None,
         }
     }
+}
+
+fn broken(key: Key) -> Halt {
+    Halt::Damaged(format!("the queue of {key:?} is not what its messages are"))
 }
 
 /// A figure that follows the last few.

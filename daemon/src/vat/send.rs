@@ -55,15 +55,12 @@ pub(super) fn send<V: View, E: Entropy>(step: &mut Step<'_, V, E>, send: Send) -
         }
     }
     let bytes = send.args.size_bytes as u64;
-    let (message, keyed) = match abroad {
-        None => {
-            let message = queue_here(step, &send.target, target, args, bytes)?;
-            (MessageName::In(message), Keyed::In(message))
-        }
-        Some(_) => {
-            let (peer, vat, seq) = post_new(step, &post::New { to: &qrid, target, args: &args, bytes, turn: None })?;
-            (MessageName::Out(vat, seq.0), Keyed::Out(peer, seq))
-        }
+    let (message, keyed) = if abroad.is_some() {
+        let (peer, vat, seq) = post_new(step, &post::New { to: &qrid, target, args: &args, bytes, turn: None })?;
+        (MessageName::Out(vat, seq.0), Keyed::Out(peer, seq))
+    } else {
+        let message = queue_here(step, &send.target, target, args, bytes)?;
+        (MessageName::In(message), Keyed::In(message))
     };
     if let Some(key) = send.key {
         step.checkpoint.writes.push(Write::Key { key, target, message: keyed, queued_at: step.now_ms });

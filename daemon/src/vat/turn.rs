@@ -10,19 +10,18 @@ use super::checkpoint::{Change, Turn, Write};
 use super::death::Offenders;
 use super::entropy::Entropy;
 use super::fault::Failed;
-use super::in_flight::{self, Given};
-use super::install::{NewSpec, edges, ordinal};
+use super::in_flight::{self, AsFound, Given, InFlight};
+use super::install::NewSpec;
 use super::lane::Lane;
 use super::peer::post;
 use super::schedule::Full;
 use super::schedule::{BASE_US, BYTES_PER_US, Next};
 use super::send::{self, Ending, New, Recipient};
 use super::source::Source;
-use super::view::{Entry, Memory, Message, Object, View};
-use super::{Halt, Order, Start, Step, Vat, fault, remove, verify};
+use super::view::{Message, Object, View};
+use super::{Halt, Order, Start, Step, Vat, fault, memory, remove, verify};
 use crate::protocol::{
-    self, CodeError, Delivery, FIRST_MADE, Handle, Image, MadeMemory, MemoryChange, MemoryHandle, Power, Report,
-    Verdict,
+    self, CodeError, Delivery, FIRST_MADE, Handle, Image, MadeMemory, MemoryHandle, Power, Report, Verdict,
 };
 
 /// A turn that takes longer, in microseconds of CPU time, is not what its source's turns were taken
@@ -69,9 +68,7 @@ pub(super) fn start(
         estimate_us,
     };
     let target = turn.message.target;
-    let as_left = object.memory.filter(|memory| vat.schedule.in_flight.has(*memory));
-    turn.memories.extend(as_left.map(|memory| (memory, None)));
-    let target = image(view, &mut turn, target, &object)?;
+    let target = image(view, &mut turn, target, &object, Some(&vat.schedule.in_flight))?;
     let delivery = Delivery {
         delivery,
         target,
@@ -85,13 +82,19 @@ pub(super) fn start(
     Ok(Some(Start { lane: vat.lane, fresh, delivery: Box::new(delivery) }))
 }
 
-/// Gives `turn` an object; its image.
-fn image(view: &impl View, turn: &mut in_flight::Turn, handle: Handle, object: &Object) -> Result<Image, Halt> {
+/// Gives `turn` an object; its image. The worker runs the turn now (`None`) or after those in flight.
+fn image(
+    view: &impl View,
+    turn: &mut in_flight::Turn,
+    handle: Handle,
+    object: &Object,
+    before: Option<&InFlight>,
+) -> Result<Image, Halt> {
     let Object { account, code, statics, natives, memory, held: _ } = object;
     turn.held.extend(qjson::references(statics).map_err(damaged)?);
     turn.bytes += statics.len();
     let memory = match memory {
-        Some(memory) => Some(protocol::Memory { memory: *memory, entries: entries(view, turn, *memory)? }),
+        Some(memory) => Some(protocol::Memory { memory: *memory, content: memory::give(view, turn, *memory, before)? }),
         None => None,
     };
     turn.objects.push(Given {
@@ -104,40 +107,6 @@ fn image(view: &impl View, turn: &mut in_flight::Turn, handle: Handle, object: &
     let natives = natives.iter().map(|(property, native)| (property.clone(), *native)).collect();
     let power = Power { statics: statics.clone(), natives };
     Ok(Image { object: handle, code: *code, power, memory })
-}
-
-/// The content of a Memory, noted as given to `turn`; `None` if it takes it as it finds it.
-fn entries(
-    view: &impl View,
-    turn: &mut in_flight::Turn,
-    memory: MemoryHandle,
-) -> Result<Option<Vec<(String, String)>>, Halt> {
-    if !turn.memories.iter().any(|(given, _)| *given == memory) {
-        let content = view.memory(memory)?;
-        for entry in &content.entries {
-            turn.held.extend(qjson::references(&entry.value).map_err(damaged)?);
-        }
-        turn.bytes += usize::try_from(content.bytes).unwrap_or(usize::MAX);
-        turn.memories.push((memory, Some(content)));
-    }
-    let content = turn.memories.iter().find(|(given, _)| *given == memory).and_then(|(_, content)| content.as_ref());
-    let pair = |entry: &Entry| (entry.key.clone(), entry.value.clone());
-    Ok(content.map(|content| content.entries.iter().map(pair).collect()))
-}
-
-/// Reads the Memories that the oldest turn took as it found them: the turns before it have ended,
-/// so what it found is what is there now.
-fn look_up(view: &impl View, turn: &mut in_flight::Turn) -> Result<(), Halt> {
-    for (memory, content) in &mut turn.memories {
-        if content.is_none() {
-            let found = view.memory(*memory)?;
-            for entry in &found.entries {
-                turn.held.extend(qjson::references(&entry.value).map_err(damaged)?);
-            }
-            *content = Some(found);
-        }
-    }
-    Ok(())
 }
 
 /// The running turn calls an object whose image it has not got.
@@ -155,7 +124,7 @@ pub(super) fn load<V: View, E>(
     if turn.stale {
         return Ok(Some(Order::Loaded(Err("this turn is called back".to_owned()))));
     }
-    look_up(step.view, turn)?;
+    memory::look_up(step.view, turn)?;
     if !turn.held.contains(&object) {
         return Ok(Some(condemn(step.vat, "asked for an object it has no reference to")));
     }
@@ -169,7 +138,7 @@ pub(super) fn load<V: View, E>(
         turn.refused.push(object);
         return Ok(Some(Order::Loaded(Err("the object is held".to_owned()))));
     }
-    Ok(Some(Order::Loaded(Ok(Box::new(image(step.view, turn, object, &row)?)))))
+    Ok(Some(Order::Loaded(Ok(Box::new(image(step.view, turn, object, &row, None)?)))))
 }
 
 /// A turn has ended.
@@ -193,7 +162,8 @@ pub(super) fn finish<V: View, E: Entropy>(
         schedule.call_back_stale();
         return Ok(spoilt.then(|| discard(step.vat)));
     }
-    look_up(step.view, turn)?;
+    memory::look_up(step.view, turn)?;
+    memory::look_up_changes(step.view, turn, &report.memories)?;
     let sizes = match verify::report(turn, &report, &step.vat.limits.turn) {
         Ok(sizes) => sizes,
         Err(lie) => return Ok(Some(condemn(step.vat, &lie))),
@@ -225,7 +195,7 @@ fn discard(vat: &mut Vat) -> Order {
     Order::Replace
 }
 
-fn condemn(vat: &mut Vat, lie: &str) -> Order {
+pub(super) fn condemn(vat: &mut Vat, lie: &str) -> Order {
     vat.schedule.in_flight.condemned = true;
     Order::Kill(lie.to_owned())
 }
@@ -285,10 +255,15 @@ fn commit<V: View, E: Entropy>(
     }
     let mut changes = Vec::new();
     for change in mem::take(&mut report.memories) {
-        if let Some((memory, Some(old))) = turn.memories.iter().find(|(memory, _)| *memory == change.memory) {
-            remember(step, *memory, old, change, &mut changes);
-            // The worker still has the handles that the new objects had in this turn.
-            step.vat.schedule.in_flight.changed(*memory, made.is_empty());
+        let given = turn.memories.iter().find(|given| given.memory == change.memory);
+        if let Some(found) = given.and_then(|given| given.found.as_ref()) {
+            let memory = change.memory;
+            // A turn that asked leaves no whole Memory with the worker, and where it made objects, the worker
+            // still has the handles that those had in the turn.
+            let keys = made.is_empty();
+            let whole = keys && given.is_some_and(|given| !matches!(given.how, memory::How::ByKey(_)));
+            memory::remember(step, found, change, &mut changes);
+            step.vat.schedule.in_flight.changed(memory, AsFound { whole, keys });
         }
     }
     let (mut sent, mut posted) = (Vec::new(), Vec::new());
@@ -424,44 +399,6 @@ fn settle(report: &mut Report, first_handle: Handle) -> Result<(), Halt> {
     Ok(())
 }
 
-/// Writes what a turn or an edit changed in one Memory, and what was there before.
-pub(super) fn remember<V, E>(
-    step: &mut Step<'_, V, E>,
-    memory: MemoryHandle,
-    before: &Memory,
-    change: MemoryChange,
-    changes: &mut Vec<Change>,
-) {
-    let Memory { mut bytes, mut next_ordinal, .. } = *before;
-    let old = |key: &str| before.entries.iter().find(|entry| entry.key == *key);
-    let size = |key: &str, value: &str| (key.len() + value.len()) as u64;
-    let writes = &mut step.checkpoint.writes;
-    for key in &change.deleted {
-        let Some(entry) = old(key) else { continue };
-        bytes -= size(key, &entry.value);
-        changes.push(Change { memory, key: key.clone(), old: Some((entry.value.clone(), entry.ordinal)) });
-        writes.push(Write::NoEntry { memory, key: key.clone(), edges: edges(&entry.value, None).is_some() });
-    }
-    for (key, value) in change.set {
-        let deleted = change.deleted.contains(&key);
-        let there = old(&key).filter(|_| !deleted);
-        let place = match there {
-            Some(entry) => entry.ordinal,
-            None => ordinal(&key, &mut next_ordinal),
-        };
-        bytes = bytes + size(&key, &value) - there.map_or(0, |entry| size(&key, &entry.value));
-        if !deleted {
-            let old = there.map(|entry| (entry.value.clone(), entry.ordinal));
-            changes.push(Change { memory, key: key.clone(), old });
-        }
-        let edges = edges(&value, there.map(|entry| entry.value.as_str()));
-        writes.push(Write::Entry { memory, entry: Entry { key, ordinal: place, value }, edges });
-    }
-    if (bytes, next_ordinal) != (before.bytes, before.next_ordinal) {
-        writes.push(Write::MemorySize { memory, bytes, next_ordinal });
-    }
-}
-
 /// The journal's row of a turn, but for what only a committed or only a failed turn has.
 fn journal(number: u64, turn: in_flight::Turn, outcome: Outcome, report: Report) -> Turn {
     let Report { log, ticks, cpu_us, random_used, .. } = report;
@@ -531,6 +468,6 @@ pub(super) fn without_place(message: &str) -> CodeError {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is what map_err gives")]
-fn damaged(error: qjson::Error) -> Halt {
+pub(super) fn damaged(error: qjson::Error) -> Halt {
     Halt::Damaged(error.to_string())
 }

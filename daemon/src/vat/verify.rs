@@ -113,13 +113,13 @@ fn made(turn: &Turn, before: &[Made], made: &Made, may_hold: impl Fn(Handle) -> 
 }
 
 fn memory(turn: &Turn, change: &MemoryChange, may_hold: impl Fn(Handle) -> bool + Copy) -> Result<(), String> {
-    let (_, memory) =
-        (turn.memories.iter()).find(|(given, _)| *given == change.memory).ok_or("a memory that was not given to it")?;
-    let memory = memory.as_ref().ok_or("a memory that nobody has looked up")?;
+    let given = turn.memories.iter().find(|given| given.memory == change.memory);
+    let found = &given.ok_or("a memory that was not given to it")?.found;
+    let found = found.as_ref().ok_or("a memory that nobody has looked up")?;
     unique_keys(change.deleted.iter())?;
     unique_keys(change.set.iter().map(|(key, _)| key))?;
-    let there: HashSet<&str> = memory.entries.iter().map(|entry| entry.key.as_str()).collect();
-    ensure(change.deleted.iter().all(|key| there.contains(key.as_str())), "a deleted key that was not there")?;
+    let there = |key: &String| found.entry(key).is_some();
+    ensure(change.deleted.iter().all(there), "a deleted key that was not there")?;
     change.set.iter().try_for_each(|(_, value)| text(value, may_hold))
 }
 

@@ -24,6 +24,16 @@ pub trait View {
     fn object(&self, object: Handle) -> Result<Option<Object>, ViewError>;
     /// The Memory of that handle, which an object or the journal named.
     fn memory(&self, memory: MemoryHandle) -> Result<Memory, ViewError>;
+    /// Every property of a Memory, in order: only for a small one.
+    fn entries(&self, memory: MemoryHandle) -> Result<Vec<Entry>, ViewError>;
+    /// One property of a Memory.
+    fn entry(&self, memory: MemoryHandle, key: &str) -> Result<Option<Entry>, ViewError>;
+    /// One property of a Memory, if its value has at most so many bytes.
+    fn short_entry(&self, memory: MemoryHandle, key: &str, bytes: usize) -> Result<Option<Entry>, ViewError>;
+    /// The properties of a Memory whose ordinals are above `after`, in order: as many as make up `bytes`.
+    fn entries_after(&self, memory: MemoryHandle, after: Option<u64>, bytes: usize) -> Result<Vec<Entry>, ViewError>;
+    /// The references in a Memory.
+    fn memory_references(&self, memory: MemoryHandle) -> Result<Vec<Handle>, ViewError>;
     /// The number of the code with this SHA-256.
     fn code(&self, sha256: &[u8; 32]) -> Result<Option<CodeNumber>, ViewError>;
     /// Every queue that has messages.
@@ -99,15 +109,13 @@ pub struct Object {
     pub held: bool,
 }
 
-/// A Memory's rows.
-#[derive(Debug, Clone)]
+/// A Memory's row.
+#[derive(Debug, Clone, Copy)]
 pub struct Memory {
     /// Bytes of all keys and values.
     pub bytes: u64,
     /// The next key's ordinal.
     pub next_ordinal: u64,
-    /// Its properties in order.
-    pub entries: Vec<Entry>,
 }
 
 /// One top-level property of a Memory.

@@ -1,6 +1,6 @@
 //! What a turn changed in a Memory, as edits that leave its keys in JavaScript's order.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use qrt_shared::qjson::array_index;
 
@@ -42,6 +42,24 @@ pub(super) fn difference(
         }
     }
     deleted.extend(kept.iter().zip(before).filter(|(kept, _)| !**kept).map(|(_, (key, _))| key.clone()));
+    (!deleted.is_empty() || !set.is_empty()).then_some(MemoryChange { memory, deleted, set })
+}
+
+/// What a turn changed that knows only some keys: `found` is what those held before, `moved` are those
+/// that are not where they were, `after` is what is known now, in order.
+pub(super) fn of_found(
+    memory: MemoryHandle,
+    found: &HashMap<String, Option<String>>,
+    moved: &HashSet<String>,
+    after: Vec<(String, String)>,
+) -> Option<MemoryChange> {
+    let there: HashSet<&str> = after.iter().map(|(key, _)| key.as_str()).collect();
+    let was = |key: &str| found.get(key).and_then(Option::as_deref);
+    let gone = |key: &String| was(key).is_some() && (moved.contains(key) || !there.contains(key.as_str()));
+    let mut deleted: Vec<String> = found.keys().filter(|key| gone(key)).cloned().collect();
+    // The order tells nothing but how a table of hashes lies.
+    deleted.sort_unstable();
+    let set: Vec<_> = after.into_iter().filter(|(key, text)| moved.contains(key) || was(key) != Some(text)).collect();
     (!deleted.is_empty() || !set.is_empty()).then_some(MemoryChange { memory, deleted, set })
 }
 

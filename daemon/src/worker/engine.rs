@@ -17,7 +17,7 @@ use super::kept::Kept;
 use super::realm::Realm;
 use super::turn::Turn;
 use crate::page::Published;
-use crate::protocol::{CodeError, CodeNumber, Delivery, Handle, Image, Report, Verdict};
+use crate::protocol::{CodeError, CodeNumber, Delivery, Handle, Image, MemoryHandle, Page, Report, Verdict, Wanted};
 
 /// The stack that object code may use, in bytes.
 pub const CODE_STACK_BYTES: usize = 2 << 20;
@@ -37,11 +37,13 @@ const CHECKED_BYTES_MAX: usize = 4 << 20;
 /// What remembering a text takes besides its bytes.
 const CHECKED_ENTRY_BYTES: usize = 64;
 
-/// Where images come from that a turn calls.
+/// Where images come from that a turn calls, and properties of Memories it uses.
 pub trait Loader {
     /// The image of `object` for the turn `delivery`, or why it cannot be called. Any code it names
     /// has been given to `codes` when this returns.
     fn load(&mut self, delivery: u64, object: Handle, codes: &Codes) -> Result<Box<Image>, String>;
+    /// What the turn `delivery` wants of a Memory that was given to it by key.
+    fn ask(&mut self, delivery: u64, memory: MemoryHandle, wanted: Wanted, codes: &Codes) -> Page;
 }
 
 /// The texts of code that images name, and what they were compiled to.
@@ -165,8 +167,8 @@ impl Engine {
         let mut target = delivery.target.clone();
         shared.take_in(delivery.delivery, &mut target);
         let report = Rc::clone(&turn).run(target, &delivery.args);
-        for (memory, entries) in turn.left_memories() {
-            shared.kept.borrow_mut().leave(delivery.delivery, memory, entries);
+        for left in turn.left_memories() {
+            shared.kept.borrow_mut().leave(delivery.delivery, left);
         }
         drop(turn);
         shared.meter.end();
@@ -310,6 +312,11 @@ impl Shared {
         let mut image = self.loader.borrow_mut().load(delivery, object, &self.codes)?;
         self.take_in(delivery, &mut image);
         Ok(image)
+    }
+
+    /// Asks for properties of a Memory.
+    pub(super) fn ask(&self, delivery: u64, memory: MemoryHandle, wanted: Wanted) -> Page {
+        self.loader.borrow_mut().ask(delivery, memory, wanted, &self.codes)
     }
 
     fn take_in(&self, delivery: u64, image: &mut Image) {

@@ -14,6 +14,7 @@
     reason = "sizes and flags in C's types: a worker is a 64-bit process and the flags are small"
 )]
 
+mod exotic;
 mod property;
 mod value;
 
@@ -237,15 +238,14 @@ impl Ctx {
 
     /// Registers a class without methods of its own whose objects inherit from `proto`.
     pub(super) fn register_class(self, name: &CStr, proto: Val) -> Js<u32> {
+        self.register(name, proto, ptr::null_mut())
+    }
+
+    fn register(self, name: &CStr, proto: Val, exotic: *mut qjs::JSClassExoticMethods) -> Js<u32> {
         let mut class = 0;
-        let definition = qjs::JSClassDef {
-            class_name: name.as_ptr(),
-            finalizer: None,
-            gc_mark: None,
-            call: None,
-            exotic: ptr::null_mut(),
-        };
-        // SAFETY: the engine copies the definition and takes the prototype.
+        let definition =
+            qjs::JSClassDef { class_name: name.as_ptr(), finalizer: None, gc_mark: None, call: None, exotic };
+        // SAFETY: the engine copies the definition, but for `exotic`, which is static, and takes the prototype.
         unsafe {
             qjs::JS_NewClassID(self.runtime(), &raw mut class);
             checked(qjs::JS_NewClass(self.runtime(), class, &raw const definition))?;

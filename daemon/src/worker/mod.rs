@@ -17,6 +17,7 @@ mod effects;
 mod engine;
 mod js;
 mod kept;
+mod large;
 mod natives;
 mod pack;
 mod pipes;

@@ -120,17 +120,37 @@ impl<'a> Packer<'a> {
         Self::new(plain, mode, root, limit).entries(value)
     }
 
+    /// Packs as a Memory those properties of `value` that its `shadow` has.
+    pub(super) fn entries_of_shadow(
+        plain: &'a Plain,
+        root: &'a str,
+        value: &Val,
+        shadow: &Val,
+        limit: usize,
+    ) -> Result<Vec<(String, String)>, Refusal> {
+        let mut packer = Self::new(plain, Mode::Memory, root, limit);
+        packer.class_shape(value)?;
+        packer.extensible(value)?;
+        packer.no_symbols(shadow)?;
+        packer.properties(value, shadow)
+    }
+
     fn finish(self) -> Packed {
         Packed { size_bytes: self.out.len() + self.surplus, text: self.out }
     }
 
     fn entries(&mut self, value: &Val) -> Result<Vec<(String, String)>, Refusal> {
         self.object_shape(value)?;
+        self.properties(value, value)
+    }
+
+    /// The properties of `value` as `holder` has them.
+    fn properties(&mut self, value: &Val, holder: &Val) -> Result<Vec<(String, String)>, Refusal> {
         self.above.push(value.identity());
         let mut entries = Vec::new();
         let mut spent = 0;
-        for key in value.own_keys(KeyKind::Strings)?.iter() {
-            let Some(property) = value.own_property(&key)? else { continue };
+        for key in holder.own_keys(KeyKind::Strings)?.iter() {
+            let Some(property) = holder.own_property(&key)? else { continue };
             let name = self.key_name(key.text()?)?;
             self.path.push(Step::Key(name));
             if let Some(value) = self.wanted(&property)? {
@@ -310,13 +330,18 @@ impl<'a> Packer<'a> {
 
     /// Refuses what is not a plain object.
     fn object_shape(&self, value: &Val) -> Result<(), Refusal> {
+        self.class_shape(value)?;
+        self.integrity(value)
+    }
+
+    fn class_shape(&self, value: &Val) -> Result<(), Refusal> {
         if value.is_proxy() {
             return Err(self.refuse("a Proxy"));
         }
         if value.is_function() {
             return Err(self.refuse("a function"));
         }
-        if value.class() != self.plain.object_class() {
+        if !self.plain.is_object_class(value.class()) {
             let what = value.class_name().filter(|name| name != "Object").unwrap_or_else(|| "a class".to_owned());
             return Err(self.refuse(&format!("an instance of {what}")));
         }
@@ -328,13 +353,22 @@ impl<'a> Packer<'a> {
         if !is_plain && proto.is_object() {
             return Err(self.refuse("an instance of a class"));
         }
-        self.integrity(value)
+        Ok(())
     }
 
     fn integrity(&self, value: &Val) -> Result<(), Refusal> {
+        self.extensible(value)?;
+        self.no_symbols(value)
+    }
+
+    fn extensible(&self, value: &Val) -> Result<(), Refusal> {
         if self.mode == Mode::Memory && !value.is_extensible()? {
             return Err(self.refuse("frozen, sealed or not extensible: store a copy"));
         }
+        Ok(())
+    }
+
+    fn no_symbols(&self, value: &Val) -> Result<(), Refusal> {
         if value.own_keys(KeyKind::Symbols)?.len() > 0 {
             return Err(self.refuse("a symbol as a key"));
         }

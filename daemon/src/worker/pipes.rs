@@ -1,6 +1,6 @@
 //! The worker's loop: frames in on standard input, frames out on standard output.
 //!
-//! Frames are answered in the order they come. While a turn waits for an image, what else arrives
+//! Frames are answered in the order they come. While a turn waits for an image or for properties, what else arrives
 //! is kept for later, but for code, which the image may name. While more deliveries wait, answers are
 //! kept too, for a moment: the daemon wakes up once for all of them.
 //!
@@ -20,7 +20,7 @@ use rustix::process::{Pid, Resource, Rlimit, getrlimit, setrlimit};
 use super::engine::{Codes, Engine, Loader, STACK_BYTES};
 use super::sandbox::{self, Sandbox};
 use crate::page::Published;
-use crate::protocol::{FromWorker, Handle, Image, ToWorker, append_frame, read_frame};
+use crate::protocol::{FromWorker, Handle, Image, MemoryHandle, Page, ToWorker, Wanted, append_frame, read_frame};
 
 /// A turn was killed or the engine holds too much: orderly, and after the last answer.
 pub const EXIT_SPENT: i32 = 3;
@@ -102,7 +102,7 @@ pub fn main(args: impl Iterator<Item = String>) -> ! {
                 let checked = engine.check(&text);
                 pipes.borrow_mut().output.say(&FromWorker::Checked(checked));
             }
-            ToWorker::Loaded(_) => sandbox::exit(EXIT_PROTOCOL),
+            ToWorker::Loaded(_) | ToWorker::Entries(_) => sandbox::exit(EXIT_PROTOCOL),
         }
         if engine.is_spent() {
             pipes.borrow_mut().output.let_go(Duration::ZERO);
@@ -215,6 +215,21 @@ impl Loader for PipeLoader {
         loop {
             match pipes.read() {
                 Some(ToWorker::Loaded(answer)) => return answer,
+                Some(ToWorker::Code { code, text }) => codes.add(code, text),
+                Some(frame) => pipes.waiting.push_back(frame),
+                None => sandbox::exit(0),
+            }
+        }
+    }
+
+    fn ask(&mut self, delivery: u64, memory: MemoryHandle, wanted: Wanted, codes: &Codes) -> Page {
+        let mut pipes = self.0.borrow_mut();
+        pipes.output.say(&FromWorker::Ask { delivery, memory, wanted });
+        pipes.output.let_go(Duration::ZERO);
+        loop {
+            match pipes.read() {
+                Some(ToWorker::Entries(page)) => return page,
+                // Sent once: an image that is loaded next may name it too.
                 Some(ToWorker::Code { code, text }) => codes.add(code, text),
                 Some(frame) => pipes.waiting.push_back(frame),
                 None => sandbox::exit(0),

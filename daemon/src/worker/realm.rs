@@ -12,14 +12,21 @@ use super::natives::Native;
 /// How plain data and References are told from everything else, without running code.
 pub(super) struct Plain {
     object_class: u32,
+    memory_class: u32,
     object_proto: Val,
     array_proto: Val,
     reference_class: u32,
 }
 
 impl Plain {
-    pub(super) fn object_class(&self) -> u32 {
-        self.object_class
+    /// Whether `class` is that of plain objects, or of the large Memories that pass for such.
+    pub(super) fn is_object_class(&self, class: u32) -> bool {
+        class == self.object_class || class == self.memory_class
+    }
+
+    /// The number of the large Memory that `value` stands for, if it does.
+    pub(super) fn large_memory(&self, value: &Val) -> Option<u64> {
+        value.opaque(self.memory_class)
     }
 
     pub(super) fn object_proto(&self) -> Identity {
@@ -37,7 +44,7 @@ impl Plain {
 
     /// Whether `value` is an object with `Object.prototype` or no prototype at all, no Proxy.
     pub(super) fn is_plain_object(&self, value: &Val) -> Js<bool> {
-        if !value.is_object() || value.class() != self.object_class {
+        if !value.is_object() || !self.is_object_class(value.class()) {
             return Ok(false);
         }
         let proto = value.proto()?;
@@ -69,6 +76,7 @@ impl Realm {
         }
         let plain = Plain {
             object_class: sample_object.class(),
+            memory_class: ctx.register_exotic_class(c"Object", object_proto.clone())?,
             object_proto,
             array_proto: ctx.array()?.proto()?,
             reference_class: ctx.register_class(c"Reference", reference_proto.clone())?,
@@ -107,6 +115,11 @@ impl Realm {
             function_text: item(&made, 3)?,
             errors,
         })
+    }
+
+    /// An object that stands for the large Memory `number`.
+    pub(super) fn large_memory(&self, ctx: Ctx, number: u64) -> Js<Val> {
+        ctx.opaque(self.plain.memory_class, number)
     }
 
     /// A Reference.

@@ -3,17 +3,20 @@
 mod budgets;
 mod code;
 mod effects;
+mod large;
 mod memory;
 mod realm;
 mod values;
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::{Codes, Engine, Loader, STACK_BYTES};
 use crate::page::Published;
 use crate::protocol::{
-    Budget, CodeError, Delivery, Handle, Image, Limit, Memory, MemoryChange, Native, Power, Report, Verdict,
+    Budget, CodeError, Content, Delivery, Handle, Image, Limit, Memory, MemoryChange, MemoryHandle, Native, Page,
+    Power, Report, Verdict, Wanted,
 };
 
 /// A budget that honest code does not notice.
@@ -29,12 +32,35 @@ const ROOMY: Budget = Budget {
 
 type Images = Arc<Mutex<HashMap<Handle, Result<Image, String>>>>;
 
-struct Shelf(Images);
+struct Shelf(Images, Arc<AtomicUsize>);
+
+fn content(memory: &Memory) -> &Vec<(String, String)> {
+    let Content::Whole(entries) = &memory.content else { panic!("the shelf has all of it") };
+    entries
+}
 
 impl Loader for Shelf {
     fn load(&mut self, _: u64, object: Handle, _: &Codes) -> Result<Box<Image>, String> {
         let images = self.0.lock().expect("one thread");
         images.get(&object).cloned().unwrap_or_else(|| Err("no such object".to_owned())).map(Box::new)
+    }
+
+    fn ask(&mut self, _: u64, memory: MemoryHandle, wanted: Wanted, _: &Codes) -> Page {
+        self.1.fetch_add(1, Ordering::Relaxed);
+        let images = self.0.lock().expect("one thread");
+        let memories = images.values().flatten().filter_map(|image| image.memory.as_ref());
+        let memory = memories.filter(|known| known.memory == memory).map(content).next().expect("a memory");
+        match wanted {
+            Wanted::Key(key) => {
+                Page { entries: memory.iter().filter(|(known, _)| *known == key).cloned().collect(), next: None }
+            }
+            Wanted::Page { after } => {
+                // Three at a time, in the order the daemon has.
+                let from = usize::try_from(after.unwrap_or(0)).expect("a place in the list");
+                let entries: Vec<_> = memory.iter().skip(from).take(3).cloned().collect();
+                Page { next: (!entries.is_empty()).then_some((from + entries.len()) as u64), entries }
+            }
+        }
     }
 }
 
@@ -44,14 +70,20 @@ struct World {
     images: Images,
     budget: Budget,
     turns: u64,
+    /// Whether Memories are given by key, as large ones are.
+    by_key: bool,
+    /// How often turns have asked for properties.
+    asked: Arc<AtomicUsize>,
 }
 
 impl World {
     fn new() -> Self {
         let images = Images::default();
+        let asked = Arc::default();
         let engine =
-            Engine::new(Box::new(Shelf(Arc::clone(&images))), Published::unread().expect("a page")).expect("an engine");
-        Self { engine, images, budget: ROOMY, turns: 0 }
+            Engine::new(Box::new(Shelf(Arc::clone(&images), Arc::clone(&asked))), Published::unread().expect("a page"))
+                .expect("an engine");
+        Self { engine, images, budget: ROOMY, turns: 0, by_key: false, asked }
     }
 
     /// Installs object `handle` with all native powers, statics `{}` and an empty memory of its own.
@@ -66,15 +98,18 @@ impl World {
         let power = Power { statics: statics.to_owned(), natives };
         let memory = memory.map(|(memory, text)| Memory {
             memory,
-            entries: Some(qrt_shared::qjson::split_object(text).expect("an object in inside form")),
+            content: Content::Whole(qrt_shared::qjson::split_object(text).expect("an object in inside form")),
         });
         let image = Image { object: handle, code: number, power, memory };
         self.images.lock().expect("one thread").insert(handle, Ok(image));
     }
 
     fn send(&mut self, handle: Handle, args: &str) -> Report {
-        let target = self.images.lock().expect("one thread")[&handle].clone().expect("installed");
+        let mut target = self.images.lock().expect("one thread")[&handle].clone().expect("installed");
         self.turns += 1;
+        if let Some(memory) = target.memory.as_mut().filter(|_| self.by_key) {
+            memory.content = Content::ByKey { known: Vec::new(), settled: self.turns };
+        }
         let delivery = Delivery {
             delivery: self.turns,
             target,
@@ -94,7 +129,7 @@ impl World {
     fn apply(&mut self, change: &MemoryChange) {
         for image in self.images.lock().expect("one thread").values_mut().flatten() {
             let Some(memory) = image.memory.as_mut().filter(|memory| memory.memory == change.memory) else { continue };
-            let entries = memory.entries.as_mut().expect("content");
+            let Content::Whole(entries) = &mut memory.content else { panic!("content") };
             entries.retain(|(key, _)| !change.deleted.contains(key));
             for (key, text) in &change.set {
                 match entries.iter_mut().find(|(known, _)| known == key) {
@@ -102,13 +137,15 @@ impl World {
                     None => entries.push((key.clone(), text.clone())),
                 }
             }
+            // As the daemon orders them: integer-like keys first, by number; the sort is stable.
+            entries.sort_by_key(|(key, _)| qrt_shared::qjson::array_index(key).map_or(u64::MAX, u64::from));
         }
     }
 
     fn memory(&self, handle: Handle) -> String {
         let images = self.images.lock().expect("one thread");
         let memory = images[&handle].as_ref().expect("installed").memory.as_ref().expect("a memory");
-        qrt_shared::qjson::join_object(memory.entries.iter().flatten().map(|(key, text)| (key.as_str(), text.as_str())))
+        qrt_shared::qjson::join_object(content(memory).iter().map(|(key, text)| (key.as_str(), text.as_str())))
     }
 }
 

@@ -11,13 +11,14 @@ use std::rc::Rc;
 use super::check;
 use super::engine::Shared;
 use super::js::{Call, Ctx, ErrorKind, Identity, Js, Kind, Thrown, Val};
-use super::kept::Entries;
+use super::kept::{Entries, Left};
+use super::large::Large;
 use super::pack::{self, Mode, Packer, Refusal};
 use super::unpack::unpack;
 use super::{change, natives};
 use crate::protocol::{
-    Budget, CodeError, Delivery, Handle, Image, Limit, Made, MadeMemory, Memory, MemoryChange, MemoryHandle, Native,
-    Report, Sent, Used, Verdict,
+    Budget, CodeError, Content, Delivery, Handle, Image, Limit, Made, MadeMemory, Memory, MemoryChange, MemoryHandle,
+    Native, Page, Report, Sent, Used, Verdict, Wanted,
 };
 
 /// The deepest nesting of `call`.
@@ -52,7 +53,7 @@ pub(super) struct Turn {
     objects: RefCell<HashMap<Handle, Result<Rc<Loaded>, String>>>,
     memories: RefCell<Vec<Slot>>,
     /// What it leaves in its Memories, if it commits.
-    left: RefCell<Vec<(MemoryHandle, Entries)>>,
+    left: RefCell<Vec<Left>>,
     committed: Cell<bool>,
     natives: RefCell<HashMap<Identity, Native>>,
     running: RefCell<Vec<Rc<Loaded>>>,
@@ -69,12 +70,21 @@ struct Loaded {
     power: RefCell<Option<Val>>,
 }
 
-/// A Memory in use: the live object and the texts it came with.
+/// A Memory in use: the live object and what it came with.
 struct Slot {
     memory: MemoryHandle,
     owner: Handle,
     object: Val,
-    entries: Vec<(String, String)>,
+    came: Came,
+}
+
+/// What a Memory came with.
+#[derive(Clone)]
+enum Came {
+    /// The texts of all properties.
+    Whole(Rc<Entries>),
+    /// What was fetched since.
+    Large(Rc<Large>),
 }
 
 /// The turn that runs on this thread.
@@ -161,7 +171,7 @@ impl Turn {
     }
 
     /// What the turn left in its Memories: nothing new, unless it commits.
-    pub(super) fn left_memories(&self) -> Vec<(MemoryHandle, Entries)> {
+    pub(super) fn left_memories(&self) -> Vec<Left> {
         let left = self.left.take();
         if self.committed.get() { left } else { Vec::new() }
     }
@@ -256,8 +266,17 @@ impl Turn {
     /// Takes the memories' changes and the result.
     fn finish(&self, result: &Val) -> Result<(Verdict, Vec<MemoryChange>), CodeError> {
         let mut changes = Vec::new();
-        for slot in &*self.memories.borrow() {
-            changes.extend(self.memory_change(slot)?);
+        // By number: packing one may look at another.
+        let count = self.memories.borrow().len();
+        for at in 0..count {
+            let slot = self
+                .memories
+                .borrow()
+                .get(at)
+                .map(|slot| (slot.memory, slot.owner, slot.object.clone(), slot.came.clone()));
+            if let Some((memory, owner, object, came)) = slot {
+                changes.extend(self.memory_change(memory, owner, &object, &came)?);
+            }
         }
         let plain = &self.shared.realm.plain;
         let (result, result_error) = match pack::pack(plain, Mode::Copy, "result", result, self.left()) {
@@ -271,19 +290,32 @@ impl Turn {
         Ok((Verdict::Ok { result, result_error }, changes))
     }
 
-    fn memory_change(&self, slot: &Slot) -> Result<Option<MemoryChange>, CodeError> {
-        let before: usize = slot.entries.iter().map(|(key, text)| key.len() + text.len() + 4).sum();
+    fn memory_change(
+        &self,
+        memory: MemoryHandle,
+        owner: Handle,
+        object: &Val,
+        came: &Came,
+    ) -> Result<Option<MemoryChange>, CodeError> {
+        let before = match came {
+            Came::Whole(entries) => entries.iter().map(|(key, text)| key.len() + text.len() + 4).sum(),
+            Came::Large(large) => large.bytes(),
+        };
         let limit = before.saturating_add(self.left());
         let plain = &self.shared.realm.plain;
-        let after = match Packer::entries_of(plain, Mode::Memory, "memory", &slot.object, limit) {
+        let packed = match came {
+            Came::Whole(_) => Packer::entries_of(plain, Mode::Memory, "memory", object, limit),
+            Came::Large(large) => Packer::entries_of_shadow(plain, "memory", object, &large.shadow(), limit),
+        };
+        let after = match packed {
             Err(Refusal::NotQjson { message, .. }) => {
                 let message = cut(format!("TypeError: {message}"));
-                let object = self.blamed(slot.owner);
+                let object = self.blamed(owner);
                 return Err(CodeError { message, object, line: 0, column: 0, excerpt: String::new() });
             }
             packed => self.packed(packed).map_err(|Thrown| self.pending_error())?,
         };
-        if let Some(index) = self.made_index(slot.memory) {
+        if let Some(index) = self.made_index(memory) {
             let bytes = after.iter().map(|(key, text)| key.len() + text.len()).sum();
             self.charge(bytes).map_err(|Thrown| self.pending_error())?;
             if let Some(made) = self.made.borrow_mut().get_mut(index) {
@@ -291,8 +323,17 @@ impl Turn {
             }
             return Ok(None);
         }
-        self.left.borrow_mut().push((slot.memory, after.clone()));
-        let change = change::difference(slot.memory, &slot.entries, after);
+        let change = match came {
+            Came::Whole(entries) => {
+                self.left.borrow_mut().push(Left::Whole(memory, after.clone()));
+                change::difference(memory, entries, after)
+            }
+            Came::Large(large) => {
+                let change = large.change(after);
+                self.left.borrow_mut().extend(change.clone().map(Left::Changed));
+                change
+            }
+        };
         if let Some(change) = &change {
             let bytes = change.set.iter().map(|(key, text)| key.len() + text.len()).sum();
             self.charge(bytes).map_err(|Thrown| self.pending_error())?;
@@ -364,12 +405,36 @@ impl Turn {
         if let Some(slot) = self.memories.borrow().iter().find(|slot| slot.memory == memory.memory) {
             return Ok(slot.object.clone());
         }
-        let entries = memory.entries.clone().unwrap_or_default();
-        let text = qrt_shared::qjson::join_object(entries.iter().map(|(key, text)| (key.as_str(), text.as_str())));
-        let object = self.unpack(&text)?;
-        let slot = Slot { memory: memory.memory, owner, object: object.clone(), entries };
+        let (object, came) = match &memory.content {
+            Content::Whole(entries) => {
+                let properties = entries.iter().map(|(key, text)| (key.as_str(), text.as_str()));
+                (self.unpack(&qrt_shared::qjson::join_object(properties))?, Came::Whole(Rc::new(entries.clone())))
+            }
+            Content::ByKey { known, .. } => {
+                let large = Large::new(memory.memory, self.ctx().object()?, known.clone());
+                let number = self.memories.borrow().len() as u64;
+                (self.shared.realm.large_memory(self.ctx(), number)?, Came::Large(Rc::new(large)))
+            }
+            Content::AsLeft => return Err(self.ctx().throw(ErrorKind::Internal, "a memory that nobody filled in")),
+        };
+        let slot = Slot { memory: memory.memory, owner, object: object.clone(), came };
         self.memories.borrow_mut().push(slot);
         Ok(object)
+    }
+
+    /// The large Memory that `object` stands for.
+    pub(super) fn large(&self, object: &Val) -> Option<Rc<Large>> {
+        let number = usize::try_from(self.shared.realm.plain.large_memory(object)?).ok()?;
+        match self.memories.borrow().get(number)? {
+            Slot { came: Came::Large(large), object: known, .. } if known.is_same(object) => Some(Rc::clone(large)),
+            _ => None,
+        }
+    }
+
+    /// Asks for properties of a large Memory.
+    pub(super) fn ask(&self, memory: MemoryHandle, wanted: Wanted) -> Js<Page> {
+        self.alive()?;
+        Ok(self.shared.ask(self.number, memory, wanted))
     }
 
     fn load(&self, object: Handle) -> Result<Rc<Loaded>, String> {
@@ -401,7 +466,7 @@ impl Turn {
                 Some(Ok(maker)) => maker.image.memory.clone(),
                 _ => None,
             },
-            MadeMemory::New(entries) => Some(Memory { memory: object, entries: Some(entries.clone()) }),
+            MadeMemory::New(entries) => Some(Memory { memory: object, content: Content::Whole(entries.clone()) }),
         };
         Ok(Image { object, code: self.shared.made_code(code), power: power.clone(), memory })
     }
@@ -411,7 +476,7 @@ impl Turn {
         self.made_index(object).is_none().then_some(object)
     }
 
-    fn unpack(&self, text: &str) -> Js<Val> {
+    pub(super) fn unpack(&self, text: &str) -> Js<Val> {
         unpack(self.ctx(), text, &mut |handle| self.reference(handle))
     }
 

@@ -47,6 +47,26 @@ pub fn join_object<'a>(entries: impl IntoIterator<Item = (&'a str, &'a str)>) ->
     out
 }
 
+/// The strings in `text`, an inside text, that are values and not names of properties, in order. Of
+/// any other text, nothing worse than nonsense.
+pub fn strings(text: &str) -> impl Iterator<Item = String> + '_ {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        loop {
+            let start = at + text.get(at..)?.find('"')?;
+            let mut end = start + 1;
+            while *bytes.get(end)? != b'"' {
+                end += if bytes[end] == b'\\' { 2 } else { 1 };
+            }
+            at = end + 1;
+            if bytes.get(at) != Some(&b':') {
+                return serde_json::from_str(text.get(start..at)?).ok();
+            }
+        }
+    })
+}
+
 fn push_key(out: &mut String, key: &str) {
     if key.starts_with('@') {
         push_string(out, &format!("@{key}"));

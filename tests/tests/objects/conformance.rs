@@ -82,12 +82,17 @@ fn a_small_memory_behaves_as_a_plain_object_for_every_operation() {
     check(SMALL, 120);
 }
 
-#[test]
-fn a_large_memory_behaves_as_a_plain_object_for_every_operation() {
+/// Beyond what travels with a message, so that turns fetch it by key.
+fn large() -> String {
     let more: Vec<_> = (0..1000).map(|n| format!(r#""key{n}":{{"n":{n},"text":"{}"}}"#, "x".repeat(n % 30))).collect();
     let large = format!("{},{}}}", SMALL.strip_suffix('}').expect("an object"), more.join(","));
     assert!(large.len() > 32 << 10, "beyond what travels with a message: {}", large.len());
-    check(&large, 30);
+    large
+}
+
+#[test]
+fn a_large_memory_behaves_as_a_plain_object_for_every_operation() {
+    check(&large(), 30);
 }
 
 /// Sends what it is told to, all in one turn, so that the turns that follow are in flight together.
@@ -95,13 +100,22 @@ const SENDER: &str = "({ to, messages }) => { for (const message of messages) to
 
 #[test]
 fn turns_that_follow_each_other_at_once_leave_the_memory_that_they_leave_one_by_one() {
+    follow(SMALL, 25);
+}
+
+#[test]
+fn turns_on_a_large_memory_that_follow_each_other_at_once_leave_what_they_leave_one_by_one() {
+    follow(&large(), 5);
+}
+
+fn follow(first: &str, cases: u32) {
     let vat = vat();
     let sender = vat.object_with(SENDER, &Grant { natives: &[], ..Grant::default() });
-    let config = Config { cases: 25, failure_persistence: None, ..Config::default() };
+    let config = Config { cases, failure_persistence: None, ..Config::default() };
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let program = prop::collection::vec(any::<(u16, u8, u8, u8)>(), 1..8);
     let outcome = TestRunner::new_with_rng(config, rng).run(&prop::collection::vec(program, 12..30), |programs| {
-        let memory = vat.object_with(OPERATIONS, &Grant { memory: Some(SMALL), natives: &[], ..Grant::default() });
+        let memory = vat.object_with(OPERATIONS, &Grant { memory: Some(first), natives: &[], ..Grant::default() });
         let plain = vat.object_with(OPERATIONS, &Grant { natives: &[], ..Grant::default() });
         let mut content = memory.memory();
         let messages: Vec<_> = programs.iter().map(|program| serde_json::json!({ "program": program })).collect();
@@ -125,4 +139,58 @@ fn turns_that_follow_each_other_at_once_leave_the_memory_that_they_leave_one_by_
     if let Err(error) = outcome {
         panic!("{error}");
     }
+}
+
+/// Sets each key of `set` to a text of that length, takes the rest away, and counts.
+const RESIZE: &str = "({ keys, content }, { memory }) => {
+    const m = content ?? memory;
+    for (const [key, length] of keys) if (length < 0) delete m[key]; else m[key] = (m[key] ?? '').slice(0, length).padEnd(length, key);
+    m.count = (m.count ?? 0) + 1;
+    return content ? m : [m.count, Object.keys(m).length];
+}";
+
+#[test]
+fn a_memory_that_grows_and_shrinks_past_what_travels_whole_while_turns_are_in_flight_loses_nothing() {
+    let vat = vat();
+    let sender = vat.object_with(SENDER, &Grant { natives: &[], ..Grant::default() });
+    let config = Config { cases: 6, failure_persistence: None, ..Config::default() };
+    let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    let length = prop_oneof![3 => Just(-1_i64), 2 => 0..200_i64, 3 => 3_000..9_000_i64];
+    let keys = prop::collection::vec((prop::sample::select(vec!["a", "b", "c", "d", "7", "1"]), length), 1..4);
+    let outcome = TestRunner::new_with_rng(config, rng).run(&prop::collection::vec(keys, 30..80), |turns| {
+        let memory = vat.object_with(RESIZE, &Grant { natives: &[], ..Grant::default() });
+        let plain = vat.object_with(RESIZE, &Grant { natives: &[], ..Grant::default() });
+        let messages: Vec<_> = turns.iter().map(|keys| serde_json::json!({ "keys": keys })).collect();
+        let messages = serde_json::to_string(&messages).expect("JSON");
+        sender.text(&format!(r#"{{"to":{},"messages":{messages}}}"#, memory.reference()));
+        let (mut content, mut crossed, mut large) = ("{}".to_owned(), 0, false);
+        for keys in &turns {
+            let keys = serde_json::to_string(keys).expect("JSON");
+            content = plain.text(&format!(r#"{{"keys":{keys},"content":{content}}}"#));
+            crossed += u32::from(large != (content.len() > 16 << 10));
+            large = content.len() > 16 << 10;
+        }
+        memory.wait_for_turns(turns.len());
+        prop_assert_eq!(memory.memory(), content);
+        prop_assert!(crossed > 2, "it was large and small in turns: {}", crossed);
+        Ok(())
+    });
+    if let Err(error) = outcome {
+        panic!("{error}");
+    }
+}
+
+/// Touches one key, or looks at all.
+const TOUCH: &str = "({ key, all }, { memory }) => all ? Object.keys(memory).length : ++memory[key].n";
+
+#[test]
+fn one_key_of_a_memory_larger_than_a_turn_may_hold_costs_one_key_and_all_keys_cost_the_turn() {
+    let vat = crate::vat_with_settings(&[("memory_bytes = 67108864", "memory_bytes = 4194304")]);
+    let keys: Vec<_> = (0..30_000).map(|n| format!(r#""key{n}":{{"n":{n},"text":"{}"}}"#, "x".repeat(300))).collect();
+    let content = format!("{{{}}}", keys.join(","));
+    let object = vat.object_with(TOUCH, &Grant { memory: Some(&content), natives: &[], ..Grant::default() });
+    assert_eq!(object.text(r#"{"key":"key20000"}"#), "20001");
+    let why = object.killed(r#"{"all":true}"#);
+    assert!(why.contains("bytes of memory"), "{why}");
+    assert_eq!(object.text(r#"{"key":"key20000"}"#), "20002", "only the turn was killed");
 }

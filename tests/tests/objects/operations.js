@@ -9,6 +9,8 @@
         if (typeof value === 'function') return 'function';
         if (typeof value === 'symbol' || typeof value === 'bigint') return String(value);
         if (Object.is(value, -0)) return '-0';
+        // Escaped: what is told must be QJSON, and not every string is.
+        if (typeof value === 'string') return JSON.stringify(value);
         if (typeof value !== 'object' || value === null) return typeof value + ' ' + String(value);
         if (depth > 6) return '...';
         const parts = [Array.isArray(value) ? 'array' : Object.prototype.toString.call(value)];
@@ -83,7 +85,7 @@
             const d = Object.getOwnPropertyDescriptor(value, key);
             if (list && key === 'length') return d.writable;
             if (typeof key !== 'string' || !key.isWellFormed() || !('value' in d && d.writable && d.enumerable && d.configurable)) return false;
-            if (list && String(key >>> 0) !== key) return false;
+            if (list && (String(key >>> 0) !== key || key === '4294967295')) return false;
             return keepable(d.value, [...above, value]);
         });
     };

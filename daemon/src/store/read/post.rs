@@ -41,7 +41,7 @@ impl Asked<'_> {
         );
         let rows = self.rows(&sql, params![now_ms, count + busy.len()], peers::row)?;
         let free = rows.into_iter().filter(|peer| !busy.contains(&peer.peer)).take(count);
-        free.map(|peer| self.parcel(peer)).collect()
+        free.map(|peer| self.parcel(&peer)).collect()
     }
 
     /// When the next peer is due that is not at `now_ms`.
@@ -53,7 +53,7 @@ impl Asked<'_> {
         Ok(self.db.prepare_cached(sql)?.query_row([now_ms], next)?)
     }
 
-    fn parcel(&self, peer: Peer) -> Read<Parcel> {
+    fn parcel(&self, peer: &Peer) -> Read<Parcel> {
         let urls = self.rows(peers::URLS, [peer.peer], peers::url)?;
         let mut letters = Vec::new();
         if peer.has_mail() {

@@ -6,7 +6,7 @@ use qrt_shared::wire::Ack;
 use super::Peer;
 use crate::peer::retry;
 use crate::peer::session::{Answer, Asked};
-use crate::vat::checkpoint::{Effect, Write};
+use crate::vat::checkpoint::{Effect, PeerWrite, Write};
 use crate::vat::entropy::Entropy;
 use crate::vat::source::PeerNumber;
 use crate::vat::view::View;
@@ -82,7 +82,7 @@ fn answered<V: View, E: Entropy>(
                 step.vat.counters.outbox -= count;
                 step.vat.counters.outbox_bytes -= bytes;
                 peer.pending_bytes -= bytes;
-                step.checkpoint.writes.push(Write::Delivered { peer: peer.peer, to: drop_to });
+                step.checkpoint.writes.push(Write::Peer(PeerWrite::Delivered { peer: peer.peer, to: drop_to }));
                 step.checkpoint.effects.push(Effect::Acked(peer.vat, drop_to));
             }
             if cleared {
@@ -113,7 +113,7 @@ fn well<V, E>(step: &mut Step<'_, V, E>, peer: &mut Peer, at: Location) {
     let policy = &step.vat.limits.retry;
     let next = step.now_ms.saturating_add(policy.ask_ms);
     peer.due_at = (!peer.held).then_some(if peer.has_mail() { step.now_ms } else { next });
-    step.checkpoint.writes.push(Write::GoodUrl { peer: peer.peer, url: at });
+    step.checkpoint.writes.push(Write::Peer(PeerWrite::GoodUrl { peer: peer.peer, url: at }));
 }
 
 /// It did not: it is tried again, for ever.

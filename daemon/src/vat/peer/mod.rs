@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 use qrt_shared::id::{Location, Petname, Qrid, VatId};
 use qrt_shared::wire::Position;
 
-use super::checkpoint::{Effect, Write};
+use super::checkpoint::{Effect, PeerWrite, Write};
 use super::entropy::Entropy;
 use super::source::PeerNumber;
 use super::view::View;
@@ -196,7 +196,7 @@ impl<V: View, E: Entropy> Step<'_, V, E> {
             return Ok(());
         }
         let urls = new.into_iter().cloned().collect();
-        self.checkpoint.writes.push(Write::Urls { peer: peer.peer, urls, origin });
+        self.checkpoint.writes.push(Write::Peer(PeerWrite::Urls { peer: peer.peer, urls, origin }));
         let policy = self.vat.limits.retry;
         peer.hurry(&policy, self.now_ms);
         self.checkpoint.effects.push(Effect::Due);

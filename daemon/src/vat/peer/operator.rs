@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{Origin, Peer, post};
 use crate::peer::session::Plan;
 use crate::vat::Step;
-use crate::vat::checkpoint::{Effect, Write};
+use crate::vat::checkpoint::{Effect, PeerWrite, Write};
 use crate::vat::entropy::Entropy;
 use crate::vat::request::{Refusal, Who};
 use crate::vat::view::View;
@@ -105,7 +105,7 @@ pub(in crate::vat) fn drop<V: View, E: Entropy>(
     who: Who,
     peer: &PeerName,
     seq: u64,
-    reason: String,
+    reason: &str,
 ) -> Result<Dropped, Refusal> {
     const REASON_BYTES_MAX: usize = 1000;
     let mut peer = find(step, peer)?;
@@ -124,13 +124,13 @@ pub(in crate::vat) fn drop<V: View, E: Entropy>(
     // A vat that nobody knows a place of was never tried; of any other nobody here can know.
     let may_have_arrived = peer.tried_at.is_some() || !step.view.urls(peer.peer)?.is_empty();
     let before = letter.text.len() as u64;
-    letter.text = wire::void(&reason);
+    letter.text = wire::void(reason);
     letter.random = post::seal(step, &peer, letter.seq, letter.id, letter.prev, &letter.text);
-    (letter.target, letter.void) = (None, Some(reason.clone()));
+    (letter.target, letter.void) = (None, Some(reason.to_owned()));
     let after = letter.text.len() as u64;
     peer.pending_bytes = peer.pending_bytes - before + after;
     step.vat.counters.outbox_bytes = step.vat.counters.outbox_bytes - before + after;
-    step.checkpoint.writes.push(Write::Letter(Box::new(letter)));
+    step.checkpoint.writes.push(Write::Peer(PeerWrite::Letter(Box::new(letter))));
     let detail = json!({ "vat": peer.vat, "seq": seq, "reason": reason, "may_have_arrived": may_have_arrived });
     step.audit(who, "drop", &detail);
     let vat = peer.vat;
@@ -178,8 +178,8 @@ pub(in crate::vat) fn resync<V: View, E: Entropy>(
         letter.random = post::seal(step, &peer, letter.seq, letter.id, letter.prev, &letter.text);
         letters.push(letter);
     }
-    step.checkpoint.writes.push(Write::NoLetters(peer.peer));
-    step.checkpoint.writes.extend(letters.into_iter().map(|letter| Write::Letter(Box::new(letter))));
+    step.checkpoint.writes.push(Write::Peer(PeerWrite::NoLetters(peer.peer)));
+    step.checkpoint.writes.extend(letters.into_iter().map(|letter| Write::Peer(PeerWrite::Letter(Box::new(letter)))));
     peer.stopped_at = None;
     peer.retry(step.now_ms);
     step.checkpoint.effects.push(Effect::Due);

@@ -85,17 +85,22 @@ fn accept<V: View, E: Entropy>(step: &mut Step<'_, V, E>, peer: &mut Peer, messa
         Ok(Envelope::Delivery(delivery)) => *delivery,
         // Its number is taken, and nothing runs.
         Ok(Envelope::Void { .. }) => return Ok(()),
-        Err(meaningless) => return undeliverable(step, peer, message, &meaningless.to_string()),
+        Err(meaningless) => {
+            undeliverable(step, peer, message, &meaningless.to_string());
+            return Ok(());
+        }
     };
     let Delivery { to, args, at, cause, resolver: _ } = delivery;
     if !at.is_empty() {
         step.learn(peer, &at, Origin::Peer)?;
     }
     let Some(target) = step.view.reference(None, &to)? else {
-        return undeliverable(step, peer, message, "there is no such object");
+        undeliverable(step, peer, message, "there is no such object");
+        return Ok(());
     };
     let Some(object) = step.view.object(target)? else {
-        return undeliverable(step, peer, message, remove::GONE);
+        undeliverable(step, peer, message, remove::GONE);
+        return Ok(());
     };
     let references =
         args.references.iter().map(|qrid: &Qrid| step.refer(qrid, Origin::Hint)).collect::<Result<Vec<_>, _>>()?;
@@ -113,17 +118,12 @@ fn accept<V: View, E: Entropy>(step: &mut Step<'_, V, E>, peer: &mut Peer, messa
 }
 
 /// Keeps the head of a message that can be given to no object, while there are few of those.
-fn undeliverable<V: View, E: Entropy>(
-    step: &mut Step<'_, V, E>,
-    peer: &Peer,
-    message: &Opened,
-    why: &str,
-) -> Result<(), Halt> {
+fn undeliverable<V, E>(step: &mut Step<'_, V, E>, peer: &Peer, message: &Opened, why: &str) {
     let (limits, counters) = (&step.vat.limits.strangers, &mut step.vat.counters);
     if counters.undeliverable >= limits.undeliverable {
         let line = format!("message {} of vat {:?} was dropped: {why}", message.head.number, peer.vat);
         step.checkpoint.effects.push(Effect::Log(line));
-        return Ok(());
+        return;
     }
     counters.undeliverable += 1;
     counters.faults += 1;
@@ -152,5 +152,4 @@ fn undeliverable<V: View, E: Entropy>(
         at: step.now_ms,
     };
     step.checkpoint.writes.push(Write::Fault(Box::new(row)));
-    Ok(())
 }

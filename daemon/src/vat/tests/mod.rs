@@ -2,16 +2,19 @@
 //! worker dies. The database is a real one in a scratch directory.
 
 mod deaths;
+mod memory;
 mod world;
 
 use qrt_shared::id::{MessageName, Target};
 use qrt_shared::qjson;
 use qrt_shared::view::Awaited;
 
+use super::lane::{Isolation, Lane};
 use super::request::{Action, Send};
 use super::{Counters, Death, Input, Limits, Order, QueueLimits};
 use crate::protocol::{
-    CodeError, Delivery, FIRST_MADE, Limit, Made, MadeMemory, MemoryChange, Native, Power, Report, Sent, Verdict,
+    CodeError, Content, Delivery, FIRST_MADE, Limit, Made, MadeMemory, MemoryChange, Native, Power, Report, Sent,
+    Verdict,
 };
 use crate::store::read::Turns;
 use world::{LIMITS, World};
@@ -22,7 +25,10 @@ fn ok() -> Report {
 
 /// The memory a delivery came with, unless it takes it as it finds it.
 fn content(delivery: &Delivery) -> Option<&[(String, String)]> {
-    delivery.target.memory.as_ref().expect("a memory").entries.as_deref()
+    match &delivery.target.memory.as_ref().expect("a memory").content {
+        Content::Whole(entries) => Some(entries),
+        _ => None,
+    }
 }
 
 /// A report that sets `n` in the memory of the delivery's target.
@@ -472,6 +478,25 @@ fn an_edit_comes_before_the_turns_that_were_streamed_ahead_of_it() {
 }
 
 #[test]
+fn an_edit_comes_between_a_turn_and_the_next_that_takes_its_memory_as_it_was_left() {
+    let mut world = World::new();
+    world.install("a", &[]).expect("installed");
+    for _ in 0..2 {
+        world.send("a", "null");
+    }
+    let [first, second] = <[Delivery; 2]>::try_from(world.poll()).expect("both are with the worker");
+    assert!(content(&second).is_none(), "it takes the memory as the first leaves it");
+    assert!(world.done(&first, sets(&first, "10")).is_none());
+    let object = Target::Petname("a".parse().expect("a petname"));
+    let value = qjson::parse("7", "value").expect("JSON");
+    world.ask(Action::MemorySet { object, key: "n".to_owned(), value }).expect("set");
+    assert!(world.done(&second, sets(&second, "11")).is_none());
+    assert_eq!(world.memory("a"), "{\"n\":7}", "the worker knew nothing of the edit");
+    let [again] = <[Delivery; 1]>::try_from(world.poll()).expect("it is delivered again");
+    assert_eq!(content(&again).expect("it is sent"), [("n".to_owned(), "7".to_owned())]);
+}
+
+#[test]
 fn a_turn_of_an_object_removed_meanwhile_counts_for_nothing_however_it_ends() {
     for death in [None, Some(Death::Crashed("boom".to_owned())), Some(Death::Deadline { clock: "CPU", limit_ms: 1 })] {
         let mut world = World::new();
@@ -613,4 +638,31 @@ fn a_held_object_keeps_nothing_else_waiting_and_order_within_each_queue() {
     assert_eq!(run(&mut world), [0; 0]);
     world.ask(Action::Hold { object: object(), held: false }).expect("released");
     assert_eq!(run(&mut world), (0..20).map(|n| 2 * n).collect::<Vec<_>>());
+}
+
+#[test]
+fn accounts_with_workers_of_their_own_are_served_in_stretches_and_each_in_its_time() {
+    let mut world = World::new();
+    for name in ["a", "b"] {
+        world.install(name, &[]).expect("installed");
+    }
+    world.vat = world::vat(Limits { isolation: Isolation::Account, ..LIMITS }, world.store.counters());
+    for n in 0..160 {
+        world.send(if n % 2 == 0 { "a" } else { "b" }, &n.to_string());
+    }
+    let mut stretches: Vec<(Lane, usize)> = Vec::new();
+    loop {
+        let starts = world.starts();
+        let Some(first) = starts.first() else { break };
+        assert!(starts.iter().all(|start| start.lane == first.lane), "one lane at a time");
+        match stretches.last_mut() {
+            Some((lane, turns)) if *lane == first.lane => *turns += starts.len(),
+            _ => stretches.push((first.lane, starts.len())),
+        }
+        for start in &starts {
+            assert!(world.done(&start.delivery, Report { cpu_us: 400, ..ok() }).is_none());
+        }
+    }
+    assert_eq!(stretches.iter().map(|(_, turns)| turns).sum::<usize>(), 160);
+    assert!((4..40).contains(&stretches.len()), "neither a hand-over a message nor one account first: {stretches:?}");
 }

@@ -5,7 +5,7 @@ use std::{mem, ptr};
 
 use rquickjs::qjs;
 
-use super::{Ctx, Js, KeyKind, Thrown, Val, checked, text_bytes};
+use super::{Ctx, Js, KeyKind, Kind, Thrown, Val, checked, text_bytes};
 
 /// A property key.
 pub(in super::super) struct Key {
@@ -29,6 +29,22 @@ impl Key {
 
     pub(super) fn atom(&self) -> qjs::JSAtom {
         self.atom
+    }
+
+    /// A key the engine lent.
+    pub(super) fn borrowed(ctx: Ctx, atom: qjs::JSAtom) -> Self {
+        // SAFETY: the atom is live; the key gets a reference of its own.
+        Self { ctx, atom: unsafe { qjs::JS_DupAtom(ctx.0, atom) } }
+    }
+
+    pub(in super::super) fn ctx(&self) -> Ctx {
+        self.ctx
+    }
+
+    /// Whether this is a symbol and no string.
+    pub(in super::super) fn is_symbol(&self) -> bool {
+        // SAFETY: the atom is live, and the value made of it is owned.
+        Val::new(self.ctx, unsafe { qjs::JS_AtomToValue(self.ctx.0, self.atom) }).kind() == Kind::Symbol
     }
 
     /// Whether this is the array index `index`.

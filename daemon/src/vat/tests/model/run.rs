@@ -163,9 +163,11 @@ impl Run {
         if self.dice.one_in(400) {
             self.now_ms -= 500;
             self.hit("clock set back");
-        } else if self.dice.one_in(500) {
-            self.now_ms += 25 * 60 * 60 * 1000;
-            self.hit("a day has passed");
+        } else if self.dice.one_in(250) {
+            // Less than any outcome is kept, more than most, more than all.
+            let minutes = [20, 120, 25 * 60][usize::try_from(self.dice.below(3)).expect("small")];
+            self.now_ms += minutes * 60 * 1000;
+            self.hit(if minutes > 24 * 60 { "a day has passed" } else { "an hour or so has passed" });
         } else {
             self.now_ms += self.dice.below(3);
         }
