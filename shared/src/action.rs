@@ -465,6 +465,23 @@ pub static ACTIONS: &[Action] = &[
         via: Via::Qrt,
         args: &[],
     },
+    Action {
+        verb: "completions",
+        summary: "Print completions of verbs and flags for a shell",
+        details: "SHELL is bash, elvish, fish, powershell or zsh. For bash: qrt completions bash > \
+                  ~/.local/share/bash-completion/completions/qrt",
+        effect: Effect::Read,
+        via: Via::Qrt,
+        args: &[required("SHELL", "the shell")],
+    },
+    Action {
+        verb: "man",
+        summary: "Print the manual page of qrt, or of a verb",
+        details: "It is in roff: qrt man | man -l -",
+        effect: Effect::Read,
+        via: Via::Qrt,
+        args: &[optional("VERB", "the verb")],
+    },
 ];
 
 /// The action of that verb.

@@ -8,6 +8,7 @@
 //! One file a verb, or a noun where verbs are siblings. Each has `run`, listed in [`VERBS`]; a test
 //! compares that list with the table.
 
+mod completions;
 mod create_node;
 mod demo;
 mod drop;
@@ -21,6 +22,7 @@ mod info;
 mod input;
 mod install;
 mod list;
+mod man;
 mod memory;
 mod name;
 mod named;
@@ -103,6 +105,8 @@ static VERBS: &[(&str, Run)] = &[
     ("why", |call| Box::pin(why::run(call))),
     ("trace", |call| Box::pin(trace::run(call))),
     ("demo", |call| Box::pin(demo::run(call))),
+    ("completions", |call| Box::pin(async { completions::run(call) })),
+    ("man", |call| Box::pin(async { man::run(call) })),
 ];
 
 /// Parses the command line `args` (the program's name first), does what it says, and tells the
@@ -189,6 +193,7 @@ fn argument(arg: &'static Arg, default: Option<&OsStr>) -> clap::Arg {
     match arg.name {
         "DIR" | "dir" | "also" | "FILE" => made.value_parser(clap::value_parser!(PathBuf)),
         "ID" | "SEQ" | "count" => made.value_parser(clap::value_parser!(u64)),
+        "SHELL" => made.value_parser(clap::value_parser!(clap_complete::Shell)),
         "timeout" => made.value_parser(seconds),
         // A number is a message too.
         "ARGSJSON" | "JSON" | "KEY" | "memory" | "power" => made.allow_negative_numbers(true),

@@ -73,6 +73,9 @@ fn every_documented_form_is_understood() {
         "trace d 12 --also e --also f --json",
         "trace d in:12",
         "demo",
+        "completions bash",
+        "man",
+        "man send",
     ];
     let mut seen = BTreeSet::new();
     for example in examples {
@@ -99,6 +102,8 @@ fn wrong_usage_is_exit_2() {
         "send -d d --wait --timeout soon counter 1",
         "send -d d --wait --timeout -1 counter 1",
         "demo d",
+        "completions",
+        "completions tcsh",
         "gossip",
         "peer-add d",
         "drop d bob 7",
