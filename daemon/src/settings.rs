@@ -241,7 +241,8 @@ pub fn template(listen: SocketAddr, url: Option<&Location>) -> String {
 
 # Where other vats reach this one; port 0 means a free one, chosen at first start and kept.
 listen = \"{listen}\"
-# The URL it tells other vats; empty means one made from `listen`.
+# The URL it tells other vats; empty means one made from `listen`, unless that is all of this machine's
+# addresses (0.0.0.0): then it tells none.
 url = \"{url}\"
 
 # What one turn may use. A turn that needs more is killed: nothing of it happens, its message
@@ -416,13 +417,14 @@ impl Settings {
         ]
     }
 
-    /// The URL the vat tells others, once it has one.
+    /// The URL the vat tells others, once it has one. An address that means all of this machine's is none
+    /// that others could use.
     pub fn url(&self) -> Option<String> {
-        match (self.url.is_empty(), self.listen.port()) {
-            (false, _) => Some(self.url.clone()),
-            (true, 0) => None,
-            (true, _) => Some(format!("http://{}", self.listen)),
+        if !self.url.is_empty() {
+            return Some(self.url.clone());
         }
+        let usable = self.listen.port() != 0 && !self.listen.ip().is_unspecified();
+        usable.then(|| format!("http://{}", self.listen))
     }
 
     /// What the kernel holds turns and journal to.
@@ -484,6 +486,17 @@ mod tests {
         settings.keep_listen(dir.path(), chosen).expect("kept");
         let read = Settings::read(dir.path()).expect("settings");
         assert_eq!((read.listen, read.turn.ticks), (chosen, 7));
+    }
+
+    #[test]
+    fn an_address_that_means_all_is_no_url() {
+        let listen = |text: &str| Settings { listen: text.parse().expect("an address"), ..Settings::default() };
+        assert_eq!(listen("10.0.0.7:80").url().as_deref(), Some("http://10.0.0.7:80"));
+        for all in ["0.0.0.0:80", "[::]:80", "127.0.0.1:0"] {
+            assert_eq!(listen(all).url(), None, "{all}");
+        }
+        let told = Settings { url: "http://vat.example".to_owned(), ..listen("0.0.0.0:80") };
+        assert_eq!(told.url().as_deref(), Some("http://vat.example"));
     }
 
     #[test]
