@@ -31,7 +31,7 @@ fn what_a_running_vat_is_asked_wrongly_leaves_no_trace() {
         (&["send", "-d", &dir, "counter"], 2, "ARGSJSON"),
         (&["object", &dir, "nobody"], 1, "nobody"),
         (&["memory", &dir, &stranger], 1, "no object"),
-        (&["install", &dir, good, "--name", "counter"], 1, "another object is named counter"),
+        (&["install", &dir, good, "--name", "counter"], 1, "something else is named counter"),
         (&["install", &dir, good, "--name", "No Good"], 1, "petname"),
         (&["install", &dir, good, "--memory", "[1]"], 1, "memory"),
         (&["install", &dir, good, "--memory", "{\"a\": 1, \"a\": 2}"], 1, "twice"),

@@ -144,7 +144,7 @@ fn petnames_are_given_shown_taken_and_unique() {
     vat.install("second", COUNTER, &[]);
     assert_eq!(vat.qrt("name", &[&first]).ok().trim(), "first");
     let taken = vat.qrt("name", &[&first, "second"]).refusal(1);
-    assert!(taken.contains("another object is named second"), "{taken}");
+    assert!(taken.contains("something else is named second"), "{taken}");
     vat.qrt("name", &["second", "--remove"]).ok();
     vat.qrt("name", &[&first, "second"]).ok();
     assert_eq!(vat.result("second", "null"), 1);

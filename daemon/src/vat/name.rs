@@ -38,9 +38,9 @@ pub(super) fn claim<V: View, E: Entropy>(
     let claimed = step.checkpoint.writes.iter().any(|write| {
         matches!(write, Write::Petname { object: other, name: Some(other_name) } if *other_name == name && *other != object)
     });
-    if taken || claimed {
+    if taken || claimed || step.view.peer_named(&name)?.is_some() {
         let problem = Problem::new(
-            format!("another object is named {name}"),
+            format!("something else is named {name}"),
             format!("choose another name, or free it with `qrt name DIR {name} --remove`"),
         );
         return Err(problem.into());

@@ -400,7 +400,7 @@ fn what_is_refused_leaves_no_row_and_no_number_is_lost() {
     world.install("a", &[]).expect("installed");
     let before = world.store.counters().clone();
     let problem = world.install("a", &[]).expect_err("the name is taken");
-    assert!(problem.error.contains("another object is named a"), "{problem:?}");
+    assert!(problem.error.contains("something else is named a"), "{problem:?}");
     let after = world.store.counters().clone();
     assert_eq!(Counters { commits: before.commits, ..after }, before);
     assert_eq!(world.read(|db| db.objects(None, 0)).items.len(), 1);
