@@ -23,7 +23,7 @@ fn what_a_running_vat_is_asked_wrongly_leaves_no_trace() {
     let cases: &[(&[&str], i32, &str)] = &[
         (&["send", "-d", &dir, "nobody", "1"], 1, "no object is named nobody"),
         (&["send", "-d", &dir, &stranger, "1"], 1, "no object"),
-        (&["send", "-d", &dir, NOBODY, "1"], 1, "another vat"),
+        (&["upgrade", &dir, NOBODY, good], 1, "another vat"),
         (&["send", "-d", &dir, "qrt:x/y", "1"], 1, "vat id"),
         (&["send", "-d", &dir, "counter", "{\"a\": [1,}"], 1, "line 1, column 10"),
         (&["send", "-d", &dir, "counter", "{\"a\": {\"@qref\": \"x\"}}"], 1, "args.a"),

@@ -292,9 +292,11 @@ impl Vat {
             }
             Input::Attempted(attempt) => peer::attempt::ended(&mut step, attempt).map(|()| None),
             Input::Started => {
-                step.checkpoint
-                    .writes
-                    .push(checkpoint::Write::Peer(checkpoint::PeerWrite::Ask { now_ms, spread_ms: ASK_SPREAD_MS }));
+                if step.vat.counters.next_peer > 1 {
+                    step.checkpoint
+                        .writes
+                        .push(checkpoint::Write::Peer(checkpoint::PeerWrite::Ask { now_ms, spread_ms: ASK_SPREAD_MS }));
+                }
                 step.checkpoint.effects.push(checkpoint::Effect::Due);
                 Ok(None)
             }
