@@ -159,6 +159,11 @@ impl<V: View, E: Entropy> Step<'_, V, E> {
         Ok(self.view.peer_of(vat)?)
     }
 
+    /// Whether that vat is known, or may be: there are not too many whom no operator named.
+    pub(super) fn may_meet(&self, vat: &VatId) -> Result<bool, Halt> {
+        Ok(self.vat.counters.strangers < self.vat.limits.strangers.peers || self.peer_of(vat)?.is_some())
+    }
+
     /// The peer that is that vat, which is known from now on.
     pub(super) fn meet(&mut self, vat: VatId) -> Result<Peer, Halt> {
         if let Some(known) = self.peer_of(&vat)? {
@@ -206,7 +211,8 @@ impl<V: View, E: Entropy> Step<'_, V, E> {
     /// The handle of an object of any vat, which is known from now on. Its hints are learnt, as `origin`
     /// gave them.
     pub(super) fn refer(&mut self, qrid: &Qrid, origin: Origin) -> Result<Handle, Halt> {
-        if qrid.vat != self.vat.id && !qrid.at.is_empty() {
+        // Hints to ever more vats are a way to fill a database: beyond the limit they are let go.
+        if qrid.vat != self.vat.id && !qrid.at.is_empty() && (origin == Origin::Operator || self.may_meet(&qrid.vat)?) {
             let mut peer = self.meet(qrid.vat)?;
             self.learn(&mut peer, &qrid.at, origin)?;
             self.keep(peer);

@@ -60,6 +60,9 @@ pub(in crate::vat) fn post<V: View, E: Entropy>(
     step: &mut Step<'_, V, E>,
     new: &New<'_>,
 ) -> Result<(PeerNumber, VatId, Sequence), Refusal> {
+    if new.turn.is_some() && !step.may_meet(&new.to.vat)? {
+        return Err(Refusal::Full);
+    }
     let mut peer = step.meet(new.to.vat)?;
     if !has_room(step, &peer, new.bytes) {
         return Err(Refusal::Full);

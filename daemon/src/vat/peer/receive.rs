@@ -69,11 +69,10 @@ fn refused<V: View, E: Entropy>(
     request: &OpenedRequest,
 ) -> Result<Option<Busy>, Halt> {
     let limits = &step.vat.limits.strangers;
-    let known = step.peer_of(from)?;
-    if known.is_none() && step.vat.counters.strangers >= limits.peers {
+    if !step.may_meet(from)? {
         return Ok(Some(Busy::Strangers));
     }
-    let named = known.is_some_and(|peer| peer.named);
+    let named = step.peer_of(from)?.is_some_and(|peer| peer.named);
     let bytes: usize = request.messages.iter().map(|message| message.json.len()).sum();
     let sum = step.vat.schedule.strangers_bytes().saturating_add(bytes as u64);
     Ok((!named && bytes > 0 && sum > limits.bytes).then_some(Busy::StrangersBytes))

@@ -19,7 +19,7 @@ fn too_long() -> Death {
 
 impl World {
     /// A vat with objects of these names, each an account of its own.
-    fn of(names: &[&str]) -> Self {
+    pub(super) fn of(names: &[&str]) -> Self {
         let mut world = Self::new();
         for name in names {
             world.install(name, &[]).expect("installed");

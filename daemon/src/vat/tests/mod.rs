@@ -3,6 +3,7 @@
 
 mod deaths;
 mod memory;
+mod peers;
 mod world;
 
 use qrt_shared::id::{MessageName, Target};

@@ -1,0 +1,232 @@
+//! What the kernel does with other vats: what they send, what is sent to them, and what they may cost.
+
+use std::collections::HashSet;
+
+use qrt_shared::control::{Problem, Queued};
+use qrt_shared::id::{MessageName, ObjectId, PeerName, Qrid, Target, VatId};
+use qrt_shared::qjson;
+use qrt_shared::view::PeerState;
+use qrt_shared::wire::{Ack, MessageId, Position, RequestId, Sequence, Tip};
+
+use super::world::World;
+use crate::key::Key;
+use crate::peer::seal::{Head, Opened, OpenedRequest};
+use crate::peer::session::Asked;
+use crate::store::read::Parcel;
+use crate::vat::Input;
+use crate::vat::checkpoint::{Answer, Effect};
+use crate::vat::peer::attempt::{Answered, Attempt, Failed};
+use crate::vat::peer::receive::Busy;
+use crate::vat::request::{Action, Send, Ticket};
+
+/// Another vat, as far as a channel knows it.
+struct Other {
+    vat: VatId,
+    sent: Position,
+    ids: u8,
+}
+
+impl Other {
+    fn new(n: u8) -> Self {
+        let vat = Key::from_bytes([n; 32]).expect("a key").vat();
+        Self { vat, sent: Position::default(), ids: 0 }
+    }
+
+    /// Its next message.
+    fn next(&mut self, json: &str) -> Opened {
+        self.ids += 1;
+        let id = MessageId::from_bytes([self.ids; 16]);
+        let prev = self.sent.tip;
+        self.sent = self.sent.next(&id).expect("a number");
+        Opened { head: Head { number: self.sent.number, id, prev }, json: json.as_bytes().to_vec() }
+    }
+
+    /// An object of it.
+    fn object(&self, n: u8) -> Qrid {
+        Qrid::new(self.vat, ObjectId::from_bytes([n; 20]))
+    }
+}
+
+impl World {
+    fn receive(&mut self, from: &Other, messages: Vec<Opened>) -> Result<Ack, Busy> {
+        let request = OpenedRequest { id: RequestId::from_bytes([1; 16]), messages, bad: None };
+        let (effects, _) = self.step(Input::Received { ticket: Ticket(7), from: from.vat, request });
+        let answer = effects.into_iter().find_map(|effect| match effect {
+            Effect::Received(Ticket(7), answer) => Some(answer),
+            _ => None,
+        });
+        answer.expect("a request has an answer")
+    }
+
+    /// The id of its object of that name.
+    fn id(&self, name: &str) -> ObjectId {
+        let target = Target::Petname(name.parse().expect("a petname"));
+        self.read(|db| db.object(db.resolve(&target)?)).row.qrid.object
+    }
+
+    fn send_to(&mut self, to: &Qrid, args: &str) -> Result<Answer, Problem> {
+        let args = qjson::parse(args, "args").expect("JSON");
+        self.ask(Action::Send(Send { target: Target::Qrid(to.clone()), args, key: None }))
+    }
+
+    fn due(&self) -> Vec<Parcel> {
+        let now_ms = self.now_ms;
+        self.read(|db| {
+            let mut parcels = db.due(false, now_ms, 10, &HashSet::new())?;
+            parcels.extend(db.due(true, now_ms, 10, &HashSet::new())?);
+            Ok(parcels)
+        })
+    }
+
+    fn attempted(&mut self, parcel: &Parcel, result: Result<Position, &str>) {
+        let id = RequestId::from_bytes([2; 16]);
+        let asked = Asked { id, acked: parcel.acked };
+        let result = match result {
+            Ok(Position { number, tip }) => {
+                let at = "http://127.0.0.1:9".parse().expect("a URL");
+                Ok(Answered { ack: Ack { re: id, number, tip, bad: None }, at })
+            }
+            Err(error) => Err(Failed { error: error.to_owned(), retry_after_ms: None, nowhere: false }),
+        };
+        self.step(Input::Attempted(Attempt { peer: parcel.peer, asked, result }));
+    }
+}
+
+#[test]
+fn what_another_vat_sends_runs_once_in_order_and_is_acknowledged_as_far_as_it_follows() {
+    let (mut world, mut other) = (World::of(&["a"]), Other::new(3));
+    let a = world.id("a");
+    let messages: Vec<_> = (0..4).map(|n| other.next(&format!(r#"{{"to":"{a}","args":{n}}}"#))).collect();
+    let ack = world.receive(&other, messages[..2].to_vec()).expect("taken");
+    assert_eq!(ack.number, Sequence(2));
+    let ack = world.receive(&other, messages[1..3].to_vec()).expect("taken");
+    assert_eq!((ack.number, world.store.counters().inbox), (Sequence(3), 3), "an old one is acknowledged again");
+    let mut wrong = messages[3].clone();
+    wrong.head.prev = Tip::ZERO;
+    let ack = world.receive(&other, vec![wrong]).expect("an answer");
+    assert_eq!(ack.number, Sequence(3), "another history is not taken");
+    let ack = world.receive(&other, messages[3..].to_vec()).expect("taken");
+    assert_eq!(ack.position(), other.sent);
+    let ran: Vec<_> = world.poll().iter().map(|delivery| delivery.args.clone()).collect();
+    assert_eq!(ran, ["0", "1", "2", "3"]);
+}
+
+#[test]
+fn a_question_of_nobody_knows_whom_leaves_no_trace() {
+    let (mut world, other) = (World::of(&["a"]), Other::new(3));
+    let before = world.store.counters().clone();
+    let ack = world.receive(&other, Vec::new()).expect("an answer");
+    assert_eq!(ack.position(), Position::default());
+    assert_eq!(*world.store.counters(), before);
+}
+
+#[test]
+fn what_can_be_given_to_no_object_is_a_fault_with_its_head_and_stops_nothing() {
+    let (mut world, mut other) = (World::of(&["a"]), Other::new(3));
+    let a = world.id("a");
+    let nobody = ObjectId::from_bytes([9; 20]);
+    let messages = [
+        format!(r#"{{"to":"{nobody}","args":"{}"}}"#, "x".repeat(1000)),
+        "no JSON".to_owned(),
+        format!(r#"{{"to":"{a}","args":{{"@x":1}}}}"#),
+        r#"{"void":"dropped"}"#.to_owned(),
+        format!(r#"{{"to":"{a}","args":7}}"#),
+    ];
+    let messages = messages.iter().map(|json| other.next(json)).collect();
+    assert_eq!(world.receive(&other, messages).expect("taken").number, Sequence(5));
+    let faults = world.read(|db| db.faults(0)).items;
+    assert_eq!(faults.len(), 2, "of three, as many as the limit says");
+    assert!(faults[0].error.message.contains("no such object") && faults[0].target.is_none());
+    assert_eq!(faults[0].head.as_ref().expect("a head").len(), 256);
+    let problem = world.ask(Action::FaultRetry(faults[0].id)).expect_err("the rest of it is gone");
+    assert!(problem.error.contains("head"), "{problem:?}");
+    world.ask(Action::FaultDrop(faults[0].id)).expect("dropped");
+    let counters = world.store.counters();
+    assert_eq!((counters.faults, counters.undeliverable, counters.inbox), (1, 1, 1));
+}
+
+#[test]
+fn strangers_are_so_many_and_no_more_however_they_are_heard_of() {
+    let mut world = World::of(&["a"]);
+    let a = world.id("a");
+    let mut first = Other::new(3);
+    // References with hints to ever more vats.
+    let references: Vec<_> =
+        (10..20).map(|n| format!(r#"{{"@qref":"{}?at=http://10.0.0.{n}:1"}}"#, Other::new(n).object(1))).collect();
+    let message = first.next(&format!(r#"{{"to":"{a}","args":[{}]}}"#, references.join(",")));
+    world.receive(&first, vec![message]).expect("taken");
+    assert_eq!(world.read(|db| db.peers(0)).items.len(), 3);
+    let mut late = Other::new(4);
+    let message = late.next("{}");
+    assert_eq!(world.receive(&late, vec![message]), Err(Busy::Strangers));
+    // Whom an operator names is no stranger.
+    let urls = vec!["http://127.0.0.1:5".parse().expect("a URL")];
+    world.ask(Action::PeerAdd { vat: late.vat, urls }).expect("added");
+    let mut late = Other::new(4);
+    let message = late.next("{}");
+    assert_eq!(world.receive(&late, vec![message]).expect("taken").number, Sequence(1));
+    assert_eq!(world.store.counters().strangers, 3);
+}
+
+#[test]
+fn what_is_for_another_vat_is_seen_by_nobody_before_its_commit_and_goes_with_its_ack() {
+    let (mut world, other) = (World::of(&["a"]), Other::new(3));
+    let urls = vec!["http://127.0.0.1:5".parse().expect("a URL")];
+    world.ask(Action::PeerAdd { vat: other.vat, urls }).expect("added");
+    assert!(world.due().is_empty(), "there is nothing to say");
+    let Ok(Answer::Queued(Queued { message: MessageName::Out(_, 1), .. })) = world.send_to(&other.object(1), "1")
+    else {
+        panic!("the first message on the channel");
+    };
+    world.send_to(&other.object(2), "2").expect("queued");
+    let [parcel] = <[Parcel; 1]>::try_from(world.due()).expect("one peer has mail");
+    assert_eq!(parcel.letters.iter().map(|letter| letter.seq.0).collect::<Vec<_>>(), [1, 2]);
+    let first = Position::default().next(&parcel.letters[0].id).expect("a number");
+    assert_eq!(parcel.letters[1].prev, first.tip, "each names the history it follows");
+
+    world.attempted(&parcel, Err("refused"));
+    assert!(world.due().is_empty(), "it waits");
+    world.now_ms += 1000;
+    let [again] = <[Parcel; 1]>::try_from(world.due()).expect("at most a second after the first failure");
+    let bytes =
+        |parcel: &Parcel| parcel.letters.iter().map(|letter| (letter.random, letter.text.clone())).collect::<Vec<_>>();
+    assert_eq!(bytes(&again), bytes(&parcel), "and it is the same at each attempt");
+    world.attempted(&again, Ok(first));
+    let counters = world.store.counters();
+    assert_eq!((counters.outbox, counters.outbox_bytes), (1, again.letters[1].text.len() as u64));
+    let [rest] = <[Parcel; 1]>::try_from(world.due()).expect("the rest is due at once");
+    assert_eq!(rest.letters.len(), 1);
+}
+
+#[test]
+fn a_peer_that_went_back_stops_the_channel_until_the_operator_decides_on_numbers() {
+    let (mut world, other) = (World::of(&["a"]), Other::new(3));
+    let urls = vec!["http://127.0.0.1:5".parse().expect("a URL")];
+    world.ask(Action::PeerAdd { vat: other.vat, urls }).expect("added");
+    for n in 0..3 {
+        world.send_to(&other.object(1), &n.to_string()).expect("queued");
+    }
+    let parcel = world.due().pop().expect("mail");
+    let [first, second] = [0, 1].map(|at| parcel.letters[at].id);
+    let one = Position::default().next(&first).expect("a number");
+    world.attempted(&parcel, Ok(one.next(&second).expect("a number")));
+    let parcel = world.due().pop().expect("the third");
+    world.attempted(&parcel, Ok(one));
+    let name = PeerName::Vat(other.vat);
+    let peer = world.read(|db| db.peer(&name));
+    assert_eq!((peer.state, peer.theirs, peer.pending), (PeerState::PeerRolledBack, Some(1), 1));
+    world.now_ms += 10_000;
+    assert!(world.due().is_empty(), "nothing is sent");
+    let resync = |expect| Action::Resync { peer: PeerName::Vat(other.vat), expect };
+    let Ok(Answer::Resynced(plan)) = world.ask(resync(None)) else { panic!("it says what it would be") };
+    assert_eq!((plan.may_be_lost, plan.may_be_repeated, plan.renumbered), (1, 1, Some((2, 2))));
+    let mut other_plan = plan.expect.clone();
+    other_plan.last_in = 0;
+    world.ask(resync(Some(other_plan))).expect_err("not what was agreed to");
+    world.ask(resync(Some(plan.expect))).expect("done");
+    let again = world.due().pop().expect("it goes on");
+    let letter = &again.letters[0];
+    assert_eq!((letter.seq, letter.prev, letter.id), (Sequence(2), one.tip, parcel.letters[0].id));
+    assert_ne!(letter.random, parcel.letters[0].random, "another number is sealed under another nonce");
+    assert_eq!(world.read(|db| db.peer(&name)).state, PeerState::Ok);
+}
