@@ -19,6 +19,8 @@ use std::io::{self, ErrorKind, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use qrt_shared::control::{SOCKET, SOCKET_PATH_MAX};
 use rustix::fs::FlockOperation;
@@ -195,6 +197,19 @@ pub fn daemon(dir: &Path) -> Option<u32> {
     }
 }
 
+/// How long the lock of a dead daemon may outlive it, and how often that is looked at.
+const LOCK_PATIENCE: Duration = Duration::from_secs(2);
+const LOCK_PAUSE: Duration = Duration::from_millis(5);
+
+/// Whether the process of that number runs. One that has ended and was not reaped does not.
+fn is_alive(pid: &str) -> bool {
+    let Ok(pid) = pid.parse::<u32>() else { return false };
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // The state follows the name, which is in parentheses and may hold any.
+    let state = stat.rsplit(')').next().unwrap_or_default().trim_start().chars().next();
+    !matches!(state, None | Some('Z' | 'X'))
+}
+
 impl Directory {
     /// Locks the vat in `dir` for this process and writes the pid file.
     pub fn lock(dir: &Path) -> Result<Self, Error> {
@@ -202,14 +217,23 @@ impl Directory {
         let lock = dir.join(LOCK);
         let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&lock);
         let file = file.map_err(io_error("write", &lock))?;
-        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => {
-                let pid = fs::read_to_string(dir.join(PID)).unwrap_or_default();
-                let pid = if pid.trim().is_empty() { "unknown".to_owned() } else { pid.trim().to_owned() };
-                return Err(Error::InUse { dir: dir.to_owned(), pid });
+        let since = Instant::now();
+        loop {
+            match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => break,
+                Err(rustix::io::Errno::WOULDBLOCK) => {
+                    let pid = fs::read_to_string(dir.join(PID)).unwrap_or_default();
+                    let pid = pid.trim();
+                    if is_alive(pid) || since.elapsed() > LOCK_PATIENCE {
+                        let pid = if pid.is_empty() { "unknown" } else { pid }.to_owned();
+                        return Err(Error::InUse { dir: dir.to_owned(), pid });
+                    }
+                    // Its daemon is dead: what a killed one was about to start holds its lock until it has
+                    // become another program, and who only asks holds it for a moment.
+                    thread::sleep(LOCK_PAUSE);
+                }
+                Err(error) => return Err(io_error("lock", &lock)(error.into())),
             }
-            Err(error) => return Err(io_error("lock", &lock)(error.into())),
         }
         let directory = Self { path: dir.to_owned(), _lock: file };
         directory.write_pid()?;

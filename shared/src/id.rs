@@ -355,7 +355,8 @@ impl FromStr for Target {
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Qrid(qrid) => qrid.fmt(f),
+            // With its hints: they are learnt where it is used, which is the vat that is asked.
+            Self::Qrid(qrid) => qrid.hinted().fmt(f),
             Self::Petname(petname) => petname.fmt(f),
         }
     }

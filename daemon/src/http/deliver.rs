@@ -172,12 +172,8 @@ impl Failure {
 
     /// Whether the peer itself spoke: then no other location of it would do better.
     fn is_final(&self) -> bool {
-        let spoke = [
-            StatusCode::BAD_REQUEST,
-            StatusCode::PAYLOAD_TOO_LARGE,
-            StatusCode::TOO_MANY_REQUESTS,
-            StatusCode::SERVICE_UNAVAILABLE,
-        ];
+        // A vat that cannot open what is for another says 400 too.
+        let spoke = [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE];
         matches!(self, Self::Status { status, .. } if spoke.contains(status))
     }
 }
