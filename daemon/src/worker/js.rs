@@ -56,6 +56,9 @@ pub(super) enum KeyKind {
     Symbols,
 }
 
+/// More classes than the engine has.
+const CLASSES_MAX: u32 = 1024;
+
 /// The call of a native function.
 pub(super) struct Call<'a> {
     pub(super) ctx: Ctx,
@@ -252,6 +255,17 @@ impl Ctx {
             qjs::JS_SetClassProto(self.0, class, proto.into_raw());
         }
         Ok(class)
+    }
+
+    /// The prototypes of all classes the engine knows, also of those that no code can make an object of.
+    pub(super) fn class_prototypes(self) -> Vec<Val> {
+        let is_registered = |class: &u32| {
+            // SAFETY: the runtime is live; the engine looks the number up.
+            unsafe { qjs::JS_IsRegisteredClass(self.runtime(), *class) }
+        };
+        // SAFETY: the class is registered; the result is owned.
+        let proto = |class| Val::new(self, unsafe { qjs::JS_GetClassProto(self.0, class) });
+        (1..CLASSES_MAX).filter(is_registered).map(proto).filter(Val::is_object).collect()
     }
 
     /// Throws a new error of that kind.

@@ -186,6 +186,7 @@
   reach(global);
   for (const sample of samples) reach(sample);
   reach(host.referencePrototype);
+  for (const proto of host.prototypes) reach(proto);
   walk();
 
   // The override mistake: a frozen data property of a prototype forbids assignment to the objects

@@ -84,6 +84,11 @@ impl Realm {
 
         let host = ctx.object()?;
         host.define_named("referencePrototype", reference_proto)?;
+        let prototypes = ctx.array()?;
+        for (index, prototype) in (0..).zip(ctx.class_prototypes()) {
+            prototypes.define_index(index, prototype)?;
+        }
+        host.define_named("prototypes", prototypes)?;
         for (name, native) in [
             ("accessor", Native::Accessor),
             ("self", Native::Receiver),
