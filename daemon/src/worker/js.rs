@@ -309,6 +309,20 @@ impl Ctx {
         Val::new(self, unsafe { qjs::JS_GetException(self.0) })
     }
 
+    /// The file of the function `level` frames up from the native function that runs; `None` for a built-in and
+    /// beyond the last.
+    pub(super) fn file_at(self, level: u16) -> Option<String> {
+        // SAFETY: the engine counts the frames; the atom it gives is owned.
+        let atom = unsafe { qjs::JS_GetScriptOrModuleName(self.0, c_int::from(level)) };
+        if atom == qjs::JS_ATOM_NULL {
+            return None;
+        }
+        let key = Key::borrowed(self, atom);
+        // SAFETY: `key` has a reference of its own.
+        unsafe { qjs::JS_FreeAtom(self.0, atom) };
+        key.text().ok()?.ok()
+    }
+
     /// Runs the next promise job, which is object code; `None` when there is none.
     pub(super) fn run_job(self) -> Option<Js<()>> {
         let mut ran_in = ptr::null_mut();
