@@ -16,7 +16,7 @@ const TEXTS: [Text; 30] = [
     ("a comment that hides the wrapper's end", "() => 1) //", "() => 1 // x\n"),
     ("a comment that is not closed", "() => 1 /*", "() => 1 /* */"),
     ("a comment that a HTML comment opens", "() => 1 <!-- x\n, 2", "() => 1 // <!-- x\n"),
-    ("a comment that a HTML comment closes", "() => 1\n--> x", "() => { let x = 1; x\n-- > 1; }"),
+    ("a comment that a HTML comment closes", "() => 1\n--> x", "() => { let x = 1; while (x --> 0); }"),
     ("a HTML comment that hides a second expression", "() => 1 /*\n*/--> , x", "() => 1 /*\n*/"),
     ("import as a call", "() => import('object#1')", "() => 'import(1)'"),
     ("import in a template", "() => `${import('x')}`", "() => `${'import'}`"),
