@@ -24,6 +24,18 @@ const args = {
     code: 'export const f = async ({ a = 1, ...rest }) => { for await (const x of rest.y) yield_(`t${x ?? a}`) };\nclass A { #p = /x+/giu; static { this.q = 2n ** 3n } }',
 };
 
+/** Some packages want the time or chance as they load. They get what was granted, in place of what is not there. */
+const granted = `
+const EngineDate = globalThis.Date;
+const Date = globalThis.Date = class Date extends EngineDate {
+    constructor(...parts) { super(...(parts.length > 0 ? parts : [power.clock()])); }
+    static now() { return power.clock(); }
+};
+const Math = globalThis.Math = Object.create(globalThis.Math, {
+    random: { value: () => parseInt(power.random(6), 16) / 2 ** 48 },
+});
+`.trim();
+
 /** The program with its package as the text of one function. */
 async function bundle(program) {
     const { outputFiles } = await build({
@@ -40,9 +52,10 @@ async function bundle(program) {
         minify: true,
         legalComments: 'none',
     });
-    return `function (args, power) {\n${outputFiles[0].text}\nreturn program.default(args, power);\n}\n`;
+    return `function (args, power) {\n${granted}\n${outputFiles[0].text}\nreturn program.default(args, power);\n}\n`;
 }
 
+const power = { memory: {}, clock: () => 0, random: n => '00'.repeat(n) };
 const plain = value => JSON.parse(JSON.stringify(value ?? null));
 
 const scratch = mkdtempSync(join(tmpdir(), 'qrt-packages-'));
@@ -69,8 +82,10 @@ try {
         writeFileSync(join(scratch, file), text);
         let told;
         try {
-            const inNode = plain((0, eval)(`(${text})`)(structuredClone(args), { memory: {} }));
-            const object = must('install', vat, join(scratch, file));
+            const { Date, Math } = globalThis;
+            const inNode = plain((0, eval)(`(${text})`)(structuredClone(args), power));
+            Object.assign(globalThis, { Date, Math });
+            const object = must('install', vat, join(scratch, file), '--grant', 'clock,random');
             const sent = qrt('send', '-d', vat, '--wait', object, JSON.stringify(args));
             const answer = JSON.parse(sent.stdout || '{}');
             if (answer.outcome !== 'ok') told = `FAILS: ${answer.error ?? sent.stderr}`;
