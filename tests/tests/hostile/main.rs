@@ -8,6 +8,7 @@
 mod crash;
 mod escape;
 mod forge;
+mod fuzz;
 
 mod hog;
 mod observe;
