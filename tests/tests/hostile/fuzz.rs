@@ -250,6 +250,17 @@ fn program(seed: u64) -> String {
     text + "return 'through' }"
 }
 
+/// The same, but it answers with what each statement gave, as text.
+pub(super) fn program_that_tells(seed: u64) -> String {
+    let told = program(seed).replace("try { (", "try { tell(").replace("(args, power) => {\n", TELLING);
+    told.replace("return 'through' }", "return told }")
+}
+
+const TELLING: &str = "(args, power) => {
+const told = [];
+const tell = x => { try { told.push(typeof x + String(Object(x) === x ? Reflect.ownKeys(x).map(String) : x)) } catch (e) { told.push(String(e)) } };
+";
+
 #[test]
 fn programs_by_the_grammar_change_nothing_outside_of_their_turn() {
     on_engine_stack(|| {

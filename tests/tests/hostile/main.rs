@@ -14,6 +14,7 @@ mod hog;
 mod observe;
 mod poison;
 mod remember;
+mod repeat;
 mod serialise;
 mod wrapper;
 
