@@ -147,7 +147,7 @@ fn touches(keys: u64) {
                                     assert_eq!(ended.outcome, Outcome::Ok, "{:?}", ended.error);
                                     return client.newest_turns(None, 1).await;
                                 }
-                                Awaited::Unknown => panic!("the vat forgot {name}"),
+                                Awaited::Acked | Awaited::Unknown => panic!("the vat forgot {name}"),
                             }
                         }
                     });

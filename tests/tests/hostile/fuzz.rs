@@ -62,11 +62,11 @@ fn deeds_at_random_change_nothing_outside_of_their_turn() {
     let turns = on_engine_stack(|| {
         let until = Instant::now() + limit();
         let mut realm = Realm::new();
-        let (mut seed, mut done) = (0, 0);
+        let (mut seed, mut done) = (0_u32, 0);
         while Instant::now() < until {
             seed += 1;
             realm.lone.code(3, DEEDS);
-            let report = realm.lone.run(3, &format!(r#"{{"seed":{},"steps":300}}"#, seed * 2_654_435 + 1), &[]);
+            let report = realm.lone.run(3, &format!(r#"{{"seed":{},"steps":300}}"#, seed.wrapping_mul(2_654_435) | 1), &[]);
             done += result(&report).and_then(|done| done.parse::<u64>().ok()).unwrap_or(0);
             if realm.lone.is_spent() {
                 // As in the daemon, nothing runs in an engine after a turn that was cut off.
