@@ -44,10 +44,10 @@ pub(super) fn shown_stack(stack: &str, own: CodeNumber) -> String {
     let mut built_ins = String::new();
     for line in stack.lines() {
         if let Some((function, place)) = line.rsplit_once(&own) {
-            shown += &format!("{built_ins}{function}({FILE}:{place}\n");
+            shown += &[&built_ins, function, "(", FILE, ":", place, "\n"].concat();
             built_ins.clear();
         } else if line.ends_with("(native)") {
-            built_ins += &format!("{line}\n");
+            built_ins += &[line, "\n"].concat();
         } else {
             built_ins.clear();
         }
