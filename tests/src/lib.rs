@@ -5,8 +5,10 @@
 //! socket. A test names a claim and asserts what could fail; nothing here sleeps: everything that
 //! takes time is waited for by the event that ends it, within [`PATIENCE`].
 
+mod lone;
 mod object;
 
+pub use lone::{Lone, on_engine_stack};
 pub use object::{Grant, Object};
 
 use std::ffi::OsStr;

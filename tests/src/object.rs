@@ -132,6 +132,13 @@ impl Object<'_> {
         })
     }
 
+    /// Sends it a message that the vat must take, and waits for nothing.
+    #[track_caller]
+    pub fn queue(&self, args: &str) {
+        let send = Send { target: self.target(), args: raw(args), key: None };
+        self.vat.ask(async |client| client.send(&send).await);
+    }
+
     /// Sends it a message that the vat must take, and waits until its turn has ended.
     #[track_caller]
     pub fn send(&self, args: &str) -> Ended {

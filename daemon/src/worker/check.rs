@@ -31,11 +31,28 @@ fn file_of(code: CodeNumber) -> String {
     format!("{FILE}#{code}")
 }
 
-/// A stack's text as code may read it: the file name is one and the same for all code.
-pub(super) fn shown_stack(stack: &str) -> String {
-    let mut parts = stack.split("object#");
-    let first = parts.next().unwrap_or_default().to_owned();
-    parts.fold(first, |shown, part| shown + FILE + part.trim_start_matches(|c: char| c.is_ascii_digit()))
+/// The number of the code in that file, if it is one.
+pub(super) fn number_of(file: &str) -> Option<CodeNumber> {
+    file.strip_prefix(FILE)?.strip_prefix('#')?.parse().ok()
+}
+
+/// A stack's text as the code `own` may read it: its own frames, whose file has no number, and the built-ins
+/// that it called. What others' functions are called and where they stand is theirs.
+pub(super) fn shown_stack(stack: &str, own: CodeNumber) -> String {
+    let own = format!("({}:", file_of(own));
+    let mut shown = String::new();
+    let mut built_ins = String::new();
+    for line in stack.lines() {
+        if let Some((function, place)) = line.rsplit_once(&own) {
+            shown += &[&built_ins, function, "(", FILE, ":", place, "\n"].concat();
+            built_ins.clear();
+        } else if line.ends_with("(native)") {
+            built_ins += &[line, "\n"].concat();
+        } else {
+            built_ins.clear();
+        }
+    }
+    shown
 }
 
 /// Columns and lines count from 1.

@@ -193,6 +193,33 @@ impl Engine {
         text.map_err(|_| check::refusal("", 0, 0, "it is no function"))
     }
 
+    /// Runs `walk` as the host with the global object, the prototypes of all classes, its own names for
+    /// code, and a factory of `code`.
+    #[cfg(test)]
+    pub(super) fn host_walk(&mut self, walk: &str, code: &str) -> (String, String, f64) {
+        let shared = self.shared();
+        shared.begin_stack();
+        let script = |text: &str| {
+            let text = std::ffi::CString::new(text).expect("no zero");
+            shared.ctx.run_script(&text, c"host").expect("a script")
+        };
+        let prototypes = shared.ctx.array().expect("an array");
+        for (index, prototype) in shared.ctx.class_prototypes().into_iter().enumerate() {
+            prototypes.define_index(u32::try_from(index).expect("few"), prototype).expect("an item");
+        }
+        let code = script(&format!("globalThis => ({code})"));
+        let told = script(walk)
+            .call(&shared.ctx.undefined(), &[&shared.ctx.global(), &prototypes, &shared.realm.mirror, &code]);
+        let told = told.unwrap_or_else(|_| panic!("{:?}", shared.realm.describe(&shared.ctx.take_exception())));
+        let item = |index: &str| told.own_data(index).ok().flatten().expect("an item");
+        let text = |index| item(index).text().ok().and_then(Result::ok).expect("text");
+        let count = match item("2").kind() {
+            super::js::Kind::Int(count) => f64::from(count),
+            other => panic!("a count, not {other:?}"),
+        };
+        (text("0"), text("1"), count)
+    }
+
     /// Says whether `code` is code that an object can have.
     pub fn check(&mut self, code: &str) -> Result<(), CodeError> {
         self.shared().begin_stack();

@@ -56,6 +56,9 @@ pub(super) enum KeyKind {
     Symbols,
 }
 
+/// More classes than the engine has.
+const CLASSES_MAX: u32 = 1024;
+
 /// The call of a native function.
 pub(super) struct Call<'a> {
     pub(super) ctx: Ctx,
@@ -254,6 +257,17 @@ impl Ctx {
         Ok(class)
     }
 
+    /// The prototypes of all classes the engine knows, also of those that no code can make an object of.
+    pub(super) fn class_prototypes(self) -> Vec<Val> {
+        let is_registered = |class: &u32| {
+            // SAFETY: the runtime is live; the engine looks the number up.
+            unsafe { qjs::JS_IsRegisteredClass(self.runtime(), *class) }
+        };
+        // SAFETY: the class is registered; the result is owned.
+        let proto = |class| Val::new(self, unsafe { qjs::JS_GetClassProto(self.0, class) });
+        (1..CLASSES_MAX).filter(is_registered).map(proto).filter(Val::is_object).collect()
+    }
+
     /// Throws a new error of that kind.
     pub(super) fn throw(self, kind: ErrorKind, message: &str) -> Thrown {
         let text = CString::new(message.replace('\0', "\u{fffd}")).unwrap_or_default();
@@ -293,6 +307,20 @@ impl Ctx {
     pub(super) fn take_exception(self) -> Val {
         // SAFETY: the context is live; the result is owned.
         Val::new(self, unsafe { qjs::JS_GetException(self.0) })
+    }
+
+    /// The file of the function `level` frames up from the native function that runs; `None` for a built-in and
+    /// beyond the last.
+    pub(super) fn file_at(self, level: u16) -> Option<String> {
+        // SAFETY: the engine counts the frames; the atom it gives is owned.
+        let atom = unsafe { qjs::JS_GetScriptOrModuleName(self.0, c_int::from(level)) };
+        if atom == qjs::JS_ATOM_NULL {
+            return None;
+        }
+        let key = Key::borrowed(self, atom);
+        // SAFETY: `key` has a reference of its own.
+        unsafe { qjs::JS_FreeAtom(self.0, atom) };
+        key.text().ok()?.ok()
     }
 
     /// Runs the next promise job, which is object code; `None` when there is none.

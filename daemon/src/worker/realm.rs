@@ -69,7 +69,7 @@ impl Realm {
         let object_proto = sample_object.proto()?;
         let reference_proto = ctx.object()?;
         reference_proto.define_named("sendOnly", ctx.function(Native::ReferenceSendOnly, "sendOnly", 1, &[])?)?;
-        reference_proto.define_named("call", ctx.function(Native::ReferenceCall, CALL_FRAME, 1, &[])?)?;
+        reference_proto.define_named("call", ctx.function(Native::ReferenceCall, "call", 1, &[])?)?;
         let tag = ctx.global().own_data("Symbol")?.map(|symbol| symbol.own_data("toStringTag")).transpose()?.flatten();
         if let Some(tag) = tag {
             reference_proto.define(&Key::from_value(&tag)?, ctx.string("Reference")?)?;
@@ -84,6 +84,11 @@ impl Realm {
 
         let host = ctx.object()?;
         host.define_named("referencePrototype", reference_proto)?;
+        let prototypes = ctx.array()?;
+        for (index, prototype) in (0..).zip(ctx.class_prototypes()) {
+            prototypes.define_index(index, prototype)?;
+        }
+        host.define_named("prototypes", prototypes)?;
         for (name, native) in [
             ("accessor", Native::Accessor),
             ("self", Native::Receiver),
@@ -96,7 +101,7 @@ impl Realm {
         ] {
             host.define_named(name, ctx.function(native, name, 1, &[])?)?;
         }
-        host.define_named("call", ctx.function(Native::Call, CALL_FRAME, 2, &[])?)?;
+        host.define_named("call", ctx.function(Native::Call, "call", 2, &[])?)?;
         // The file is part of the program, and has no zero in it.
         let source = CString::new(include_str!("realm.js")).unwrap_or_default();
         let lockdown = ctx.run_script(&source, c"realm")?;
@@ -193,10 +198,6 @@ impl Realm {
     }
 }
 
-/// The name `call` has in a stack's text: object code's own frames never look like this one, whose
-/// place is `(native)`.
-const CALL_FRAME: &str = "Q.call";
-
 fn lossy(string: &Val) -> Js<String> {
     Ok(string.text()?.unwrap_or_else(|lossy| lossy))
 }
@@ -233,7 +234,10 @@ pub(super) fn set(call: &Call) -> Js<Val> {
     Ok(call.ctx.undefined())
 }
 
-/// `host.stack(getter)`: a getter of the stack's text up to where another object's code begins.
+/// How many built-ins may stand between a stack's getter and the code that asks.
+const ASKING_LEVELS_MAX: u16 = 16;
+
+/// `host.stack(getter)`: a getter of the stack's text as far as it is of the object that asks.
 pub(super) fn stack_getter(call: &Call) -> Js<Val> {
     call.ctx.function(Native::Stack, "get stack", 0, &[&call.arg(0)])
 }
@@ -244,8 +248,8 @@ pub(super) fn stack(call: &Call) -> Js<Val> {
     if stack.kind() != Kind::String {
         return Ok(stack);
     }
+    // Whose function asks, not which object runs: the one may have given the other its function.
+    let own = (1..ASKING_LEVELS_MAX).find_map(|level| super::check::number_of(&call.ctx.file_at(level)?));
     let text = lossy(&stack)?;
-    let boundary = format!("    at {CALL_FRAME} (native)\n");
-    let end = text.find(&boundary).unwrap_or(text.len());
-    call.ctx.string(&super::check::shown_stack(&text[..end]))
+    call.ctx.string(&own.map_or_else(String::new, |own| super::check::shown_stack(&text, own)))
 }

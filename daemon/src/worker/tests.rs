@@ -3,6 +3,7 @@
 mod budgets;
 mod code;
 mod effects;
+mod inventory;
 mod large;
 mod memory;
 mod realm;

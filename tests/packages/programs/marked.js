@@ -1,0 +1,3 @@
+import { marked } from 'marked';
+
+export default ({ markdown }) => marked.parse(markdown);
