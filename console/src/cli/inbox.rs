@@ -8,7 +8,7 @@ use crate::output::{Cell, Table};
 
 pub(super) async fn run(call: &mut Call) -> Done {
     let empty = "the inbox is empty: `qrt send` fills it, and so do objects that send to each other";
-    let mut table = Table::new(&["MESSAGE", "QUEUED", "FOR", "FROM", ">SIZE", "ARGS"]);
+    let mut table = Table::new(&["MESSAGE", "QUEUED", "FOR", "FROM", ">SIZE", ">CHAIN", "ARGS"]);
     let now = format::now_ms();
     list::write(
         call,
@@ -29,5 +29,6 @@ fn cells(message: &Message, now: u64) -> Vec<Cell> {
         format::object(message.name.as_ref(), &message.target).into(),
         format::source(&message.source).into(),
         format::size(message.bytes).into(),
+        message.chain.to_string().into(),
     ]
 }

@@ -11,9 +11,9 @@ use crate::vat::source::Source;
 impl Asked<'_> {
     /// A page of queued messages whose number is above `after`, oldest first.
     pub fn inbox(&self, after: u64) -> Read<Page<Message>> {
-        let sql = "SELECT message, source, target, args, bytes, queued_at, deaths, seq FROM message
+        let sql = "SELECT message, source, target, args, bytes, queued_at, deaths, seq, chain FROM message
             WHERE message > ?1 ORDER BY message LIMIT ?2";
-        let rows: Vec<(u64, Source, Handle, String, u64, u64, u32, Option<u64>)> =
+        let rows: Vec<(u64, Source, Handle, String, u64, u64, u32, Option<u64>, u64)> =
             self.rows(sql, [after, PAGE_ROWS], |row| {
                 Ok((
                     row.get(0)?,
@@ -24,11 +24,12 @@ impl Asked<'_> {
                     row.get(5)?,
                     row.get(6)?,
                     row.get(7)?,
+                    row.get(8)?,
                 ))
             })?;
         self.page(
             rows,
-            |(message, source, target, args, bytes, queued_at, deaths, seq)| {
+            |(message, source, target, args, bytes, queued_at, deaths, seq, chain)| {
                 let view = Message {
                     message: MessageName::In(message),
                     target: self.qrid(target)?,
@@ -39,6 +40,7 @@ impl Asked<'_> {
                     queued_at,
                     seq,
                     deaths,
+                    chain,
                 };
                 Ok((message, view))
             },
