@@ -269,13 +269,41 @@ impl Default for Worker {
     }
 }
 
+/// The part of it that is about what is kept.
+fn objects_template() -> String {
+    let Object { stored_bytes } = Object::default();
+    let Account { compute_ms, refill_ms, total_objects, total_memory_bytes, total_queued_bytes } = Account::default();
+    format!(
+        "# What an object may keep. `qrt install --budget stored=...` gives one its own figure.
+[object]
+# Size of its memory, keys and values. A turn that would leave it larger is killed.
+stored_bytes = {stored_bytes}
+
+# What an account (an installed object and all it makes) may use in all, with the accounts that `make_account`
+# made under it. 0: no limit. `qrt install --account-budget` gives one its own figures.
+[account]
+# CPU time of the turns it pays for: how much it can have saved up, and how much comes back each second, in
+# milliseconds. When it is spent, its messages wait for the refill. No limit unless you say one: whoever wants
+# to run gets an equal share of a busy machine anyway, and this is for holding somebody to a part of an idle one.
+compute_ms = {compute_ms}
+refill_ms = {refill_ms}
+# Objects, and bytes of their memories. A turn that would pass either is killed.
+total_objects = {total_objects}
+total_memory_bytes = {total_memory_bytes}
+# Bytes of queued messages whose turns it pays for. One beyond has no room.
+total_queued_bytes = {total_queued_bytes}
+
+"
+    )
+}
+
 /// The text of a new settings file: every key with its default, explained.
+#[expect(clippy::too_many_lines, reason = "it is one text")]
 pub fn template(listen: SocketAddr, url: Option<&Location>) -> String {
     let url = url.map(ToString::to_string).unwrap_or_default();
     let (turn, queue, journal, worker) = (Turn::default(), Queue::default(), Journal::default(), Worker::default());
     let Turn { ticks, memory_bytes, messages, objects, bytes, log_lines, jobs, calls, cpu_ms, wall_ms } = turn;
-    let Object { stored_bytes } = Object::default();
-    let Account { compute_ms, refill_ms, total_objects, total_memory_bytes, total_queued_bytes } = Account::default();
+    let per_object = objects_template();
     let Queue { messages: queue_messages, bytes: queue_bytes, all_messages, all_bytes, faults } = queue;
     let Outbox {
         messages: outbox_messages,
@@ -296,26 +324,7 @@ listen = \"{listen}\"
 # The URL it tells other vats; empty means one made from `listen`.
 url = \"{url}\"
 
-# What an object may keep. `qrt install --budget stored=...` gives one its own figure.
-[object]
-# Size of its memory, keys and values. A turn that would leave it larger is killed.
-stored_bytes = {stored_bytes}
-
-# What an account (an installed object and all it makes) may use in all, with the accounts that `make_account`
-# made under it. 0: no limit. `qrt install --account-budget` gives one its own figures.
-[account]
-# CPU time of the turns it pays for: how much it can have saved up, and how much comes back each second, in
-# milliseconds. When it is spent, its messages wait for the refill. No limit unless you say one: whoever wants
-# to run gets an equal share of a busy machine anyway, and this is for holding somebody to a part of an idle one.
-compute_ms = {compute_ms}
-refill_ms = {refill_ms}
-# Objects, and bytes of their memories. A turn that would pass either is killed.
-total_objects = {total_objects}
-total_memory_bytes = {total_memory_bytes}
-# Bytes of queued messages whose turns it pays for. One beyond has no room.
-total_queued_bytes = {total_queued_bytes}
-
-# What one turn may use (`qrt install --budget` gives an object its own figures). A turn that needs more is killed: nothing of it happens, its message
+{per_object}# What one turn may use (`qrt install --budget` gives an object its own figures). A turn that needs more is killed: nothing of it happens, its message
 # becomes a fault.
 [turn]
 # Compute, in ticks of 10,000 branches and calls.

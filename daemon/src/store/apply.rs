@@ -14,6 +14,7 @@ use crate::vat::source::Source;
 use crate::vat::view::{Entry, Message};
 
 /// Writes one row.
+#[expect(clippy::too_many_lines, reason = "one arm a kind of row")]
 pub(super) fn apply(db: &Connection, write: Write) -> Result<()> {
     match write {
         Write::Code { code, sha256, text } => {
@@ -26,15 +27,7 @@ pub(super) fn apply(db: &Connection, write: Write) -> Result<()> {
             }
             run(db, "DELETE FROM petname WHERE reference = ?1", [object])
         }
-        Write::Held { object, held: true, why } => {
-            run(db, "UPDATE object SET held = 1, held_why = ?2 WHERE object = ?1", params![object, why])
-        }
-        Write::Held { object, held: false, .. } => run(
-            db,
-            "UPDATE object SET held = 0, held_why = NULL, forgiven = coalesce((SELECT max(death) FROM death), 0)
-                WHERE object = ?1",
-            [object],
-        ),
+        Write::Held { object, held, why } => self::held(db, object, held, why.as_deref()),
         Write::Upgrade { object, version, old, new, turn } => {
             run(db, "INSERT INTO object_code VALUES (?1, ?2, ?3, ?4)", params![object, version, old, turn])?;
             run(db, "UPDATE object SET code = ?2 WHERE object = ?1", params![object, new])
@@ -128,6 +121,17 @@ pub(super) fn apply(db: &Connection, write: Write) -> Result<()> {
             params![at, who.uid, who.pid, action, detail],
         ),
     }
+}
+
+/// Whoever is released is forgiven.
+fn held(db: &Connection, object: Handle, held: bool, why: Option<&str>) -> Result<()> {
+    let sql = if held {
+        "UPDATE object SET held = 1, held_why = ?2 WHERE object = ?1"
+    } else {
+        "UPDATE object SET held = 0, held_why = ?2, forgiven = coalesce((SELECT max(death) FROM death), 0)
+            WHERE object = ?1"
+    };
+    run(db, sql, params![object, why])
 }
 
 /// Writes the counters.

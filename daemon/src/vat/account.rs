@@ -41,6 +41,7 @@ pub struct Totals {
 
 impl Totals {
     /// These, but for what `own` names.
+    #[must_use]
     pub fn with(self, own: &Budget) -> Self {
         let cpu = own.figure("cpu").map(|ms| ms.saturating_mul(1000));
         Self {
@@ -104,6 +105,7 @@ impl Compute {
     }
 
     /// The bucket at `now_ms`. A clock that was set back brings nothing and takes nothing.
+    #[must_use]
     pub fn at(self, now_ms: u64) -> Self {
         let Some(most_us) = self.most_us else { return Self { at_ms: now_ms, ..self } };
         let past_ms = now_ms.saturating_sub(self.at_ms);

@@ -121,7 +121,7 @@ fn hold_offender<V: View, E: Entropy>(
     deaths: u64,
 ) -> Result<(), Halt> {
     let Some((object, _)) = blamed.filter(|_| deaths >= step.vat.limits.deaths_per_hour) else { return Ok(()) };
-    if !step.view.object(object)?.is_some_and(|row| !row.held) {
+    if step.view.object(object)?.is_none_or(|row| row.held) {
         return Ok(());
     }
     let why = format!("its code killed {deaths} worker processes within an hour");

@@ -222,7 +222,9 @@ mod tests {
         let paths =
             [(10, 11), (20, 21)].map(|(account, target)| (target, Path::new(Source::Account(1), account, target, &[])));
         let paths = HashMap::from(paths);
-        paths.values().for_each(|path| shares.enter(path));
+        for path in paths.values() {
+            shares.enter(path);
+        }
         let parked = shares.park(&paths[&11], 10);
         assert_eq!(served(&mut shares, &paths, 10), HashMap::from([(21, 10)]));
         shares.unpark(&parked);

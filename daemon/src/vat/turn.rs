@@ -180,7 +180,7 @@ pub(super) fn finish<V: View, E: Entropy>(
         match report.verdict {
             Verdict::Ok { .. } => match budget::passed(step, &turn, &report)? {
                 None => commit(step, turn, report, &sizes)?,
-                Some(passed) => undo(step, turn, report, passed)?,
+                Some(passed) => undo(step, turn, report, &passed)?,
             },
             Verdict::Error(ref error) => fail(step, turn, Outcome::Error, error.clone(), report)?,
             Verdict::Killed { ref message, .. } => {
@@ -203,7 +203,7 @@ fn undo<V: View, E: Entropy>(
     step: &mut Step<'_, V, E>,
     turn: in_flight::Turn,
     report: Report,
-    passed: Passed,
+    passed: &Passed,
 ) -> Result<(), Halt> {
     for change in &report.memories {
         step.vat.schedule.in_flight.changed(change.memory, AsFound::default());

@@ -8,44 +8,54 @@ use super::{Asked, PAGE_ROWS, Read, outcome};
 use crate::protocol::Handle;
 use crate::vat::source::Source;
 
+/// A row of `message`, as far as it is shown.
+struct Row {
+    message: u64,
+    source: Source,
+    target: Handle,
+    args: String,
+    bytes: u64,
+    queued_at: u64,
+    deaths: u32,
+    seq: Option<u64>,
+    chain: u64,
+}
+
 impl Asked<'_> {
     /// A page of queued messages whose number is above `after`, oldest first.
     pub fn inbox(&self, after: u64) -> Read<Page<Message>> {
         let sql = "SELECT message, source, target, args, bytes, queued_at, deaths, seq, chain FROM message
             WHERE message > ?1 ORDER BY message LIMIT ?2";
-        let rows: Vec<(u64, Source, Handle, String, u64, u64, u32, Option<u64>, u64)> =
-            self.rows(sql, [after, PAGE_ROWS], |row| {
-                Ok((
-                    row.get(0)?,
-                    row.get(1)?,
-                    row.get(2)?,
-                    row.get(3)?,
-                    row.get(4)?,
-                    row.get(5)?,
-                    row.get(6)?,
-                    row.get(7)?,
-                    row.get(8)?,
-                ))
-            })?;
-        self.page(
-            rows,
-            |(message, source, target, args, bytes, queued_at, deaths, seq, chain)| {
-                let view = Message {
-                    message: MessageName::In(message),
-                    target: self.qrid(target)?,
-                    name: self.petname(target)?,
-                    source: self.source(source)?,
-                    args: self.outside(Some(&args))?,
-                    bytes,
-                    queued_at,
-                    seq,
-                    deaths,
-                    chain,
-                };
-                Ok((message, view))
-            },
-            |row| row.3.len(),
-        )
+        let rows = self.rows(sql, [after, PAGE_ROWS], |row| {
+            Ok(Row {
+                message: row.get(0)?,
+                source: row.get(1)?,
+                target: row.get(2)?,
+                args: row.get(3)?,
+                bytes: row.get(4)?,
+                queued_at: row.get(5)?,
+                deaths: row.get(6)?,
+                seq: row.get(7)?,
+                chain: row.get(8)?,
+            })
+        })?;
+        self.page(rows, |row| Ok((row.message, self.queued(row)?)), |row| row.args.len())
+    }
+
+    fn queued(&self, row: Row) -> Read<Message> {
+        let Row { message, source, target, args, bytes, queued_at, deaths, seq, chain } = row;
+        Ok(Message {
+            message: MessageName::In(message),
+            target: self.qrid(target)?,
+            name: self.petname(target)?,
+            source: self.source(source)?,
+            args: self.outside(Some(&args))?,
+            bytes,
+            queued_at,
+            seq,
+            deaths,
+            chain,
+        })
     }
 
     /// What became of a message.

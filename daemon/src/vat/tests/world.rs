@@ -78,6 +78,7 @@ fn key() -> Key {
 }
 
 /// A kernel that goes on from these counters.
+#[expect(clippy::large_types_passed_by_value, reason = "each test has its own")]
 pub(super) fn vat(limits: Limits, counters: &Counters) -> Vat {
     let key = key();
     let url = "http://127.0.0.1:1".parse().expect("a URL");
