@@ -120,11 +120,6 @@ impl Asked<'_> {
             let what = "it was removed: whatever is sent to it becomes a fault";
             return Ok(Cause { command: None, ..Cause::of(what, "") });
         };
-        if held {
-            let by = held_why.map(|why| format!(" by the vat itself: {why}")).unwrap_or_default();
-            let what = format!("it is held{by}: it takes no turns");
-            return Ok(Cause::of(what, format!("qrt release DIR {qrid}")).shown(queued_text));
-        }
         let sql = "SELECT source, max(chain) FROM (SELECT source, chain FROM message WHERE target = ?1 LIMIT ?2)
             GROUP BY source";
         let sources: Vec<(Source, u64)> = self.rows(sql, [object, COUNTED], |row| Ok((row.get(0)?, row.get(1)?)))?;
@@ -134,6 +129,11 @@ impl Asked<'_> {
         } else {
             queued_text
         };
+        if held {
+            let by = held_why.map(|why| format!(" by the vat itself: {why}")).unwrap_or_default();
+            let what = format!("it is held{by}: it takes no turns");
+            return Ok(Cause::of(what, format!("qrt release DIR {qrid}")).shown(queued_text));
+        }
         for (source, _) in sources {
             if let Some(cause) = self.spent(&self.payers(source, object)?, now_ms)? {
                 return Ok(cause.shown(queued_text));
