@@ -113,7 +113,7 @@ pub(super) fn passed<V: View, E>(
         let most = stored_max(&limits, own);
         if bytes > most {
             let message = format!("a new object's memory of {bytes} bytes, more than {most}");
-            return Ok(Some(Passed { message, of: object.maker.min(turn.message.target) }));
+            return Ok(Some(Passed { message, of: given.map_or(turn.message.target, |given| given.object) }));
         }
         changes.push((account, Change { objects: 1, memory_bytes: signed(bytes), ..Change::default() }));
     }

@@ -266,6 +266,11 @@ impl Schedule {
         }
     }
 
+    /// Who pays for the turns of a queue that has messages, the nearest first.
+    pub(super) fn payers(&self, key: &(Source, Handle)) -> Option<Arc<[Handle]>> {
+        self.queues.get(key).map(|queue| Arc::clone(&queue.payers))
+    }
+
     /// Bytes in queues of peers that no operator named.
     pub(super) fn strangers_bytes(&self) -> u64 {
         self.strangers_bytes

@@ -148,7 +148,10 @@ pub(super) fn room<V: View, E>(
     if let Err(full) = step.vat.schedule.room(&step.vat.limits.queue, all, (source, target), bytes) {
         return Ok(Some(full));
     }
-    let payers = budget::payers(&mut step.vat.accounts, step.view, source, account)?;
+    let payers = match step.vat.schedule.payers(&(source, target)) {
+        Some(payers) => payers,
+        None => budget::payers(&mut step.vat.accounts, step.view, source, account)?,
+    };
     let more = Change { queued_bytes: budget::signed(bytes), ..Change::default() };
     Ok(step.vat.accounts.over(step.view, &payers, more)?.map(|_| Full::Account))
 }
