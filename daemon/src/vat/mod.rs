@@ -308,7 +308,7 @@ impl Vat {
                 Ok(None)
             }
             Input::ClockSet(by_ms) => {
-                step.vat.schedule.release_all();
+                step.vat.schedule.unpark_all();
                 step.checkpoint.writes.push(checkpoint::Write::ShiftDue { by_ms });
                 step.checkpoint.effects.push(checkpoint::Effect::Due);
                 Ok(None)

@@ -9,6 +9,7 @@
 //! turn, by what each queue's turns cost lately. A turn is charged by that estimate when it is sent and by
 //! what it did cost when it has ended.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
@@ -175,7 +176,7 @@ impl Schedule {
         lane: impl Fn(&Object) -> Lane,
     ) -> Result<Option<Next>, Halt> {
         self.fill(view, accounts)?;
-        self.release(now_ms);
+        self.unpark(now_ms);
         if !self.in_flight.has_room() {
             return Ok(None);
         }
@@ -229,15 +230,15 @@ impl Schedule {
     }
 
     /// Puts back into the tree what waited until now.
-    fn release(&mut self, now_ms: u64) {
+    fn unpark(&mut self, now_ms: u64) {
         while let Some(first) = self.parked.first_entry().filter(|first| *first.key() <= now_ms) {
             first.remove().iter().for_each(|parked| self.shares.unpark(parked));
         }
     }
 
     /// Looks at all budgets anew: the clock was set.
-    pub(super) fn release_all(&mut self) {
-        self.release(u64::MAX);
+    pub(super) fn unpark_all(&mut self) {
+        self.unpark(u64::MAX);
     }
 
     /// When the first of what waits is put back.
@@ -302,22 +303,22 @@ impl Schedule {
     ) -> Result<(), Halt> {
         let Recipient { account, held, stranger } = recipient;
         let Message { source, target, bytes, .. } = *message;
-        if !self.queues.contains_key(&(source, target)) {
-            let queue = Queue::new(view, accounts, (source, target), account, held)?;
-            let queue = Queue { cursor: message.message - 1, stranger, ..queue };
-            self.queues.insert((source, target), queue);
+        let queue = match self.queues.entry((source, target)) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                let queue = Queue::new(view, accounts, (source, target), account, held)?;
+                new.insert(Queue { cursor: message.message - 1, stranger, ..queue })
+            }
+        };
+        queue.messages += 1;
+        queue.bytes += bytes;
+        let more = Change { queued_bytes: budget::signed(bytes), ..Change::default() };
+        accounts.add(view, &queue.payers, more, message.queued_at)?;
+        if queue.stranger {
+            self.strangers_bytes += bytes;
         }
-        if let Some(queue) = self.queues.get_mut(&(source, target)) {
-            queue.messages += 1;
-            queue.bytes += bytes;
-            let more = Change { queued_bytes: budget::signed(bytes), ..Change::default() };
-            accounts.add(view, &queue.payers, more, message.queued_at)?;
-            if queue.stranger {
-                self.strangers_bytes += bytes;
-            }
-            if !queue.held {
-                self.shares.enter(&queue.path);
-            }
+        if !queue.held {
+            self.shares.enter(&queue.path);
         }
         Ok(())
     }
