@@ -9,7 +9,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use qrt_shared::control::Problem;
@@ -197,12 +197,18 @@ impl Driver {
         }
     }
 
-    /// The next event; `None` when the group is better committed first.
+    /// The next event; `None` when the group is better committed first, or more may run.
     fn next(&self, group: &Group) -> Option<Event> {
         let Some(since) = group.since else {
             // Senders live as long as the daemon; without one there is nobody to serve.
             let nobody = Event::Stop { stopped: oneshot::channel().0 };
-            return Some(self.events.recv().unwrap_or(nobody));
+            let Some(at_ms) = self.vat.wake_at() else { return Some(self.events.recv().unwrap_or(nobody)) };
+            // Nothing may happen until then, and more may run all the same.
+            return match self.events.recv_timeout(Duration::from_millis(at_ms.saturating_sub(now_ms()))) {
+                Ok(event) => Some(event),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => Some(nobody),
+            };
         };
         if self.vat.in_flight() == 0 {
             return self.events.try_recv().ok();

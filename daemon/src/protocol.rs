@@ -276,6 +276,12 @@ pub struct Budget {
     pub log_lines: u32,
     /// Promise jobs.
     pub jobs: u32,
+    /// Levels of `call`.
+    pub calls: u32,
+    /// CPU time in milliseconds, which the daemon watches.
+    pub cpu_ms: u64,
+    /// Wall-clock time in milliseconds, likewise.
+    pub wall_ms: u64,
 }
 
 /// What a turn did. Unless the verdict is [`Verdict::Ok`] the lists of effects are empty, but

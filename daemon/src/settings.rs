@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use crate::peer::retry::Policy;
 use crate::protocol::Budget;
+use crate::vat::account::Totals;
 use crate::vat::lane::Isolation;
 use crate::vat::{Limits, QueueLimits, Strangers};
 use crate::worker::Sandbox;
@@ -59,6 +60,10 @@ pub struct Settings {
     pub url: String,
     /// What one turn may use.
     pub turn: Turn,
+    /// What an object may keep.
+    pub object: Object,
+    /// What an account may use in all.
+    pub account: Account,
     /// What may be queued.
     pub queue: Queue,
     /// What may wait for other vats.
@@ -83,8 +88,29 @@ pub struct Turn {
     pub bytes: u64,
     pub log_lines: u32,
     pub jobs: u32,
+    pub calls: u32,
     pub cpu_ms: u64,
     pub wall_ms: u64,
+}
+
+/// What an object may keep.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[expect(missing_docs, reason = "the template below explains each key")]
+pub struct Object {
+    pub stored_bytes: u64,
+}
+
+/// What an account may use in all.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[expect(missing_docs, reason = "the template below explains each key")]
+pub struct Account {
+    pub compute_ms: u64,
+    pub refill_ms: u64,
+    pub total_objects: u64,
+    pub total_memory_bytes: u64,
+    pub total_queued_bytes: u64,
 }
 
 /// What may be queued.
@@ -141,6 +167,7 @@ pub struct Worker {
     pub isolation: Isolation,
     pub processes: usize,
     pub quarantine_turns: u64,
+    pub deaths_per_hour: u64,
     pub sandbox: Sandbox,
 }
 
@@ -150,6 +177,8 @@ impl Default for Settings {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             url: String::new(),
             turn: Turn::default(),
+            object: Object::default(),
+            account: Account::default(),
             queue: Queue::default(),
             outbox: Outbox::default(),
             peers: Peers::default(),
@@ -169,8 +198,28 @@ impl Default for Turn {
             bytes: 4 << 20,
             log_lines: 1_000,
             jobs: 10_000,
+            calls: 64,
             cpu_ms: 2_000,
             wall_ms: 10_000,
+        }
+    }
+}
+
+impl Default for Object {
+    fn default() -> Self {
+        Self { stored_bytes: 1 << 30 }
+    }
+}
+
+impl Default for Account {
+    fn default() -> Self {
+        Self {
+            // The shares say who gets how much of a busy machine; how much of an idle one, only its owner can.
+            compute_ms: 0,
+            refill_ms: 0,
+            total_objects: 1_000_000,
+            total_memory_bytes: 4 << 30,
+            total_queued_bytes: 256 << 20,
         }
     }
 }
@@ -214,16 +263,47 @@ impl Default for Worker {
             isolation: Isolation::Shared,
             processes: 8,
             quarantine_turns: 100_000,
+            deaths_per_hour: 10,
             sandbox: Sandbox::Required,
         }
     }
 }
 
+/// The part of it that is about what is kept.
+fn objects_template() -> String {
+    let Object { stored_bytes } = Object::default();
+    let Account { compute_ms, refill_ms, total_objects, total_memory_bytes, total_queued_bytes } = Account::default();
+    format!(
+        "# What an object may keep. `qrt install --budget stored=...` gives one its own figure.
+[object]
+# Size of its memory, keys and values. A turn that would leave it larger is killed.
+stored_bytes = {stored_bytes}
+
+# What an account (an installed object and all it makes) may use in all, with the accounts that `make_account`
+# made under it. 0: no limit. `qrt install --account-budget` gives one its own figures.
+[account]
+# CPU time of the turns it pays for: how much it can have saved up, and how much comes back each second, in
+# milliseconds. When it is spent, its messages wait for the refill. No limit unless you say one: whoever wants
+# to run gets an equal share of a busy machine anyway, and this is for holding somebody to a part of an idle one.
+compute_ms = {compute_ms}
+refill_ms = {refill_ms}
+# Objects, and bytes of their memories. A turn that would pass either is killed.
+total_objects = {total_objects}
+total_memory_bytes = {total_memory_bytes}
+# Bytes of queued messages whose turns it pays for. One beyond has no room.
+total_queued_bytes = {total_queued_bytes}
+
+"
+    )
+}
+
 /// The text of a new settings file: every key with its default, explained.
+#[expect(clippy::too_many_lines, reason = "it is one text")]
 pub fn template(listen: SocketAddr, url: Option<&Location>) -> String {
     let url = url.map(ToString::to_string).unwrap_or_default();
     let (turn, queue, journal, worker) = (Turn::default(), Queue::default(), Journal::default(), Worker::default());
-    let Turn { ticks, memory_bytes, messages, objects, bytes, log_lines, jobs, cpu_ms, wall_ms } = turn;
+    let Turn { ticks, memory_bytes, messages, objects, bytes, log_lines, jobs, calls, cpu_ms, wall_ms } = turn;
+    let per_object = objects_template();
     let Queue { messages: queue_messages, bytes: queue_bytes, all_messages, all_bytes, faults } = queue;
     let Outbox {
         messages: outbox_messages,
@@ -235,7 +315,7 @@ pub fn template(listen: SocketAddr, url: Option<&Location>) -> String {
     } = Outbox::default();
     let Peers { strangers, strangers_bytes, undeliverable, private_addresses } = Peers::default();
     let Journal { turns: journal_turns, bytes: journal_bytes } = journal;
-    let Worker { turns: worker_turns, processes, quarantine_turns, .. } = worker;
+    let Worker { turns: worker_turns, processes, quarantine_turns, deaths_per_hour, .. } = worker;
     format!(
         "# Settings of this vat. They are read when the daemon starts.
 
@@ -245,7 +325,7 @@ listen = \"{listen}\"
 # addresses (0.0.0.0): then it tells none.
 url = \"{url}\"
 
-# What one turn may use. A turn that needs more is killed: nothing of it happens, its message
+{per_object}# What one turn may use (`qrt install --budget` gives an object its own figures). A turn that needs more is killed: nothing of it happens, its message
 # becomes a fault.
 [turn]
 # Compute, in ticks of 10,000 branches and calls.
@@ -262,6 +342,8 @@ bytes = {bytes}
 log_lines = {log_lines}
 # Promise jobs.
 jobs = {jobs}
+# Levels of `call`, at most 64.
+calls = {calls}
 # CPU time and wall-clock time, in milliseconds; then its process is killed.
 cpu_ms = {cpu_ms}
 wall_ms = {wall_ms}
@@ -320,6 +402,8 @@ processes = {processes}
 # An account whose object killed its process (a crash twice on one message, or a deadline) has a
 # process of its own for 24 hours, and for so many turns of the vat if those take longer.
 quarantine_turns = {quarantine_turns}
+# An object whose code killed so many processes within an hour is held, until you release it (`qrt release`).
+deaths_per_hour = {deaths_per_hour}
 # \"required\": the system must confine these processes to a list of system calls, or the daemon does
 # not start. \"unsafe-none\" starts it all the same, without that list and without landlock: code that
 # breaks the engine then has everything you have.
@@ -392,7 +476,7 @@ impl Settings {
 
     /// What no turn could run without, by section and key. No messages, objects, log lines or jobs at all is a
     /// choice.
-    fn amounts(&self) -> [(&'static str, &'static str, u64); 19] {
+    fn amounts(&self) -> [(&'static str, &'static str, u64); 20] {
         let Turn { ticks, memory_bytes, bytes, cpu_ms, wall_ms, .. } = self.turn;
         [
             ("turn", "ticks", ticks),
@@ -414,6 +498,7 @@ impl Settings {
             ("journal", "bytes", self.journal.bytes),
             ("worker", "turns", self.worker.turns),
             ("worker", "processes", self.worker.processes as u64),
+            ("worker", "deaths_per_hour", self.worker.deaths_per_hour),
         ]
     }
 
@@ -429,9 +514,32 @@ impl Settings {
 
     /// What the kernel holds turns and journal to.
     pub fn limits(&self) -> Limits {
-        let Turn { ticks, memory_bytes, messages, objects, bytes, log_lines, jobs, .. } = self.turn;
+        let Turn { ticks, memory_bytes, messages, objects, bytes, log_lines, jobs, calls, cpu_ms, wall_ms } = self.turn;
+        let Account { compute_ms, refill_ms, total_objects, total_memory_bytes, total_queued_bytes } = self.account;
+        let some = |figure: u64| (figure > 0).then_some(figure);
         Limits {
-            turn: Budget { ticks, memory_bytes, messages, objects, bytes, log_lines, jobs },
+            turn: Budget {
+                ticks,
+                memory_bytes,
+                messages,
+                objects,
+                bytes,
+                log_lines,
+                jobs,
+                // Deeper, nobody could promise that the stack is enough.
+                calls: calls.min(64),
+                cpu_ms,
+                wall_ms,
+            },
+            stored_bytes: self.object.stored_bytes,
+            account: Totals {
+                compute_us: some(compute_ms).map(|ms| ms.saturating_mul(1000)),
+                refill_us: refill_ms.saturating_mul(1000),
+                objects: some(total_objects),
+                memory_bytes: some(total_memory_bytes),
+                queued_bytes: some(total_queued_bytes),
+            },
+            deaths_per_hour: self.worker.deaths_per_hour,
             journal_turns: self.journal.turns,
             journal_bytes: self.journal.bytes,
             isolation: self.worker.isolation,

@@ -183,7 +183,10 @@ pub static ACTIONS: &[Action] = &[
         details: "FILE is a .js file, `-` for standard input, the name of a bundled sample (`sample-methods`, \
                   `market-maker`, `market-taker`), or a directory: then one object for each .js file in it, one line \
                   `QRID name` for each, and memory.json beside them their first memory. A new object has an empty \
-                  memory and the power make_object unless the flags say otherwise.",
+                  memory and the power make_object unless the flags say otherwise. What --budget does not name is as \
+                  settings.toml says, in [turn] and [object], and whatever the object makes inherits it. What \
+                  --account-budget does not name is as in [account]: cpu is CPU time that can have been saved up, \
+                  refill what comes back each second; messages whose account has spent it wait.",
         effect: Effect::Change,
         via: Via::Control(&[post("/v1/objects")]),
         args: &[
@@ -195,6 +198,18 @@ pub static ACTIONS: &[Action] = &[
             option("power", "JSON", "static data and references it is granted, an object"),
             option("grant", "NAME[,NAME]", "further native powers: make_account, clock, random, log"),
             flag("no-make-object", "do not grant make_object"),
+            option(
+                "budget",
+                "FIGURES",
+                "what it may keep and its turns may use, with a comma between them: ticks=N, \
+                memory=64MiB, cpu=2s, wall=10s, messages=N, objects=N, bytes=4MiB, log=N, jobs=N, calls=N, stored=1GiB",
+            ),
+            option(
+                "account-budget",
+                "FIGURES",
+                "what its account may use in all: cpu=10s,refill=100ms/s, objects=N, \
+                memory=1GiB, queued=64MiB",
+            ),
             JSON,
         ],
     },

@@ -1,5 +1,6 @@
 //! What `qrtd` and `qrt` both speak.
 //!
+//! - [`budget`]: budgets of objects and accounts as people write them.
 //! - [`id`]: vat ids, object ids, QRIDs, petnames, accounts of what is a name and what is authority.
 //! - [`qjson`]: JSON with References, in its outside and inside forms.
 //! - [`action`]: the one table every verb, help text and control path is made from.
@@ -10,6 +11,7 @@
 //! This crate does no I/O but the control client's. It never sees a key, a database or an engine.
 
 pub mod action;
+pub mod budget;
 pub mod control;
 pub mod id;
 pub mod qjson;

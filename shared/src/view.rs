@@ -8,6 +8,7 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
+use crate::budget::Budget;
 use crate::id::{MessageName, Petname, Qrid, VatId};
 
 /// A page of a list. Pass `next` back as `after` for the following page.
@@ -135,6 +136,15 @@ pub struct Object {
     pub memory: Option<Box<RawValue>>,
     /// The object that made it; `None` for an installed one.
     pub maker: Option<Qrid>,
+    /// The figures it has instead of the settings', which whatever it makes inherits.
+    #[serde(default)]
+    pub budget: Budget,
+    /// What its account has used.
+    #[serde(default)]
+    pub account_use: AccountUse,
+    /// Why the vat itself holds it; `None` when an operator does, or nobody.
+    #[serde(default)]
+    pub held_why: Option<String>,
     /// Worker processes that its code killed.
     pub deaths: u64,
     /// The newest of those deaths, newest first, as far as they are remembered.
@@ -143,6 +153,23 @@ pub struct Object {
     pub holds: Vec<Holding>,
     /// Who holds references to it, the first 1,000. Other vats may hold more: nobody can know.
     pub held_by: Vec<Holding>,
+}
+
+/// What an account has used, with every account made under it.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct AccountUse {
+    /// The figures it has instead of the settings'.
+    pub budget: Budget,
+    /// Objects.
+    pub objects: u64,
+    /// Bytes of their memories; a shared one counts for the account that first had it.
+    pub memory_bytes: u64,
+    /// Bytes of queued messages whose turns it pays for.
+    pub queued_bytes: u64,
+    /// CPU time of the turns it has paid for.
+    pub cpu_us: u64,
+    /// CPU time it has left, in microseconds; less than nothing when it owes some; `None`: no limit.
+    pub cpu_left_us: Option<i64>,
 }
 
 /// A worker process that an object's code killed.
@@ -239,6 +266,9 @@ pub struct Message {
     pub seq: Option<u64>,
     /// How often a worker has died on it.
     pub deaths: u32,
+    /// How many messages of this vat led to it, itself counted: each was sent by the turn of the one before.
+    #[serde(default)]
+    pub chain: u64,
 }
 
 /// What came of a turn.
@@ -614,7 +644,7 @@ mod tests {
         let vat = "rnll4pb23zsgr5bw2idvqqmn6zqn3wa6zgiubrtw2r4f4p5tm55q";
         let qrid = format!("qrt:{vat}/7z2fziy4eazx2seb54ittqs77cr5lfj3");
         let text = format!(
-            r#"{{"qrid":"{qrid}","name":null,"turns":1,"faults":0,"memory_bytes":9,"cpu_us":3,"created_at":5,"account":"{qrid}","held":false,"refused":0,"code":{{"sha256":"ab","text":"()=>1","version":1,"history":[]}},"power":{{"statics":{{"rate":1.50}},"natives":{{}}}},"memory":{{"big":1e+21}},"maker":null,"deaths":1,"killed":[{{"at":7,"how":"boom","message":"in:3","turn":null}}],"holds":[],"held_by":[]}}"#
+            r#"{{"qrid":"{qrid}","name":null,"turns":1,"faults":0,"memory_bytes":9,"cpu_us":3,"created_at":5,"account":"{qrid}","held":false,"refused":0,"code":{{"sha256":"ab","text":"()=>1","version":1,"history":[]}},"power":{{"statics":{{"rate":1.50}},"natives":{{}}}},"memory":{{"big":1e+21}},"maker":null,"budget":{{"ticks":7}},"account_use":{{"budget":{{}},"objects":1,"memory_bytes":9,"queued_bytes":0,"cpu_us":3,"cpu_left_us":-1}},"held_why":null,"deaths":1,"killed":[{{"at":7,"how":"boom","message":"in:3","turn":null}}],"holds":[],"held_by":[]}}"#
         );
         let object: Object = serde_json::from_str(&text).expect("written by the daemon");
         assert_eq!(serde_json::to_string(&object).expect("JSON"), text);

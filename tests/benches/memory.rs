@@ -90,6 +90,8 @@ fn vat_with(code: &str, keys: u64, turns: u64) -> (Vat, String) {
         memory: Some(raw(&format!("{{{}}}", memory.join(",")))),
         power: raw("{}"),
         natives: BTreeMap::new(),
+        budget: qrt_shared::budget::Budget::default(),
+        account_budget: qrt_shared::budget::Budget::default(),
     };
     let qrid = vat.ask(async |client| client.install(&install).await).objects[0].qrid.to_string();
     (vat, qrid)

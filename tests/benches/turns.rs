@@ -135,6 +135,8 @@ async fn make_counters(client: &mut Client, shape: &Shape) -> Result<Vec<Value>,
         memory: Some(raw(r#"{"count":0}"#)),
         power: raw("{}"),
         natives: BTreeMap::from([("make_object".to_owned(), "make_object".to_owned())]),
+        budget: qrt_shared::budget::Budget::default(),
+        account_budget: qrt_shared::budget::Budget::default(),
     };
     let mut counters = Vec::new();
     for account in client.install(&install).await?.objects {

@@ -15,6 +15,9 @@ const BUDGET: Budget = Budget {
     bytes: 4 << 20,
     log_lines: 100,
     jobs: 1000,
+    calls: 64,
+    cpu_ms: 2_000,
+    wall_ms: 10_000,
 };
 
 /// No object calls another.

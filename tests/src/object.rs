@@ -68,6 +68,8 @@ impl Vat {
             memory: grant.memory.map(raw),
             power: raw(grant.power),
             natives,
+            budget: qrt_shared::budget::Budget::default(),
+            account_budget: qrt_shared::budget::Budget::default(),
         };
         let installed = self.try_ask(async |client| client.install(&install).await)?;
         Ok(Object { vat: self, qrid: installed.objects[0].qrid.to_string() })

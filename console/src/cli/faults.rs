@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use qrt_shared::view::Fault;
+use qrt_shared::view::{Fault, Outcome};
 
 use super::{Call, Done, list as pages};
 use crate::format;
@@ -67,7 +67,11 @@ fn place(fault: &Fault) -> String {
     let error = &fault.error;
     match (error.line, error.column) {
         (Some(line), Some(column)) => format!("{} (line {line}, column {column})", error.message),
-        _ => error.message.clone(),
+        _ => match &error.object {
+            // A limit: it is that object's, or its account's.
+            Some(object) if fault.outcome == Outcome::Killed => format!("{} (budget of {object})", error.message),
+            _ => error.message.clone(),
+        },
     }
 }
 

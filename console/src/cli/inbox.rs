@@ -8,7 +8,7 @@ use crate::output::{Cell, Table};
 
 pub(super) async fn run(call: &mut Call) -> Done {
     let empty = "the inbox is empty: `qrt send` fills it, and so do objects that send to each other";
-    let mut table = Table::new(&["MESSAGE", "QUEUED", "FOR", "FROM", ">SIZE", "ARGS"]);
+    let mut table = Table::new(&["MESSAGE", "QUEUED", "FOR", "FROM", ">SIZE", ">CHAIN", "ARGS"]);
     let now = format::now_ms();
     list::write(
         call,
@@ -29,6 +29,7 @@ fn cells(message: &Message, now: u64) -> Vec<Cell> {
         format::object(message.name.as_ref(), &message.target).into(),
         from(message).into(),
         format::size(message.bytes).into(),
+        message.chain.to_string().into(),
     ]
 }
 
@@ -46,11 +47,11 @@ mod tests {
     #[tokio::test]
     async fn a_message_of_another_vat_shows_its_number_there() {
         let message = format!(
-            r#"{{"message":"in:5","target":"qrt:{PEER}/7z2fziy4eazx2seb54ittqs77cr5lfj3","name":null,"source":"{PEER}","args":null,"bytes":4,"queued_at":1,"seq":7,"deaths":0}}"#
+            r#"{{"message":"in:5","target":"qrt:{PEER}/7z2fziy4eazx2seb54ittqs77cr5lfj3","name":null,"source":"{PEER}","args":null,"bytes":4,"queued_at":1,"seq":7,"deaths":0,"chain":3}}"#
         );
         let fake = Fake::new(vec![page(&[message])]);
         let (mut call, shown) = call(&["inbox", &fake.dir().display().to_string()]);
         run(&mut call).await.expect("a list");
-        assert!(shown.text().contains("7z2fzi..  vat rnll4p..#7   4 B  null"), "{}", shown.text());
+        assert!(shown.text().contains("7z2fzi..  vat rnll4p..#7   4 B      3  null"), "{}", shown.text());
     }
 }

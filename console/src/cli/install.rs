@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
+use qrt_shared::budget::{self, Budget};
 use qrt_shared::control::{BODY_BYTES_MAX, CODE_BYTES_MAX, Install, InstallObject, Installed, InstalledObject};
 use qrt_shared::id::Petname;
 use serde_json::value::RawValue;
@@ -58,7 +59,12 @@ pub(super) async fn run(call: &mut Call) -> Done {
         names.push(source.name);
         objects.push(InstallObject { label: source.path, code: source.code, name: petname.clone() });
     }
-    let install = Install { objects, memory, power, natives };
+    let budget = |name, table| match call.text(name) {
+        Some(text) => Budget::parse(text, table).map_err(|error| Failure::Usage(format!("--{name}: {error}"))),
+        None => Ok(Budget::default()),
+    };
+    let (own, account_budget) = (budget("budget", budget::OBJECT)?, budget("account-budget", budget::ACCOUNT)?);
+    let install = Install { objects, memory, power, natives, budget: own, account_budget };
     let length = serde_json::to_vec(&install).map_or(0, |body| body.len());
     if length > BODY_BYTES_MAX {
         return Err(Failure::new(format!(

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use qrt_shared::view::{Death, Holding, Object, Place};
+use qrt_shared::view::{AccountUse, Death, Holding, Object, Place};
 
 use super::{Call, Done};
 use crate::format;
@@ -44,7 +44,9 @@ fn show(out: &mut Output, object: &Object) -> io::Result<()> {
 
     if row.held {
         let held = out.paint(Tone::Bad, "held");
-        out.line(format!("{held}: it takes no turns; let it go on with `qrt release`"))?;
+        let why = object.held_why.as_ref().map(|why| format!(" by the vat itself ({})", format::line(why)));
+        let why = why.unwrap_or_default();
+        out.line(format!("{held}{why}: it takes no turns; let it go on with `qrt release`"))?;
     }
 
     if object.deaths > 0 {
@@ -59,6 +61,8 @@ fn show(out: &mut Output, object: &Object) -> io::Result<()> {
         let refused = out.paint(Tone::Bad, &format::count(row.refused, "message"));
         out.line(format!("{refused} for it had no room and were dropped: `qrt inbox` shows who floods it"))?;
     }
+
+    budget(out, object)?;
 
     title(out, "Memory")?;
     let none = out.paint(Tone::Dim, "none");
@@ -86,6 +90,27 @@ fn show(out: &mut Output, object: &Object) -> io::Result<()> {
         out.paint(Tone::Dim, &format!("version {}, sha256 {}", object.code.version, format::line(&object.code.sha256)));
     indented(out, &sum)?;
     indented(out, &format::block(object.code.text.trim_end()))
+}
+
+/// What it may use, where that is not as the settings say, and what its account has used.
+fn budget(out: &mut Output, object: &Object) -> io::Result<()> {
+    if !object.budget.is_empty() {
+        out.line(format!("budget {}", object.budget))?;
+    }
+    let AccountUse { budget, objects, memory_bytes, queued_bytes, cpu_us, cpu_left_us } = &object.account_use;
+    let left = match cpu_left_us {
+        Some(left_us) if *left_us > 0 => format!(", {} left", format::duration(left_us.unsigned_abs())),
+        Some(left_us) => format!(", {} owed", format::duration(left_us.unsigned_abs())),
+        None => String::new(),
+    };
+    out.line(format!(
+        "its account in all: {}, {} of memory, {} queued, {} of CPU time paid{left}",
+        format::count(*objects, "object"),
+        format::size(*memory_bytes),
+        format::size(*queued_bytes),
+        format::duration(*cpu_us)
+    ))?;
+    if budget.is_empty() { Ok(()) } else { out.line(format!("account budget {budget}")) }
 }
 
 fn title(out: &mut Output, text: &str) -> io::Result<()> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use qrt_shared::budget;
 use qrt_shared::control::{Install, MemorySet, Name, Problem, Upgrade};
 use qrt_shared::id::Target;
 use qrt_shared::qjson::{self, Document};
@@ -34,7 +35,10 @@ pub(super) async fn memory(asked: &Asked<'_>, object: &str) -> Result<Vec<u8>, R
 
 /// `POST /v1/objects`
 pub(super) async fn install(asked: &Asked<'_>) -> Result<Vec<u8>, Refusal> {
-    let Install { objects, memory, power, natives } = asked.body()?;
+    let Install { objects, memory, power, natives, budget, account_budget } = asked.body()?;
+    let bad = |error| Refusal::bad(error, "`qrt help install` lists the figures of a budget");
+    budget.check(budget::OBJECT).map_err(bad)?;
+    account_budget.check(budget::ACCOUNT).map_err(bad)?;
     if objects.is_empty() || objects.len() > INSTALL_MAX {
         return Err(Refusal::bad(
             format!("{} objects", objects.len()),
@@ -49,7 +53,7 @@ pub(super) async fn install(asked: &Asked<'_>) -> Result<Vec<u8>, Refusal> {
         check(asked, &object.label, &object.code)?;
         checked.push((object.label, object.code, object.name));
     }
-    let install = request::Install { objects: checked, memory, statics, natives };
+    let install = request::Install { objects: checked, memory, statics, natives, budget, account: account_budget };
     asked.change(Action::Install(install)).await
 }
 

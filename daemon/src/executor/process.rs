@@ -15,7 +15,7 @@ use std::{mem, thread};
 
 use super::watch::{Deadlines, Watch};
 use crate::page::Page;
-use crate::protocol::{FromWorker, Layers, Running, ToWorker, append_frame, buffered_frame, read_frame};
+use crate::protocol::{Budget, FromWorker, Layers, Running, ToWorker, append_frame, buffered_frame, read_frame};
 use crate::vat::Death;
 use crate::worker::{self, EXIT_CAGE, EXIT_SPENT, Sandbox};
 
@@ -179,9 +179,18 @@ impl Process {
     /// Tells it something; turns are on the clock from then on. A worker that is gone hears nothing;
     /// its end is reported.
     pub fn say(&self, orders: Vec<ToWorker>) {
-        let turns = orders.iter().filter(|order| matches!(order, ToWorker::Deliver(_))).count();
-        if let Some(watch) = self.watch.as_ref().filter(|_| turns > 0) {
-            watch.given(turns as u64);
+        if let Some(watch) = &self.watch {
+            let deadlines = |order: &ToWorker| match order {
+                ToWorker::Deliver(delivery) => {
+                    let Budget { cpu_ms, wall_ms, .. } = delivery.budget;
+                    Some(Deadlines { cpu_ms, wall_ms })
+                }
+                _ => None,
+            };
+            let turns: Vec<_> = orders.iter().filter_map(deadlines).collect();
+            if !turns.is_empty() {
+                watch.given(&turns);
+            }
         }
         self.orders.send(orders).ok();
     }

@@ -6,13 +6,13 @@
 //! looks. Its CPU time is read from the process's own clock: a machine that stalls does not kill good
 //! turns. The monotonic clock stands still while the machine sleeps.
 //!
-//! Counting costs the threads that give and hear turns no lock; the watcher looks by itself, and
+//! Counting costs the threads that give and hear turns no lock, unless a turn has deadlines of its own; the watcher looks by itself, and
 //! sleeps while the worker has nothing to do.
 
+use std::collections::VecDeque;
 use std::io;
-use std::sync::Arc;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ use crate::vat::Death;
 const EVERY: Duration = Duration::from_millis(50);
 
 /// How long a turn may take.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Deadlines {
     /// CPU time, in milliseconds.
     pub cpu_ms: u64,
@@ -35,6 +35,10 @@ pub struct Deadlines {
 pub(super) struct Watch {
     pid: u32,
     page: Arc<Page>,
+    /// The deadlines of most turns.
+    deadlines: Deadlines,
+    /// Those of the turns that have others, by how many were given before, in order.
+    others: Mutex<VecDeque<(u64, Deadlines)>>,
     given: AtomicU64,
     done: AtomicU64,
     over: AtomicBool,
@@ -60,18 +64,20 @@ impl Watch {
         deadlines: Deadlines,
         kill: impl Fn(Death) + Send + 'static,
     ) -> io::Result<Arc<Self>> {
-        let watch = Arc::new(Self::of(pid, page));
+        let watch = Arc::new(Self::of(pid, page, deadlines));
         let watching = Arc::clone(&watch);
-        let run = move || watching.watch(deadlines, kill);
+        let run = move || watching.watch(kill);
         let watcher = thread::Builder::new().name(format!("watch-{pid}")).spawn(run)?;
         watch.watcher.set(watcher.thread().clone()).ok();
         Ok(watch)
     }
 
-    fn of(pid: u32, page: Arc<Page>) -> Self {
+    fn of(pid: u32, page: Arc<Page>, deadlines: Deadlines) -> Self {
         Self {
             pid,
             page,
+            deadlines,
+            others: Mutex::new(VecDeque::new()),
             given: AtomicU64::new(0),
             done: AtomicU64::new(0),
             over: AtomicBool::new(false),
@@ -80,9 +86,13 @@ impl Watch {
         }
     }
 
-    /// The worker was given so many turns.
-    pub(super) fn given(&self, turns: u64) {
-        self.given.fetch_add(turns, SeqCst);
+    /// The worker was given turns with these deadlines.
+    pub(super) fn given(&self, turns: &[Deadlines]) {
+        let before = self.given.load(SeqCst);
+        for (deadlines, number) in turns.iter().zip(before..).filter(|(deadlines, _)| **deadlines != self.deadlines) {
+            self.others().push_back((number, *deadlines));
+        }
+        self.given.fetch_add(turns.len() as u64, SeqCst);
         if self.asleep.swap(false, SeqCst) {
             self.wake();
         }
@@ -91,6 +101,19 @@ impl Watch {
     /// It has ended so many.
     pub(super) fn done(&self, turns: u64) {
         self.done.fetch_add(turns, SeqCst);
+    }
+
+    fn others(&self) -> MutexGuard<'_, VecDeque<(u64, Deadlines)>> {
+        self.others.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The deadlines of the turn that runs when so many are done.
+    fn deadlines_after(&self, done: u64) -> Deadlines {
+        let mut others = self.others();
+        while others.front().is_some_and(|(number, _)| *number < done) {
+            others.pop_front();
+        }
+        others.front().filter(|(number, _)| *number == done).map_or(self.deadlines, |(_, deadlines)| *deadlines)
     }
 
     /// It is gone.
@@ -109,7 +132,7 @@ impl Watch {
         self.done.load(SeqCst) >= self.given.load(SeqCst)
     }
 
-    fn watch(&self, deadlines: Deadlines, kill: impl Fn(Death)) {
+    fn watch(&self, kill: impl Fn(Death)) {
         let mut turn: Option<Began> = None;
         let mut last_look = Began { after: 0, wall_ns: now_ns(), cpu: Duration::ZERO };
         while !self.over.load(SeqCst) {
@@ -132,6 +155,7 @@ impl Watch {
             };
             (turn, last_look) = (Some(began), look);
             let wall_ms = look.wall_ns.saturating_sub(began.wall_ns) / 1_000_000;
+            let deadlines = self.deadlines_after(after);
             let cpu_ms = look.cpu.saturating_sub(began.cpu).as_millis();
             let overrun = [("CPU", cpu_ms, deadlines.cpu_ms), ("wall-clock", u128::from(wall_ms), deadlines.wall_ms)];
             if let Some((clock, _, limit_ms)) = overrun.into_iter().find(|(_, used, limit)| *used > u128::from(*limit))
@@ -188,10 +212,22 @@ mod tests {
     }
 
     #[test]
+    fn a_turn_that_has_deadlines_of_its_own_is_held_to_those_and_its_neighbours_are_not() {
+        let (page, _) = Page::new().expect("a page");
+        let (most, own) = (Deadlines { cpu_ms: 100, wall_ms: 100 }, Deadlines { cpu_ms: 1, wall_ms: 7 });
+        let watch = Watch::of(std::process::id(), Arc::new(page), most);
+        watch.given(&[most, own]);
+        watch.given(&[most, most, own]);
+        let held: Vec<_> = [0, 1, 2, 4, 5].iter().map(|done| watch.deadlines_after(*done) == own).collect();
+        assert_eq!(held, [false, true, false, true, false]);
+    }
+
+    #[test]
     fn the_page_is_believed_only_between_the_last_two_looks() {
         let (page, theirs) = Page::new().expect("a page");
         let published = Published::map(theirs.as_fd()).expect("a mapping");
-        let watch = Watch::of(std::process::id(), Arc::new(page));
+        let deadlines = Deadlines { cpu_ms: 1, wall_ms: 1 };
+        let watch = Watch::of(std::process::id(), Arc::new(page), deadlines);
         published.begin(1, 1);
         let since = watch.page.read().expect("a turn runs").since_ns;
         let look = |wall_ns, cpu_ms| Began { after: 1, wall_ns, cpu: Duration::from_millis(cpu_ms) };

@@ -1,5 +1,6 @@
 //! Checkpoint rows to SQL, one arm a kind of row.
 
+use qrt_shared::budget::Budget;
 use qrt_shared::view::Outcome;
 use rusqlite::{Connection, Params, Result, params};
 use serde::Serialize;
@@ -7,6 +8,7 @@ use serde::Serialize;
 use super::peers;
 use crate::protocol::{Handle, MemoryHandle, Native};
 use crate::vat::Counters;
+use crate::vat::account::{Account, Compute};
 use crate::vat::checkpoint::{Change, Death, Edit, Ended, Fault, Keyed, NewObject, Turn, Write};
 use crate::vat::source::Source;
 use crate::vat::view::{Entry, Message};
@@ -24,7 +26,7 @@ pub(super) fn apply(db: &Connection, write: Write) -> Result<()> {
             }
             run(db, "DELETE FROM petname WHERE reference = ?1", [object])
         }
-        Write::Held { object, held } => run(db, "UPDATE object SET held = ?2 WHERE object = ?1", params![object, held]),
+        Write::Held { object, held, why } => self::held(db, object, held, why.as_deref()),
         Write::Upgrade { object, version, old, new, turn } => {
             run(db, "INSERT INTO object_code VALUES (?1, ?2, ?3, ?4)", params![object, version, old, turn])?;
             run(db, "UPDATE object SET code = ?2 WHERE object = ?1", params![object, new])
@@ -41,9 +43,10 @@ pub(super) fn apply(db: &Connection, write: Write) -> Result<()> {
             run(db, "INSERT INTO reference VALUES (?1, ?2, ?3)", params![reference, vat, id.as_bytes()])
         }
         Write::Peer(write) => peers::apply(db, write),
-        Write::Account { account, above } => run(db, "INSERT INTO account VALUES (?1, ?2)", params![account, above]),
         Write::Refused(object) => run(db, "UPDATE object_use SET refused = refused + 1 WHERE object = ?1", [object]),
-        Write::Memory(memory) => run(db, "INSERT INTO memory VALUES (?1, 0, 0)", [memory]),
+        Write::Memory { memory, account } => {
+            run(db, "INSERT INTO memory VALUES (?1, 0, 0, ?2)", params![memory, account])
+        }
         Write::Entry { memory, entry, edges } => entry_row(db, memory, &entry, edges.as_deref()),
         Write::NoEntry { memory, key, edges } => {
             if edges {
@@ -110,6 +113,17 @@ pub(super) fn apply(db: &Connection, write: Write) -> Result<()> {
     }
 }
 
+/// Whoever is released is forgiven.
+fn held(db: &Connection, object: Handle, held: bool, why: Option<&str>) -> Result<()> {
+    let sql = if held {
+        "UPDATE object SET held = 1, held_why = ?2 WHERE object = ?1"
+    } else {
+        "UPDATE object SET held = 0, held_why = ?2, forgiven = coalesce((SELECT max(death) FROM death), 0)
+            WHERE object = ?1"
+    };
+    run(db, sql, params![object, why])
+}
+
 /// Writes the counters.
 pub(super) fn counters(db: &Connection, counters: &Counters) -> Result<()> {
     let Counters {
@@ -165,19 +179,52 @@ pub(super) fn counters(db: &Connection, counters: &Counters) -> Result<()> {
     )
 }
 
+/// Writes an account's row.
+pub(super) fn account(db: &Connection, account: Handle, row: &Account) -> Result<()> {
+    let Account { above, own, objects, memory_bytes, queued_bytes, cpu_us, compute } = row;
+    let Compute { left_us, at_ms, most_us, refill_us } = compute;
+    run(
+        db,
+        "INSERT OR REPLACE INTO account VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        params![
+            account,
+            above,
+            figures(own),
+            objects,
+            memory_bytes,
+            queued_bytes,
+            cpu_us,
+            left_us,
+            at_ms,
+            most_us,
+            refill_us
+        ],
+    )
+}
+
+/// A budget's column: NULL when it names nothing.
+fn figures(budget: &Budget) -> Option<String> {
+    (!budget.is_empty()).then(|| json(budget))
+}
+
+/// A budget's column, read back.
+pub(super) fn budget(text: Option<&str>) -> Option<Budget> {
+    text.map_or_else(|| Some(Budget::default()), |text| serde_json::from_str(text).ok())
+}
+
 pub(super) fn run(db: &Connection, sql: &str, params: impl Params) -> Result<()> {
     db.prepare_cached(sql)?.execute(params).map(drop)
 }
 
 fn object(db: &Connection, new: &NewObject) -> Result<()> {
-    let NewObject { object, id, account, maker, code, statics, natives, memory, created_at, edges } = new;
+    let NewObject { object, id, account, maker, code, statics, natives, memory, created_at, budget, edges } = new;
     run(db, "INSERT INTO reference VALUES (?1, x'', ?2)", params![object, id.as_bytes()])?;
     let natives = natives.iter().map(|(property, native)| (property, native.name()));
     let natives = natives.collect::<std::collections::BTreeMap<_, _>>();
     run(
         db,
-        "INSERT INTO object VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8)",
-        params![object, account, maker, code, statics, json(&natives), memory, created_at],
+        "INSERT INTO object VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9, NULL, 0)",
+        params![object, account, maker, code, statics, json(&natives), memory, created_at, figures(budget)],
     )?;
     run(db, "INSERT INTO object_use VALUES (?1, 0, 0, 0, 0, 0)", [object])?;
     for (key, references) in edges {
@@ -206,12 +253,12 @@ fn entry_row(db: &Connection, memory: MemoryHandle, entry: &Entry, edges: Option
 }
 
 fn message(db: &Connection, message: &Message) -> Result<()> {
-    let Message { message, source, target, args, bytes, queued_at, cause, deaths, abroad } = message;
+    let Message { message, source, target, args, bytes, queued_at, cause, deaths, abroad, chain } = message;
     let (seq, abroad) = abroad.as_ref().map(|abroad| (abroad.seq, abroad.cause.as_ref())).unzip();
     run(
         db,
-        "INSERT INTO message VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-        params![message, source, target, args, bytes, queued_at, cause, deaths, seq, abroad.flatten()],
+        "INSERT INTO message VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        params![message, source, target, args, bytes, queued_at, cause, deaths, seq, abroad.flatten(), chain],
     )
 }
 

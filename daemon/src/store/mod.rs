@@ -18,11 +18,14 @@ mod source;
 mod view;
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use qrt_shared::id::VatId;
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
 
+use crate::protocol::Handle;
+use crate::vat::account::Account;
 use crate::vat::{Checkpoint, Counters};
 
 /// The database's name in a vat's base directory.
@@ -104,6 +107,8 @@ pub struct Store {
     /// Whether anything was written in it.
     written: bool,
     counters: Counters,
+    /// Accounts that were changed since the last commit.
+    accounts: BTreeMap<Handle, Account>,
 }
 
 impl Store {
@@ -129,7 +134,7 @@ impl Store {
             return Err(Error::OtherVat { path, found, wanted: vat });
         }
         let counters = view::counters(&connection).map_err(at(&path))?;
-        Ok(Self { path, connection, open: Cell::new(false), written: false, counters })
+        Ok(Self { path, connection, open: Cell::new(false), written: false, counters, accounts: BTreeMap::new() })
     }
 
     /// The counters of the last commit, or of the steps applied since.
@@ -139,7 +144,7 @@ impl Store {
 
     /// Writes a step's rows into the open transaction; its effects stay with the caller.
     pub fn apply(&mut self, checkpoint: &mut Checkpoint) -> Result<(), Error> {
-        if checkpoint.writes.is_empty() {
+        if checkpoint.writes.is_empty() && checkpoint.accounts.is_empty() {
             return Ok(());
         }
         self.begin().map_err(at(&self.path))?;
@@ -147,6 +152,7 @@ impl Store {
         for write in checkpoint.writes.drain(..) {
             apply::apply(&self.connection, write).map_err(at(&self.path))?;
         }
+        self.accounts.extend(checkpoint.accounts.drain(..));
         if let Some(counters) = checkpoint.counters.take() {
             self.counters = Counters { commits: self.counters.commits, ..counters };
         }
@@ -156,6 +162,9 @@ impl Store {
     /// Makes everything applied so far durable: the one place that commits.
     pub fn commit(&mut self) -> Result<Receipt, Error> {
         if self.written {
+            for (account, row) in std::mem::take(&mut self.accounts) {
+                apply::account(&self.connection, account, &row).map_err(at(&self.path))?;
+            }
             self.counters.commits += 1;
             apply::counters(&self.connection, &self.counters).map_err(at(&self.path))?;
         }

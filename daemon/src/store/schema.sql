@@ -58,17 +58,32 @@ CREATE TABLE object (
     natives    TEXT    NOT NULL,          -- native powers: JSON, property -> native's name
     memory     INTEGER REFERENCES memory, -- NULL: it has none; several objects may share one
     held       INTEGER NOT NULL,          -- 1: it takes no turns, its queue is kept
-    created_at INTEGER NOT NULL
+    created_at INTEGER NOT NULL,
+    budget     TEXT,                      -- JSON: the figures it has instead of the settings'; NULL: none
+    held_why   TEXT,                      -- why the vat itself holds it; NULL when an operator does
+    forgiven   INTEGER NOT NULL           -- the last death when it was released: those up to it are not held against it
 ) STRICT;
 CREATE INDEX object_held ON object (object) WHERE held = 1;
 CREATE INDEX object_by_memory ON object (memory) WHERE memory IS NOT NULL;
 
 -- Accounts: one for each installed object and for each object that make_account made. A row stays when
--- its object is removed, as others of the account may live on.
+-- its object is removed, as others of the account may live on. Totals count the account and every one below
+-- it; a row is rewritten by the commit of what changed them.
 CREATE TABLE account (
-    account INTEGER PRIMARY KEY, -- its first object
-    above   INTEGER              -- the account whose make_account made it; NULL when it was installed
+    account      INTEGER PRIMARY KEY, -- its first object
+    above        INTEGER,             -- the account whose make_account made it; NULL when it was installed
+    own          TEXT,                -- JSON: the figures it has instead of the settings'; NULL: none
+    objects      INTEGER NOT NULL,    -- objects
+    memory_bytes INTEGER NOT NULL,    -- sum of memory.bytes of the memories it had first
+    queued_bytes INTEGER NOT NULL,    -- sum of message.bytes of those whose turns it pays for
+    cpu_us       INTEGER NOT NULL,    -- CPU time of turns it has paid for
+    left_us      INTEGER NOT NULL,    -- CPU time that was left to it, or owed,
+    left_at      INTEGER NOT NULL,    -- when,
+    most_us      INTEGER,             -- of so much at most (NULL: no limit),
+    refill_us    INTEGER NOT NULL     -- of which so much comes back a second
 ) STRICT;
+-- Those that may have to wait.
+CREATE INDEX account_spent ON account (left_us) WHERE most_us IS NOT NULL AND left_us <= 0;
 
 -- What an object used: rewritten by each of its turns, so kept out of the wide rows above and
 -- never indexed.
@@ -94,7 +109,8 @@ CREATE TABLE object_code (
 CREATE TABLE memory (
     memory       INTEGER PRIMARY KEY,
     bytes        INTEGER NOT NULL, -- of all keys and values: beyond 16 KiB turns ask for it by key
-    next_ordinal INTEGER NOT NULL
+    next_ordinal INTEGER NOT NULL,
+    account      INTEGER NOT NULL  -- that had it first, and pays for it
 ) STRICT;
 
 -- A Memory's top-level properties. Order by ordinal is JavaScript's key order: an integer-like key
@@ -143,7 +159,8 @@ CREATE TABLE message (
     cause     INTEGER,          -- the turn that sent it
     deaths    INTEGER NOT NULL, -- how often a worker died on it
     seq       INTEGER,          -- of a message from a peer: its number on the channel
-    abroad    TEXT              -- what the peer calls the turn that sent it: for display, believed by nobody
+    abroad    TEXT,             -- what the peer calls the turn that sent it: for display, believed by nobody
+    chain     INTEGER NOT NULL  -- how many messages of this vat led to it, each sent by the turn of the one before
 ) STRICT;
 -- A queue's messages in order; with their bytes, so that the queues can be counted by it alone.
 CREATE INDEX message_by_queue ON message (source, target, message, bytes);

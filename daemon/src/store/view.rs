@@ -6,6 +6,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row, para
 
 use super::{Store, apply, peers};
 use crate::protocol::{CodeNumber, Handle, MemoryHandle};
+use crate::vat::account::{Account, Compute};
 use crate::vat::checkpoint::Keyed;
 use crate::vat::peer::post::Letter;
 use crate::vat::peer::{Origin, Peer};
@@ -43,19 +44,22 @@ fn failed(error: rusqlite::Error) -> ViewError {
 
 impl View for Store {
     fn object(&self, object: Handle) -> Read<Option<Object>> {
-        let sql = "SELECT account, code, statics, natives, memory, held FROM object WHERE object = ?1";
+        let sql = "SELECT account, code, statics, natives, memory, held, budget FROM object WHERE object = ?1";
         let row = self.one(sql, [object], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get::<_, String>(3)?, row.get(4)?, row.get(5)?))
+            let budget: Option<String> = row.get(6)?;
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get::<_, String>(3)?, row.get(4)?, row.get(5)?, budget))
         })?;
-        let Some((account, code, statics, natives, memory, held)) = row else { return Ok(None) };
+        let Some((account, code, statics, natives, memory, held, budget)) = row else { return Ok(None) };
         let unreadable = || ViewError(format!("object {object} has native powers {natives}").into());
         let natives = apply::natives(&natives).ok_or_else(unreadable)?;
-        Ok(Some(Object { account, code, statics, natives, memory, held }))
+        let unreadable = || ViewError(format!("object {object} has a budget that is none").into());
+        let budget = apply::budget(budget.as_deref()).ok_or_else(unreadable)?;
+        Ok(Some(Object { account, code, statics, natives, memory, held, budget }))
     }
 
     fn memory(&self, memory: MemoryHandle) -> Read<Memory> {
-        let found = self.one("SELECT bytes, next_ordinal FROM memory WHERE memory = ?1", [memory], |row| {
-            Ok(Memory { bytes: row.get(0)?, next_ordinal: row.get(1)? })
+        let found = self.one("SELECT bytes, next_ordinal, account FROM memory WHERE memory = ?1", [memory], |row| {
+            Ok(Memory { bytes: row.get(0)?, next_ordinal: row.get(1)?, account: row.get(2)? })
         })?;
         found.ok_or_else(|| ViewError(format!("memory {memory} is not there").into()))
     }
@@ -127,7 +131,8 @@ impl View for Store {
         count: usize,
         bytes: u64,
     ) -> Read<Vec<Message>> {
-        let sql = "SELECT message, source, target, args, bytes, queued_at, cause, deaths, seq, abroad FROM message
+        let sql =
+            "SELECT message, source, target, args, bytes, queued_at, cause, deaths, seq, abroad, chain FROM message
             WHERE source = ?1 AND target = ?2 AND message > ?3 ORDER BY message";
         let mut statement = self.prepare(sql)?;
         let mut rows = statement.query(params![source, target, after]).map_err(failed)?;
@@ -141,9 +146,17 @@ impl View for Store {
         Ok(messages)
     }
 
-    fn account_above(&self, account: Handle) -> Read<Option<Handle>> {
-        let sql = "SELECT above FROM account WHERE account = ?1";
-        Ok(self.one(sql, [account], |row| row.get(0))?.flatten())
+    fn account_row(&self, account: Handle) -> Read<Option<Account>> {
+        if let Some(row) = self.accounts.get(&account) {
+            return Ok(Some(row.clone()));
+        }
+        self.one("SELECT * FROM account WHERE account = ?1", [account], account_row)
+    }
+
+    fn deaths_since(&self, object: Handle, since_ms: u64) -> Read<u64> {
+        let sql = "SELECT count(*) FROM death WHERE object = ?1 AND at >= ?2
+            AND death > (SELECT forgiven FROM object WHERE object = ?1)";
+        Ok(self.one(sql, [object, since_ms], |row| row.get(0))?.unwrap_or_default())
     }
 
     fn refused(&self, source: Source, target: Handle, most: u64) -> Read<u64> {
@@ -169,10 +182,10 @@ impl View for Store {
         // An operator may name any number; a row has none beyond this.
         let Ok(fault) = i64::try_from(fault) else { return Ok(None) };
         let sql =
-            "SELECT message, source, target, args, bytes, at, cause, 0, seq, abroad, target IS NOT NULL FROM fault
+            "SELECT message, source, target, args, bytes, at, cause, 0, seq, abroad, 1, target IS NOT NULL FROM fault
             WHERE fault = ?1";
         self.one(sql, [fault], |row| {
-            let whole: bool = row.get(10)?;
+            let whole: bool = row.get(11)?;
             Ok(Fault { message: whole.then(|| message(row)).transpose()? })
         })
     }
@@ -273,6 +286,27 @@ fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
         abroad: match row.get(8)? {
             Some(seq) => Some(Abroad { seq, cause: row.get(9)? }),
             None => None,
+        },
+        chain: row.get(10)?,
+    })
+}
+
+/// A row of `account`.
+pub(super) fn account_row(row: &Row<'_>) -> rusqlite::Result<Account> {
+    let own: Option<String> = row.get("own")?;
+    let unreadable = || rusqlite::Error::InvalidColumnName("account.own is no budget".to_owned());
+    Ok(Account {
+        above: row.get("above")?,
+        own: apply::budget(own.as_deref()).ok_or_else(unreadable)?,
+        objects: row.get("objects")?,
+        memory_bytes: row.get("memory_bytes")?,
+        queued_bytes: row.get("queued_bytes")?,
+        cpu_us: row.get("cpu_us")?,
+        compute: Compute {
+            left_us: row.get("left_us")?,
+            at_ms: row.get("left_at")?,
+            most_us: row.get("most_us")?,
+            refill_us: row.get("refill_us")?,
         },
     })
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use qrt_shared::budget::Budget;
 use qrt_shared::control::{
     Done, Dropped, Due, Held, Installed, MemoryWas, Named, PeerIs, Problem, Queued, Removed, Resynced, Retried,
     Upgraded,
@@ -12,6 +13,7 @@ use qrt_shared::wire::{Ack, Sequence};
 
 use serde::Serialize;
 
+use super::account::Account;
 use super::peer::post::Letter;
 use super::peer::receive::Busy;
 use super::peer::{Changed, Origin, Peer};
@@ -30,6 +32,8 @@ pub struct Checkpoint {
     pub counters: Option<Counters>,
     /// What follows once this is on the disk.
     pub effects: Embargo<Effect>,
+    /// The rows of accounts that the last step changed.
+    pub accounts: Vec<(Handle, Account)>,
     /// Peers whose rows a step has changed and not yet written.
     pub(super) peers: Changed,
     /// References that a step has made, which the view does not know yet.
@@ -195,15 +199,13 @@ pub enum Write {
     },
     /// Something about a peer.
     Peer(PeerWrite),
-    /// A new account: its first object, and the account whose `make_account` made it.
-    Account {
-        /// The account.
-        account: Handle,
-        /// The one above it; `None` when it was installed.
-        above: Option<Handle>,
-    },
     /// A new, empty Memory.
-    Memory(MemoryHandle),
+    Memory {
+        /// The Memory.
+        memory: MemoryHandle,
+        /// The account that has it first.
+        account: Handle,
+    },
     /// An object is gone, with its petname, edges, use and history.
     NoObject(Handle),
     /// An object is held, or no longer.
@@ -212,6 +214,8 @@ pub enum Write {
         object: Handle,
         /// Whether.
         held: bool,
+        /// Why, when the vat itself holds it.
+        why: Option<String>,
     },
     /// An object has another code now.
     Upgrade {
@@ -394,6 +398,7 @@ pub struct NewObject {
     pub natives: BTreeMap<String, Native>,
     pub memory: Option<MemoryHandle>,
     pub created_at: u64,
+    pub budget: Budget,
     /// References in `statics` by top-level key.
     pub edges: Vec<(String, Vec<Handle>)>,
 }

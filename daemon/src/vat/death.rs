@@ -11,18 +11,24 @@
 
 use std::collections::BTreeMap;
 
-use super::checkpoint::{self, Write};
+use super::checkpoint::{self, Effect, Write};
 use super::entropy::Entropy;
+use super::request::Who;
+use super::schedule::Cost;
 use super::view::{Offence, View};
 use super::{Death, Halt, Step, in_flight, turn};
-use crate::protocol::{Handle, Limit, Report, Running, Verdict};
+use crate::protocol::{CodeError, Handle, Limit, Report, Running, Verdict};
 use qrt_shared::view::Outcome;
+use serde_json::json;
 
 /// How often a worker may die on a message.
 const DEATHS_MAX: u32 = 2;
 
 /// How long an offender is one at least.
 const OFFENDER_MS: u64 = 24 * 60 * 60 * 1000;
+
+/// Over which time an object's deaths are counted.
+const HOUR_MS: u64 = 60 * 60 * 1000;
 
 /// How many deaths are remembered, the newest.
 const REMEMBERED: u64 = 1000;
@@ -83,8 +89,10 @@ fn convict<V: View, E: Entropy>(
     let last = suspect.message.deaths + 1 >= DEATHS_MAX || limit == Limit::Time && !in_flight.has_before(suspect);
     let suspect = if last { in_flight.take(delivery) } else { None };
     let turn = last.then_some(step.vat.counters.next_turn);
+    let mut repeated = 0;
     if let Some((object, account)) = blamed {
         let row = checkpoint::Death { at: step.now_ms, object, account, message, turn, how: how.clone() };
+        repeated = step.view.deaths_since(object, step.now_ms.saturating_sub(HOUR_MS))? + 1;
         step.checkpoint.writes.push(Write::Death { row: Box::new(row), remembered: REMEMBERED });
         if let (Some(turn), Some(offenders)) = (turn, &mut step.vat.offenders) {
             offenders.add(Offence { account, turn, at: step.now_ms });
@@ -92,15 +100,36 @@ fn convict<V: View, E: Entropy>(
     }
     let Some(suspect) = suspect else {
         step.checkpoint.writes.push(Write::DiedOn(message));
-        return Ok(());
+        return hold_offender(step, blamed, repeated);
     };
-    step.vat.schedule.handled(&suspect, cost_us);
+    let cost = Cost { cost_us, cpu_us: cost_us };
+    step.vat.schedule.handled(step.view, &mut step.vat.accounts, &suspect, cost, step.now_ms)?;
     let error = match limit {
         Limit::Crash => format!("the interpreter died on it {DEATHS_MAX} times: {how}"),
         _ => how,
     };
     let report = Report::empty(Verdict::Killed { limit, message: error.clone() });
-    turn::fail(step, suspect, Outcome::Killed, turn::without_place(&error), report)
+    let error = CodeError { object: blamed.map(|(object, _)| object), ..turn::without_place(&error) };
+    turn::fail(step, suspect, Outcome::Killed, error, report)?;
+    hold_offender(step, blamed, repeated)
+}
+
+/// Holds an object whose code killed so many workers within an hour, if those are too many.
+fn hold_offender<V: View, E: Entropy>(
+    step: &mut Step<'_, V, E>,
+    blamed: Option<(Handle, Handle)>,
+    deaths: u64,
+) -> Result<(), Halt> {
+    let Some((object, _)) = blamed.filter(|_| deaths >= step.vat.limits.deaths_per_hour) else { return Ok(()) };
+    if step.view.object(object)?.is_none_or(|row| row.held) {
+        return Ok(());
+    }
+    let why = format!("its code killed {deaths} worker processes within an hour");
+    step.checkpoint.effects.push(Effect::Log(format!("object {object} is held: {why}")));
+    step.audit(Who::VAT, "hold", &json!({ "object": object, "why": why }));
+    step.checkpoint.writes.push(Write::Held { object, held: true, why: Some(why) });
+    step.vat.schedule.hold(object, true);
+    Ok(())
 }
 
 /// The object whose code killed the worker, as far as that can be said, and its account.

@@ -51,7 +51,7 @@ pub(super) fn memory_set<V: View, E: Entropy>(
     let args = qjson::join_object([(key.as_str(), value.as_str())]);
     let change = MemoryChange { memory: handle, deleted: Vec::new(), set: vec![(key.clone(), value)] };
     let before = memory::before_edit(step.view, &change)?;
-    memory::remember(step, &before, change, &mut changes);
+    memory::remember(step, &before, change, &mut changes)?;
     let turn = edit(step, "memory-set", object, row.code, &args, changes)?;
     step.vat.schedule.in_flight.changed(handle, AsFound::default());
     step.audit(who, "memory-set", &json!({ "object": object, "turn": turn, "key": key }));

@@ -32,11 +32,11 @@ pub(super) fn retry<V: View, E: Entropy>(step: &mut Step<'_, V, E>, who: Who, id
         return Err(Problem::new(what, format!("forget it with `qrt fault-drop DIR {id}`")).into());
     };
     let Message { message: number, source, target, args, bytes, cause, abroad, .. } = message;
-    if let Err(full) = send::room(step, source, target, bytes) {
+    if let Some(full) = send::room(step, source, (target, object.account), bytes)? {
         return Err(send::full_problem(step, full, &qrid).into());
     }
     remove(step, id, (source, target));
-    let again = send::number(step, New { source, target, args, bytes, cause, abroad });
+    let again = send::number(step, New { source, target, args, bytes, cause, abroad, chain: 1 });
     let again = send::queue(step, again, Recipient::of(&object))?;
     step.audit(who, "fault-retry", &json!({ "fault": id, "message": number, "again": again }));
     Ok(Retried { message: MessageName::In(again) })
@@ -100,6 +100,7 @@ pub(super) fn refused<V: View, E: Entropy>(
     }
     let why = match full {
         Full::Queue => "queue full: its source has too much queued for this object",
+        Full::Account => "queue full: the account that pays for it, or one above it, has too much queued",
         Full::Vat => "queue full: the vat's inbox is full",
         Full::Outbox => "queue full: the outbox for its vat is full",
     };

@@ -19,7 +19,7 @@ pub(super) fn hold<V: View, E: Entropy>(
 ) -> Result<Held, Refusal> {
     let (object, row) = step.resolve_live(target)?;
     if row.held != held {
-        step.checkpoint.writes.push(Write::Held { object, held });
+        step.checkpoint.writes.push(Write::Held { object, held, why: None });
         step.vat.schedule.hold(object, held);
         step.audit(who, if held { "hold" } else { "release" }, &json!({ "object": object }));
     }

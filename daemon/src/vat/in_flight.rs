@@ -5,9 +5,11 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
+use qrt_shared::budget::Budget;
+
 use super::memory::{self, How};
 use super::view::Message;
-use crate::protocol::{CodeNumber, Handle, MemoryHandle, Native, WINDOW};
+use crate::protocol::{self, CodeNumber, Handle, MemoryHandle, Native, WINDOW};
 
 /// Bytes of images and args with the worker at one time, beyond which it gets no more.
 const BYTES_MAX: usize = 4 << 20;
@@ -34,6 +36,8 @@ pub(super) struct Turn {
     /// A turn before it has changed what it was given: its report counts for nothing.
     pub(super) stale: bool,
     pub(super) bytes: usize,
+    /// What it may use.
+    pub(super) budget: protocol::Budget,
     /// What its source was charged when it was sent, in microseconds.
     pub(super) estimate_us: u64,
 }
@@ -46,6 +50,8 @@ pub(super) struct Given {
     pub(super) code: CodeNumber,
     pub(super) memory: Option<MemoryHandle>,
     pub(super) natives: Vec<Native>,
+    /// The figures it has instead of the settings'.
+    pub(super) budget: Budget,
 }
 
 /// How turns in flight were given a Memory.

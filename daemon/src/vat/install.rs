@@ -2,21 +2,27 @@
 
 use std::collections::BTreeMap;
 
+use qrt_shared::budget::Budget;
 use qrt_shared::control::{Installed, InstalledObject};
 use qrt_shared::id::{ObjectId, Qrid};
 use qrt_shared::qjson;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use super::account::Change;
 use super::checkpoint::{NewObject, Write};
 use super::entropy::Entropy;
 use super::request::{Install, Refusal, Who};
 use super::view::{Entry, View};
-use super::{Halt, Step, name};
+use super::{Halt, Step, budget, name};
 use crate::protocol::{CodeNumber, Handle, MemoryHandle, Native};
 
 /// The ordinal of a Memory's first key that is not integer-like.
 const FIRST_ORDINAL: u64 = 1 << 32;
+
+/// Accounts above an account. One that is made by an account that has so many stands beside its maker,
+/// so that what a message costs to schedule is bounded.
+const LEVELS_MAX: usize = 32;
 
 /// Installs objects for an operator, all or none.
 pub(super) fn install<V: View, E: Entropy>(
@@ -29,19 +35,26 @@ pub(super) fn install<V: View, E: Entropy>(
     let mut objects = Vec::new();
     for (label, code, petname) in install.objects {
         let code = step.code(&code)?;
+        let object = step.vat.counters.next_reference;
+        // The account comes first: everything else is counted on it.
+        step.vat.accounts.open(object, None, install.account.clone(), step.now_ms);
         let memory = match &memory {
-            Some(text) => Some(step.new_memory(&split(text)?)),
+            Some(text) => {
+                let entries = split(text)?;
+                let bytes = budget::entries_bytes(&entries);
+                budget::fits(step, object, &install.budget, bytes)?;
+                Some(step.new_memory(&entries, object)?)
+            }
             None => None,
         };
-        let object = step.vat.counters.next_reference;
         let spec = NewSpec {
             account: object,
             maker: None,
-            maker_account: None,
             code,
             statics: statics.clone(),
             natives: install.natives.clone(),
             memory,
+            budget: install.budget.clone(),
         };
         let id = step.new_object(spec)?;
         if let Some(petname) = petname {
@@ -58,11 +71,11 @@ pub(super) fn install<V: View, E: Entropy>(
 pub(super) struct NewSpec {
     pub(super) account: Handle,
     pub(super) maker: Option<Handle>,
-    pub(super) maker_account: Option<Handle>,
     pub(super) code: CodeNumber,
     pub(super) statics: String,
     pub(super) natives: BTreeMap<String, Native>,
     pub(super) memory: Option<MemoryHandle>,
+    pub(super) budget: Budget,
 }
 
 impl<V: View, E: Entropy> Step<'_, V, E> {
@@ -83,20 +96,34 @@ impl<V: View, E: Entropy> Step<'_, V, E> {
         Ok(code)
     }
 
-    /// A new Memory with these properties.
-    pub(super) fn new_memory(&mut self, entries: &[(String, String)]) -> MemoryHandle {
+    /// A new Memory with these properties, which `account` has first.
+    pub(super) fn new_memory(&mut self, entries: &[(String, String)], account: Handle) -> Result<MemoryHandle, Halt> {
         let memory = self.vat.counters.next_memory;
         self.vat.counters.next_memory += 1;
-        self.checkpoint.writes.push(Write::Memory(memory));
+        self.checkpoint.writes.push(Write::Memory { memory, account });
         let mut next_ordinal = FIRST_ORDINAL;
-        let mut bytes = 0;
         for (key, value) in entries {
-            bytes += (key.len() + value.len()) as u64;
             let entry = Entry { key: key.clone(), ordinal: ordinal(key, &mut next_ordinal), value: value.clone() };
             self.checkpoint.writes.push(Write::Entry { memory, entry, edges: edges(value, None) });
         }
+        let bytes = budget::entries_bytes(entries);
         self.checkpoint.writes.push(Write::MemorySize { memory, bytes, next_ordinal });
-        memory
+        self.count(account, Change { memory_bytes: budget::signed(bytes), ..Change::default() })?;
+        Ok(memory)
+    }
+
+    /// An account that an object of `maker`'s makes.
+    pub(super) fn new_account(&mut self, account: Handle, maker: Handle) -> Result<(), Halt> {
+        let chain = self.vat.accounts.chain(self.view, maker)?;
+        let above = if chain.len() > LEVELS_MAX { chain.get(1) } else { chain.first() };
+        self.vat.accounts.open(account, above.copied(), Budget::default(), self.now_ms);
+        Ok(())
+    }
+
+    /// Counts something on an account and all above it.
+    pub(super) fn count(&mut self, account: Handle, change: Change) -> Result<(), Halt> {
+        let chain = self.vat.accounts.chain(self.view, account)?;
+        self.vat.accounts.add(self.view, &chain, change, self.now_ms)
     }
 
     /// A new object with the next handle and a fresh id.
@@ -111,16 +138,11 @@ impl<V: View, E: Entropy> Step<'_, V, E> {
                 held.push((key, edges));
             }
         }
-        if spec.account == object {
-            let above = match spec.maker_account {
-                Some(maker) => self.vat.schedule.account_made(self.view, object, maker)?,
-                None => None,
-            };
-            self.checkpoint.writes.push(Write::Account { account: object, above });
-        }
-        let NewSpec { account, maker, maker_account: _, code, statics, natives, memory } = spec;
+        let NewSpec { account, maker, code, statics, natives, memory, budget } = spec;
+        self.count(account, Change { objects: 1, ..Change::default() })?;
         let created_at = self.now_ms;
-        let new = NewObject { object, id, account, maker, code, statics, natives, memory, created_at, edges: held };
+        let edges = held;
+        let new = NewObject { object, id, account, maker, code, statics, natives, memory, created_at, budget, edges };
         self.checkpoint.writes.push(Write::Object(Box::new(new)));
         Ok(id)
     }

@@ -11,12 +11,13 @@ use std::collections::{HashMap, HashSet};
 use qrt_shared::qjson;
 
 use super::checkpoint::{Change, Write};
+use super::entropy::Entropy;
 use super::in_flight::{InFlight, Turn};
 use super::install::{edges, ordinal};
 use super::turn::{condemn, damaged};
 use super::view::{Entry, Memory, View};
-use super::{Halt, Order, Step};
-use crate::protocol::{Content, KNOWN_BYTES_MAX, MemoryChange, MemoryHandle, Page, WHOLE_BYTES_MAX, Wanted};
+use super::{Halt, Order, Step, account, budget};
+use crate::protocol::{Content, Handle, KNOWN_BYTES_MAX, MemoryChange, MemoryHandle, Page, WHOLE_BYTES_MAX, Wanted};
 
 /// What a page holds, beyond which it ends: one property may be larger.
 const PAGE_BYTES: usize = 64 << 10;
@@ -62,6 +63,11 @@ impl Found {
     fn whole(row: Memory, entries: Vec<Entry>) -> Self {
         let entries = entries.into_iter().map(|entry| (entry.key.clone(), Some(entry))).collect();
         Self { row, entries, all: true }
+    }
+
+    /// The bytes of all of it, and the account that pays for it.
+    pub(super) fn size(&self) -> (u64, Handle) {
+        (self.row.bytes, self.row.account)
     }
 
     /// The property of that name, which was read if it is there.
@@ -232,14 +238,14 @@ pub(super) fn before_edit(view: &impl View, change: &MemoryChange) -> Result<Fou
 }
 
 /// Writes what a turn or an edit changed in one Memory, and what was there before.
-pub(super) fn remember<V, E>(
+pub(super) fn remember<V: View, E: Entropy>(
     step: &mut Step<'_, V, E>,
     before: &Found,
     change: MemoryChange,
     changes: &mut Vec<Change>,
-) {
+) -> Result<(), Halt> {
     let MemoryChange { memory, deleted, set } = change;
-    let Memory { mut bytes, mut next_ordinal } = before.row;
+    let Memory { mut bytes, mut next_ordinal, account } = before.row;
     let size = |key: &str, value: &str| (key.len() + value.len()) as u64;
     let writes = &mut step.checkpoint.writes;
     for key in &deleted {
@@ -267,4 +273,9 @@ pub(super) fn remember<V, E>(
     if (bytes, next_ordinal) != (before.row.bytes, before.row.next_ordinal) {
         writes.push(Write::MemorySize { memory, bytes, next_ordinal });
     }
+    let memory_bytes = budget::signed(bytes) - budget::signed(before.row.bytes);
+    if memory_bytes != 0 {
+        step.count(account, account::Change { memory_bytes, ..account::Change::default() })?;
+    }
+    Ok(())
 }

@@ -29,6 +29,7 @@
 //! Read next: [`turn`] (a report becomes a checkpoint), [`verify`] (what a worker may say),
 //! [`request`] (what operators do), then the driver, which owns the loop.
 
+pub mod account;
 pub mod checkpoint;
 pub mod entropy;
 pub mod lane;
@@ -37,6 +38,7 @@ pub mod turn;
 pub mod verify;
 pub mod view;
 
+mod budget;
 mod death;
 mod edit;
 mod fair;
@@ -60,6 +62,7 @@ use qrt_shared::id::{Location, VatId};
 use crate::peer::retry;
 use crate::peer::seal::{NonceKey, OpenedRequest};
 use crate::protocol::{Budget, Delivery, Handle, MemoryHandle, Page, Report, Running, Wanted};
+use account::{Accounts, Totals};
 pub use checkpoint::{Checkpoint, Counters};
 use death::Offenders;
 use entropy::Entropy;
@@ -175,6 +178,12 @@ pub enum Halt {
 pub struct Limits {
     /// Of each turn.
     pub turn: Budget,
+    /// Bytes of an object's Memory.
+    pub stored_bytes: u64,
+    /// Of each account.
+    pub account: Totals,
+    /// Workers that an object's code may kill within an hour before it is held.
+    pub deaths_per_hour: u64,
     /// Turns kept in the journal.
     pub journal_turns: u64,
     /// Bytes kept in the journal.
@@ -245,6 +254,7 @@ pub struct Vat {
     limits: Limits,
     counters: Counters,
     schedule: Schedule,
+    accounts: Accounts,
     /// Read from the database when first needed.
     offenders: Option<Offenders>,
     /// Whose worker has the turns in flight.
@@ -262,6 +272,7 @@ impl Vat {
             limits,
             counters,
             schedule: Schedule::default(),
+            accounts: Accounts::new(limits.account),
             offenders: None,
             lane: Lane::Shared,
         }
@@ -279,7 +290,7 @@ impl Vat {
         now_ms: u64,
         entropy: &mut impl Entropy,
     ) -> Result<Option<Order>, Halt> {
-        self.schedule.fill(view)?;
+        self.schedule.fill(view, &mut self.accounts)?;
         let mut step = Step { vat: self, checkpoint, view, now_ms, entropy };
         let order = match input {
             Input::Request(request) => request::handle(&mut step, request).map(|()| None),
@@ -301,6 +312,7 @@ impl Vat {
                 Ok(None)
             }
             Input::ClockSet(by_ms) => {
+                step.vat.schedule.unpark_all();
                 step.checkpoint.writes.push(checkpoint::Write::Peer(checkpoint::PeerWrite::ShiftDue { by_ms }));
                 step.checkpoint.effects.push(checkpoint::Effect::Due);
                 Ok(None)
@@ -310,6 +322,7 @@ impl Vat {
             checkpoint.peers.take().map(|peer| checkpoint::Write::Peer(checkpoint::PeerWrite::Row(Box::new(peer))));
         checkpoint.writes.extend(changed);
         checkpoint.references.clear();
+        checkpoint.accounts.extend(self.accounts.take());
         checkpoint.counters = Some(self.counters.clone());
         Ok(order)
     }
@@ -320,6 +333,11 @@ impl Vat {
     /// As for [`Vat::handle`].
     pub fn poll(&mut self, view: &impl View, now_ms: u64, entropy: &mut impl Entropy) -> Result<Option<Start>, Halt> {
         turn::start(self, view, now_ms, entropy)
+    }
+
+    /// When [`Vat::poll`] may give out more although nothing has happened: a budget is refilled then.
+    pub fn wake_at(&self) -> Option<u64> {
+        self.schedule.wake_at()
     }
 
     /// How many turns are with the worker.

@@ -6,11 +6,12 @@ use qrt_shared::control::Removed;
 use qrt_shared::id::Target;
 use serde_json::json;
 
+use super::account::Change;
 use super::checkpoint::Write;
 use super::entropy::Entropy;
 use super::request::{Refusal, Who};
-use super::view::View;
-use super::{Halt, Step, fault};
+use super::view::{Memory, View};
+use super::{Halt, Step, budget, fault};
 use crate::protocol::{Handle, MemoryHandle};
 
 /// What the error of a fault says whose object is not there.
@@ -28,9 +29,11 @@ pub(super) fn remove<V: View, E: Entropy>(
     let mut removed = Removed { objects: Vec::new(), faults: 0 };
     let mut sharers: BTreeMap<MemoryHandle, u64> = BTreeMap::new();
     for object in doomed {
-        let row = step.view.object(object)?;
-        if let Some(memory) = row.and_then(|row| row.memory) {
-            *sharers.entry(memory).or_default() += 1;
+        if let Some(row) = step.view.object(object)? {
+            if let Some(memory) = row.memory {
+                *sharers.entry(memory).or_default() += 1;
+            }
+            step.count(row.account, Change { objects: -1, ..Change::default() })?;
         }
         removed.faults += one(step, object)?;
         removed.objects.push(step.qrid(object)?);
@@ -38,6 +41,8 @@ pub(super) fn remove<V: View, E: Entropy>(
     }
     for (memory, leaving) in sharers {
         if step.view.sharers(memory)? == leaving {
+            let Memory { bytes, account, .. } = step.view.memory(memory)?;
+            step.count(account, Change { memory_bytes: -budget::signed(bytes), ..Change::default() })?;
             step.checkpoint.writes.push(Write::NoMemory(memory));
         }
     }
@@ -57,7 +62,7 @@ fn one<V: View, E: Entropy>(step: &mut Step<'_, V, E>, object: Handle) -> Result
         }
     }
     step.vat.counters.objects -= 1;
-    step.vat.schedule.removed(object);
+    step.vat.schedule.removed(step.view, &mut step.vat.accounts, object, step.now_ms)?;
     step.checkpoint.writes.push(Write::NoObject(object));
     Ok(faults)
 }

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use qrt_shared::budget::Budget;
 use qrt_shared::control::{Expect, Problem};
 use qrt_shared::id::{Location, PeerName, Petname, Qrid, Target, VatId};
 use qrt_shared::qjson::Document;
@@ -27,6 +28,11 @@ pub struct Who {
     pub uid: u32,
     /// Process; 0 when the system did not say.
     pub pid: i32,
+}
+
+impl Who {
+    /// The vat itself: nobody asked.
+    pub const VAT: Self = Self { uid: 0, pid: 0 };
 }
 
 /// A request.
@@ -140,6 +146,10 @@ pub struct Install {
     pub statics: Document,
     /// Native powers by property.
     pub natives: BTreeMap<String, Native>,
+    /// The figures of [`qrt_shared::budget::OBJECT`] that each has instead of the settings'.
+    pub budget: Budget,
+    /// Those of [`qrt_shared::budget::ACCOUNT`] that the account of each has.
+    pub account: Budget,
 }
 
 /// A message to queue.
@@ -214,6 +224,7 @@ pub(super) fn handle<V: View, E: Entropy>(step: &mut Step<'_, V, E>, request: Re
             drop(step.checkpoint.peers.take());
             step.checkpoint.references.clear();
             step.vat.counters = counters;
+            step.vat.accounts.forget();
             Err(problem)
         }
         Err(Refusal::Halt(halt)) => return Err(halt),

@@ -9,16 +9,18 @@
 //! turn, by what each queue's turns cost lately. A turn is charged by that estimate when it is sent and by
 //! what it did cost when it has ended.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
+use super::account::{Accounts, Change, Refill};
 use super::in_flight::{InFlight, Turn};
 use super::lane::Lane;
 use super::send::Recipient;
-use super::shares::{Path, Shares};
+use super::shares::{Parked, Path, Shares};
 use super::source::Source;
 use super::view::{Message, Object, View};
-use super::{Halt, QueueLimits};
+use super::{Halt, QueueLimits, budget};
 use crate::protocol::Handle;
 
 /// How much work may be with the worker beyond one turn: CPU time, in microseconds, by recent turns. It
@@ -44,13 +46,6 @@ const READ_BYTES: u64 = 64 << 10;
 /// when accounts have workers of their own: a hand-over waits until everything in flight has ended.
 const STAY_US: u64 = 25_000;
 
-/// Accounts whose ways to the root of the tree are remembered.
-const ABOVE_MAX: usize = 4096;
-
-/// Accounts above an account. One that is made by an account that has so many stands beside its maker,
-/// so that what a message costs to schedule is bounded.
-const LEVELS_MAX: usize = 32;
-
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Schedule {
@@ -61,9 +56,8 @@ pub(super) struct Schedule {
     waiting: HashMap<Handle, BTreeSet<Key>>,
     /// Whose worker was given work last, and how much since it was handed over to.
     stay: (Lane, u64),
-    /// The accounts above an account, the nearest first: those that the database may not know yet, and
-    /// some that were looked up.
-    above: HashMap<Handle, Arc<[Handle]>>,
+    /// What waits for the refill of a budget, by the time of that.
+    parked: BTreeMap<u64, Vec<Parked>>,
     /// Bytes in queues of peers that no operator named.
     strangers_bytes: u64,
     /// How many messages that had no room are kept as faults.
@@ -83,6 +77,8 @@ struct Queue {
     path: Path,
     /// The target's.
     account: Handle,
+    /// Who pays for its turns, the nearest first.
+    payers: Arc<[Handle]>,
     messages: u64,
     bytes: u64,
     in_flight: u64,
@@ -125,11 +121,22 @@ pub(super) struct Next {
     pub(super) estimate_us: u64,
 }
 
+/// What a turn has cost, in microseconds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cost {
+    /// Of its source's share: everything that is done for it.
+    pub(super) cost_us: u64,
+    /// Of the payers' budget: CPU time.
+    pub(super) cpu_us: u64,
+}
+
 /// Why a message has no room in its queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Full {
     /// The queue of its source and target.
     Queue,
+    /// What the account that pays may have queued.
+    Account,
     /// All queues together.
     Vat,
     /// The outbox, for its peer or in all.
@@ -144,7 +151,7 @@ impl Default for Schedule {
             queues: HashMap::new(),
             waiting: HashMap::new(),
             stay: (Lane::Shared, 0),
-            above: HashMap::new(),
+            parked: BTreeMap::new(),
             strangers_bytes: 0,
             refused: HashMap::new(),
             filled: false,
@@ -155,11 +162,11 @@ impl Default for Schedule {
 
 impl Schedule {
     /// Takes in what the database had at the start, once.
-    pub(super) fn fill(&mut self, view: &impl View) -> Result<(), Halt> {
+    pub(super) fn fill(&mut self, view: &impl View, accounts: &mut Accounts) -> Result<(), Halt> {
         if !self.filled {
             for queued in view.queues()? {
-                let path = self.path(view, queued.source, queued.account, queued.target)?;
-                let mut queue = Queue::new(path, queued.account, queued.held);
+                let Queued { source, account, target, held, .. } = queued;
+                let mut queue = Queue::new(view, accounts, (source, target), account, held)?;
                 (queue.messages, queue.bytes, queue.stranger) = (queued.messages, queued.bytes, queued.stranger);
                 if queued.stranger {
                     self.strangers_bytes += queued.bytes;
@@ -177,26 +184,30 @@ impl Schedule {
     pub(super) fn next(
         &mut self,
         view: &impl View,
+        accounts: &mut Accounts,
+        now_ms: u64,
         now: Lane,
         lane: impl Fn(&Object) -> Lane,
     ) -> Result<Option<Next>, Halt> {
-        self.fill(view)?;
-        if self.above.len() > ABOVE_MAX {
-            self.above.clear();
-        }
+        self.fill(view, accounts)?;
+        self.unpark(now_ms);
         if !self.in_flight.has_room() {
             return Ok(None);
         }
-        let Some(first) = self.shares.first() else { return Ok(None) };
+        let Some(first) = self.first_with_budget(view, accounts, now_ms)? else { return Ok(None) };
         let mut key = first;
         let mut object = self.object(view, key)?;
         if !self.in_flight.is_empty() && lane(&object) != now {
             // Its worker has its turn when what is in flight has ended.
             let Some(other) = self.stays(now) else { return Ok(None) };
+            let payers = self.payers(&other).unwrap_or_default();
+            if accounts.spent(view, &payers, now_ms)?.is_some() {
+                return Ok(None);
+            }
             key = other;
             object = self.object(view, key)?;
         }
-        let missing = || broken(key);
+        let missing = || missing(key);
         let queue = self.queues.get_mut(&key).ok_or_else(missing)?;
         if queue.next.is_empty() {
             queue.next = view.messages_after(key.0, key.1, queue.cursor, READ_MESSAGES, READ_BYTES)?.into();
@@ -224,10 +235,10 @@ impl Schedule {
 
     /// The object a queue is for.
     fn object(&mut self, view: &impl View, key: Key) -> Result<Arc<Object>, Halt> {
-        let queue = self.queues.get_mut(&key).ok_or_else(|| broken(key))?;
+        let queue = self.queues.get_mut(&key).ok_or_else(|| missing(key))?;
         Ok(match &queue.object {
             Some(object) => Arc::clone(object),
-            None => Arc::clone(queue.object.insert(Arc::new(view.object(key.1)?.ok_or_else(|| broken(key))?))),
+            None => Arc::clone(queue.object.insert(Arc::new(view.object(key.1)?.ok_or_else(|| missing(key))?))),
         })
     }
 
@@ -258,6 +269,43 @@ impl Schedule {
         }
     }
 
+    /// The queue whose turn it is and whose payers have compute left. Those whose have not are parked.
+    fn first_with_budget(
+        &mut self,
+        view: &impl View,
+        accounts: &mut Accounts,
+        now_ms: u64,
+    ) -> Result<Option<Key>, Halt> {
+        while let Some(key) = self.shares.first() {
+            let queue = self.queues.get(&key).ok_or_else(|| missing(key))?;
+            let Some((account, refill)) = accounts.spent(view, &queue.payers, now_ms)? else { return Ok(Some(key)) };
+            let parked = self.shares.park(&queue.path, account);
+            let until_ms = match refill {
+                Refill::At(at_ms) => at_ms,
+                Refill::Never => u64::MAX,
+            };
+            self.parked.entry(until_ms).or_default().push(parked);
+        }
+        Ok(None)
+    }
+
+    /// Puts back into the tree what waited until now.
+    fn unpark(&mut self, now_ms: u64) {
+        while let Some(first) = self.parked.first_entry().filter(|first| *first.key() <= now_ms) {
+            first.remove().iter().for_each(|parked| self.shares.unpark(parked));
+        }
+    }
+
+    /// Looks at all budgets anew: the clock was set.
+    pub(super) fn unpark_all(&mut self) {
+        self.unpark(u64::MAX);
+    }
+
+    /// When the first of what waits is put back.
+    pub(super) fn wake_at(&self) -> Option<u64> {
+        self.parked.keys().next().copied().filter(|at_ms| *at_ms < u64::MAX)
+    }
+
     /// Whether a message of so many bytes has room; `all` is what is queued now.
     pub(super) fn room(
         &self,
@@ -277,6 +325,11 @@ impl Schedule {
         } else {
             Ok(())
         }
+    }
+
+    /// Who pays for the turns of a queue that has messages, the nearest first.
+    pub(super) fn payers(&self, key: &Key) -> Option<Arc<[Handle]>> {
+        self.queues.get(key).map(|queue| Arc::clone(&queue.payers))
     }
 
     /// Bytes in queues of peers that no operator named.
@@ -300,48 +353,47 @@ impl Schedule {
         self.refused.remove(&key);
     }
 
-    /// An object of `maker` makes `account`: the account above it.
-    pub(super) fn account_made(
+    /// A message was queued for an object of `account`. [`Schedule::fill`] has been called.
+    pub(super) fn queued(
         &mut self,
         view: &impl View,
-        account: Handle,
-        maker: Handle,
-    ) -> Result<Option<Handle>, Halt> {
-        let makers = self.above(view, maker)?;
-        let above: Arc<[Handle]> = match makers.len() {
-            LEVELS_MAX.. => makers,
-            _ => [maker].iter().chain(&*makers).copied().collect(),
-        };
-        let nearest = above.first().copied();
-        self.above.insert(account, above);
-        Ok(nearest)
-    }
-
-    /// A message was queued for an object of `account`. [`Schedule::fill`] has been called.
-    pub(super) fn queued(&mut self, view: &impl View, message: &Message, recipient: Recipient) -> Result<(), Halt> {
+        accounts: &mut Accounts,
+        message: &Message,
+        recipient: Recipient,
+    ) -> Result<(), Halt> {
         let Recipient { account, held, stranger } = recipient;
         let Message { source, target, bytes, .. } = *message;
-        if !self.queues.contains_key(&(source, target)) {
-            let path = self.path(view, source, account, target)?;
-            let queue = Queue { cursor: message.message - 1, stranger, ..Queue::new(path, account, held) };
-            self.queues.insert((source, target), queue);
-        }
-        if let Some(queue) = self.queues.get_mut(&(source, target)) {
-            queue.messages += 1;
-            queue.bytes += bytes;
-            if queue.stranger {
-                self.strangers_bytes += bytes;
+        let queue = match self.queues.entry((source, target)) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                let queue = Queue::new(view, accounts, (source, target), account, held)?;
+                new.insert(Queue { cursor: message.message - 1, stranger, ..queue })
             }
+        };
+        queue.messages += 1;
+        queue.bytes += bytes;
+        let more = Change { queued_bytes: budget::signed(bytes), ..Change::default() };
+        accounts.add(view, &queue.payers, more, message.queued_at)?;
+        if queue.stranger {
+            self.strangers_bytes += bytes;
         }
         self.enter((source, target));
         Ok(())
     }
 
     /// A turn has ended that cost so much: its message is out of its queue.
-    pub(super) fn handled(&mut self, turn: &Turn, cost_us: u64) {
+    pub(super) fn handled(
+        &mut self,
+        view: &impl View,
+        accounts: &mut Accounts,
+        turn: &Turn,
+        cost: Cost,
+        now_ms: u64,
+    ) -> Result<(), Halt> {
+        let Cost { cost_us, cpu_us } = cost;
         let key = (turn.message.source, turn.message.target);
         self.cost_us = average(self.cost_us, cost_us.min(COST_US_UNKNOWN_MAX));
-        let Some(queue) = self.queues.get_mut(&key) else { return };
+        let Some(queue) = self.queues.get_mut(&key) else { return Ok(()) };
         queue.cost_us = Some(average(queue.cost_us.unwrap_or(cost_us), cost_us));
         self.shares.charge(&queue.path, difference(cost_us, turn.estimate_us));
         queue.messages -= 1;
@@ -350,9 +402,12 @@ impl Schedule {
             self.strangers_bytes -= turn.message.bytes;
         }
         queue.in_flight -= 1;
+        let queued_bytes = -budget::signed(turn.message.bytes);
+        accounts.add(view, &queue.payers, Change { queued_bytes, cpu_us, ..Change::default() }, now_ms)?;
         if queue.messages == 0 {
             self.queues.remove(&key);
         }
+        Ok(())
     }
 
     /// Those who have something queued for an object, in a lasting order.
@@ -384,11 +439,22 @@ impl Schedule {
     }
 
     /// An object is gone, and what was queued for it is no longer.
-    pub(super) fn removed(&mut self, object: Handle) {
+    pub(super) fn removed(
+        &mut self,
+        view: &impl View,
+        accounts: &mut Accounts,
+        object: Handle,
+        now_ms: u64,
+    ) -> Result<(), Halt> {
         self.hold(object, true);
-        let gone = self.queues.extract_if(|(_, target), _| *target == object);
-        let bytes: u64 = gone.filter(|(_, queue)| queue.stranger).map(|(_, queue)| queue.bytes).sum();
-        self.strangers_bytes -= bytes;
+        for (_, queue) in self.queues.extract_if(|(_, target), _| *target == object) {
+            if queue.stranger {
+                self.strangers_bytes -= queue.bytes;
+            }
+            let less = Change { queued_bytes: -budget::signed(queue.bytes), ..Change::default() };
+            accounts.add(view, &queue.payers, less, now_ms)?;
+        }
+        Ok(())
     }
 
     /// The oldest turn is stale: it and all after it are called back, and its memories are remembered.
@@ -416,37 +482,29 @@ impl Schedule {
             self.enter(key);
         }
     }
+}
 
-    fn path(&mut self, view: &impl View, source: Source, account: Handle, target: Handle) -> Result<Path, Halt> {
-        let above = match source {
-            Source::Account(own) => self.above(view, own)?,
-            Source::Operator | Source::Peer(_) => Arc::default(),
-        };
-        Ok(Path::new(source, account, target, &above))
-    }
-
-    /// The accounts above one, the nearest first. They never change.
-    fn above(&mut self, view: &impl View, account: Handle) -> Result<Arc<[Handle]>, Halt> {
-        if let Some(above) = self.above.get(&account) {
-            return Ok(Arc::clone(above));
-        }
-        let mut all = Vec::new();
-        let mut next = view.account_above(account)?;
-        while let Some(above) = next {
-            all.push(above);
-            next = view.account_above(above)?;
-        }
-        let all: Arc<[Handle]> = all.into();
-        self.above.insert(account, Arc::clone(&all));
-        Ok(all)
-    }
+fn missing(key: Key) -> Halt {
+    Halt::Damaged(format!("the queue of {key:?} is not what its messages are"))
 }
 
 impl Queue {
-    fn new(path: Path, account: Handle, held: bool) -> Self {
-        Self {
-            path,
+    fn new(
+        view: &impl View,
+        accounts: &mut Accounts,
+        (source, target): Key,
+        account: Handle,
+        held: bool,
+    ) -> Result<Self, Halt> {
+        let payers = budget::payers(accounts, view, source, account)?;
+        let sources = match source {
+            Source::Account(own) => accounts.chain(view, own)?,
+            Source::Operator | Source::Peer(_) => Arc::default(),
+        };
+        Ok(Self {
+            path: Path::new(source, account, target, sources.get(1..).unwrap_or_default()),
             account,
+            payers,
             messages: 0,
             bytes: 0,
             in_flight: 0,
@@ -456,12 +514,8 @@ impl Queue {
             held,
             stranger: false,
             cost_us: None,
-        }
+        })
     }
-}
-
-fn broken(key: Key) -> Halt {
-    Halt::Damaged(format!("the queue of {key:?} is not what its messages are"))
 }
 
 /// A figure that follows the last few.

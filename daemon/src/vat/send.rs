@@ -8,6 +8,7 @@ use qrt_shared::qjson::ARGS_BYTES_MAX;
 use qrt_shared::view::Outcome;
 use qrt_shared::wire::Sequence;
 
+use super::account::Change;
 use super::checkpoint::{Effect, Ended, Keyed, Write};
 use super::entropy::Entropy;
 use super::peer::{Origin, post};
@@ -15,7 +16,7 @@ use super::request::{Refusal, Send};
 use super::schedule::Full;
 use super::source::{PeerNumber, Source};
 use super::view::{Abroad, Message, Object, View};
-use super::{Halt, Step};
+use super::{Halt, Step, budget};
 use crate::protocol::Handle;
 
 const HOUR_MS: u64 = 60 * 60 * 1000;
@@ -94,8 +95,10 @@ fn queue_here<V: View, E: Entropy>(
     bytes: u64,
 ) -> Result<u64, Refusal> {
     let (_, object) = step.resolve_live(name)?;
-    room(step, Source::Operator, target, bytes).map_err(|full| full_problem(step, full, name))?;
-    let new = New { source: Source::Operator, target, args, bytes, cause: None, abroad: None };
+    if let Some(full) = room(step, Source::Operator, (target, object.account), bytes)? {
+        return Err(full_problem(step, full, name).into());
+    }
+    let new = New { source: Source::Operator, target, args, bytes, cause: None, abroad: None, chain: 1 };
     let message = number(step, new);
     Ok(queue(step, message, Recipient::of(&object))?)
 }
@@ -118,28 +121,45 @@ pub(super) struct New {
     pub(super) cause: Option<u64>,
     /// Where it stands in the vat it came from.
     pub(super) abroad: Option<Abroad>,
+    /// How many messages of this vat led to it, itself counted.
+    pub(super) chain: u64,
 }
 
 /// Gives a message its number.
 pub(super) fn number<V, E>(step: &mut Step<'_, V, E>, new: New) -> Message {
-    let New { source, target, args, bytes, cause, abroad } = new;
+    let New { source, target, args, bytes, cause, abroad, chain } = new;
     let message = step.vat.counters.next_message;
     step.vat.counters.next_message += 1;
-    Message { message, source, target, args, bytes, queued_at: step.now_ms, cause, deaths: 0, abroad }
+    Message { message, source, target, args, bytes, queued_at: step.now_ms, cause, deaths: 0, abroad, chain }
 }
 
-/// Whether a message of so many bytes has room in the queue of `source` for `target`.
-pub(super) fn room<V, E>(step: &Step<'_, V, E>, source: Source, target: Handle, bytes: u64) -> Result<(), Full> {
+/// Whether a message of so many bytes has room in the queue of `source` for `target`, of `account`.
+pub(super) fn room<V: View, E>(
+    step: &mut Step<'_, V, E>,
+    source: Source,
+    (target, account): (Handle, Handle),
+    bytes: u64,
+) -> Result<Option<Full>, Halt> {
     let counters = &step.vat.counters;
     let all = (counters.inbox, counters.inbox_bytes);
-    step.vat.schedule.room(&step.vat.limits.queue, all, (source, target), bytes)
+    if let Err(full) = step.vat.schedule.room(&step.vat.limits.queue, all, (source, target), bytes) {
+        return Ok(Some(full));
+    }
+    let payers = match step.vat.schedule.payers(&(source, target)) {
+        Some(payers) => payers,
+        None => budget::payers(&mut step.vat.accounts, step.view, source, account)?,
+    };
+    let more = Change { queued_bytes: budget::signed(bytes), ..Change::default() };
+    Ok(step.vat.accounts.over(step.view, &payers, more)?.map(|_| Full::Account))
 }
 
 /// What an operator is told whose message has no room.
 pub(super) fn full_problem<V, E>(step: &Step<'_, V, E>, full: Full, target: &impl Display) -> Problem {
     let limits = &step.vat.limits.queue;
     let (which, messages, bytes) = match full {
-        Full::Queue | Full::Outbox => (format!("your queue for {target}"), limits.messages, limits.bytes),
+        Full::Queue | Full::Account | Full::Outbox => {
+            (format!("your queue for {target}"), limits.messages, limits.bytes)
+        }
         Full::Vat => ("the vat's inbox".to_owned(), limits.all_messages, limits.all_bytes),
     };
     Problem::new(
@@ -172,7 +192,7 @@ pub(super) fn queue<V: View, E>(
     let number = message.message;
     step.vat.counters.inbox += 1;
     step.vat.counters.inbox_bytes += message.bytes;
-    step.vat.schedule.queued(step.view, &message, recipient)?;
+    step.vat.schedule.queued(step.view, &mut step.vat.accounts, &message, recipient)?;
     step.checkpoint.writes.push(Write::Message(message));
     Ok(number)
 }

@@ -12,7 +12,7 @@
 //! a thousand accounts that one account made have together what it had alone. Each inner node is a
 //! [`Fair`] among its children; a leaf is the queue of one (source, target).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::fair::Fair;
@@ -49,10 +49,19 @@ impl Path {
     }
 }
 
+/// A part of the tree that is out of it for now.
+#[derive(Debug)]
+pub(super) struct Parked {
+    /// The way from that part's node to the root.
+    way: Path,
+}
+
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Shares {
     levels: HashMap<Node, Fair<Node>>,
+    /// Nodes that nobody is served below, whatever is there.
+    parked: HashSet<Node>,
 }
 
 impl Shares {
@@ -70,6 +79,9 @@ impl Shares {
     /// The queue at `path` has messages from now on.
     pub(super) fn enter(&mut self, path: &Path) {
         for (child, parent) in &*path.0 {
+            if self.parked.contains(child) {
+                break;
+            }
             let level = self.levels.entry(*parent).or_default();
             let was_idle = level.is_idle();
             level.enter(*child);
@@ -91,6 +103,28 @@ impl Shares {
                 // Who owes whom in here is forgotten; what they owe together is known above.
                 self.levels.remove(parent);
             }
+        }
+    }
+
+    /// Takes all out that `account` pays for and that `path` is a part of: the account's own part of the
+    /// tree, or, where its maker pays for none of it, what that one sends to it.
+    pub(super) fn park(&mut self, path: &Path, account: Handle) -> Parked {
+        let own = path.0.iter().position(|(child, _)| *child == Node::Subtree(account));
+        let flow = || path.0.iter().position(|(child, _)| matches!(child, Node::Flow(..)));
+        let way = Path(path.0.iter().skip(own.or_else(flow).unwrap_or(0)).copied().collect());
+        self.leave(&way);
+        if let Some((node, _)) = way.0.first() {
+            self.parked.insert(*node);
+        }
+        Parked { way }
+    }
+
+    /// Puts it back.
+    pub(super) fn unpark(&mut self, Parked { way }: &Parked) {
+        let Some((node, _)) = way.0.first() else { return };
+        self.parked.remove(node);
+        if self.levels.get(node).is_some_and(|level| !level.is_idle()) {
+            self.enter(way);
         }
     }
 
@@ -163,6 +197,38 @@ mod tests {
         }
         let got = served(&mut shares, &paths, 600);
         assert_eq!((got[&1], got[&2], got[&3], got[&9]), (100, 100, 100, 300));
+    }
+
+    #[test]
+    fn what_is_parked_is_not_served_and_comes_back_with_what_came_meanwhile() {
+        let mut shares = Shares::default();
+        let paths = [(1, 5), (1, 6), (2, 7)]
+            .map(|(account, target)| (target, Path::new(Source::Account(account), account, target, &[])));
+        let paths = HashMap::from(paths);
+        shares.enter(&paths[&5]);
+        let parked = shares.park(&paths[&5], 1);
+        assert_eq!(shares.first(), None);
+        shares.leave(&paths[&5]);
+        shares.enter(&paths[&6]);
+        shares.enter(&paths[&7]);
+        assert_eq!(served(&mut shares, &paths, 10), HashMap::from([(7, 10)]));
+        shares.unpark(&parked);
+        assert_eq!(served(&mut shares, &paths, 10), HashMap::from([(6, 5), (7, 5)]));
+    }
+
+    #[test]
+    fn an_account_that_pays_itself_keeps_nobody_else_from_its_makers_messages() {
+        let mut shares = Shares::default();
+        let paths =
+            [(10, 11), (20, 21)].map(|(account, target)| (target, Path::new(Source::Account(1), account, target, &[])));
+        let paths = HashMap::from(paths);
+        for path in paths.values() {
+            shares.enter(path);
+        }
+        let parked = shares.park(&paths[&11], 10);
+        assert_eq!(served(&mut shares, &paths, 10), HashMap::from([(21, 10)]));
+        shares.unpark(&parked);
+        assert_eq!(served(&mut shares, &paths, 10)[&11], 5);
     }
 
     #[test]

@@ -2,10 +2,12 @@
 
 use std::mem;
 
+use qrt_shared::budget::Budget;
 use qrt_shared::id::Qrid;
 use qrt_shared::qjson;
 use qrt_shared::view::{Outcome, Used};
 
+use super::budget::{self, Passed};
 use super::checkpoint::{Change, Turn, Write};
 use super::death::Offenders;
 use super::entropy::Entropy;
@@ -15,7 +17,7 @@ use super::install::NewSpec;
 use super::lane::Lane;
 use super::peer::post;
 use super::schedule::Full;
-use super::schedule::{BASE_US, BYTES_PER_US, Next};
+use super::schedule::{BASE_US, BYTES_PER_US, Cost, Next};
 use super::send::{self, Ending, New, Recipient};
 use super::source::Source;
 use super::view::{Message, Object, View};
@@ -47,7 +49,7 @@ pub(super) fn start(
         let offends = offenders.has(object.account, limits.quarantine_turns, next_turn, now_ms);
         Lane::of(limits.isolation, object.account, offends)
     };
-    let Some(next) = vat.schedule.next(view, vat.lane, lane)? else { return Ok(None) };
+    let Some(next) = vat.schedule.next(view, &mut vat.accounts, now_ms, vat.lane, lane)? else { return Ok(None) };
     let Next { message, object, estimate_us } = next;
     vat.lane = lane(&object);
     let fresh = message.deaths > 0;
@@ -65,6 +67,7 @@ pub(super) fn start(
         clock_ms: vat.counters.clock_ms,
         seed: entropy.draw(),
         stale: false,
+        budget: budget::of_turn(&vat.limits, &object.budget),
         estimate_us,
     };
     let target = turn.message.target;
@@ -76,7 +79,7 @@ pub(super) fn start(
         clock_ms: turn.clock_ms,
         seed: turn.seed,
         first_made: FIRST_MADE,
-        budget: vat.limits.turn,
+        budget: turn.budget,
     };
     vat.schedule.in_flight.push(turn);
     Ok(Some(Start { lane: vat.lane, fresh, delivery: Box::new(delivery) }))
@@ -90,7 +93,7 @@ fn image(
     object: &Object,
     before: Option<&InFlight>,
 ) -> Result<Image, Halt> {
-    let Object { account, code, statics, natives, memory, held: _ } = object;
+    let Object { account, code, statics, natives, memory, budget, held: _ } = object;
     turn.held.extend(qjson::references(statics).map_err(damaged)?);
     turn.bytes += statics.len();
     let memory = match memory {
@@ -103,6 +106,7 @@ fn image(
         code: *code,
         memory: memory.as_ref().map(|memory| memory.memory),
         natives: natives.values().copied().collect(),
+        budget: budget.clone(),
     });
     let natives = natives.iter().map(|(property, native)| (property.clone(), *native)).collect();
     let power = Power { statics: statics.clone(), natives };
@@ -164,19 +168,23 @@ pub(super) fn finish<V: View, E: Entropy>(
     }
     memory::look_up(step.view, turn)?;
     memory::look_up_changes(step.view, turn, &report.memories)?;
-    let sizes = match verify::report(turn, &report, &step.vat.limits.turn) {
+    let sizes = match verify::report(turn, &report, &turn.budget) {
         Ok(sizes) => sizes,
         Err(lie) => return Ok(Some(condemn(step.vat, &lie))),
     };
     let cpu_us = report.cpu_us;
     schedule.in_flight.answered(delivery);
     if let Some(turn) = schedule.in_flight.pop() {
-        schedule.handled(&turn, cost_us(&turn, &report));
+        let cost = Cost { cost_us: cost_us(&turn, &report), cpu_us };
+        step.vat.schedule.handled(step.view, &mut step.vat.accounts, &turn, cost, step.now_ms)?;
         match report.verdict {
-            Verdict::Ok { .. } => commit(step, turn, report, &sizes)?,
+            Verdict::Ok { .. } => match budget::passed(step, &turn, &report)? {
+                None => commit(step, turn, report, &sizes)?,
+                Some(passed) => undo(step, turn, report, &passed)?,
+            },
             Verdict::Error(ref error) => fail(step, turn, Outcome::Error, error.clone(), report)?,
             Verdict::Killed { ref message, .. } => {
-                let error = without_place(message);
+                let error = CodeError { object: Some(turn.message.target), ..without_place(message) };
                 fail(step, turn, Outcome::Killed, error, report)?;
             }
         }
@@ -187,6 +195,21 @@ pub(super) fn finish<V: View, E: Entropy>(
     // What was streamed behind a slow turn was planned for quick ones: others come first now.
     let slow = cpu_us > SLOW_US && !step.vat.schedule.in_flight.is_empty();
     Ok(slow.then_some(Order::Replace))
+}
+
+/// A turn that ended well for the worker has passed a limit: nothing of it happens. What it left of its
+/// Memories with the worker counts for nothing.
+fn undo<V: View, E: Entropy>(
+    step: &mut Step<'_, V, E>,
+    turn: in_flight::Turn,
+    report: Report,
+    passed: &Passed,
+) -> Result<(), Halt> {
+    for change in &report.memories {
+        step.vat.schedule.in_flight.changed(change.memory, AsFound::default());
+    }
+    let error = CodeError { object: Some(passed.of), ..without_place(&passed.message) };
+    fail(step, turn, Outcome::Killed, error, report)
 }
 
 /// The worker is nobody's any more: what was streamed to it is delivered again, whatever it says of it.
@@ -208,12 +231,13 @@ struct Actor {
     object: Handle,
     account: Handle,
     memory: Option<MemoryHandle>,
+    budget: Budget,
 }
 
 impl Actor {
     fn of(given: &Given) -> Self {
         let Given { object, account, memory, .. } = *given;
-        Self { acted_as: object, object, account, memory }
+        Self { acted_as: object, object, account, memory, budget: given.budget.clone() }
     }
 }
 
@@ -235,22 +259,26 @@ fn commit<V: View, E: Entropy>(
         let maker = actors.iter().find(|actor| actor.acted_as == object.maker).ok_or_else(gone)?;
         let handle = step.vat.counters.next_reference;
         let account = if object.account { handle } else { maker.account };
+        if object.account {
+            step.new_account(handle, maker.account)?;
+        }
         let memory = match object.memory {
             MadeMemory::None => None,
             MadeMemory::Makers => maker.memory,
-            MadeMemory::New(entries) => Some(step.new_memory(&entries)),
+            MadeMemory::New(entries) => Some(step.new_memory(&entries, account)?),
         };
         let spec = NewSpec {
             account,
             maker: Some(maker.object),
-            maker_account: Some(maker.account),
             code: step.code(&object.code)?,
             statics: object.power.statics,
             natives: object.power.natives.into_iter().collect(),
             memory,
+            budget: maker.budget.clone(),
         };
+        let budget = spec.budget.clone();
         step.new_object(spec)?;
-        actors.push(Actor { acted_as: made_as, object: handle, account, memory });
+        actors.push(Actor { acted_as: made_as, object: handle, account, memory, budget });
         made.push(handle);
     }
     let mut changes = Vec::new();
@@ -262,7 +290,7 @@ fn commit<V: View, E: Entropy>(
             // still has the handles that those had in the turn.
             let keys = made.is_empty();
             let whole = keys && given.is_some_and(|given| !matches!(given.how, memory::How::ByKey(_)));
-            memory::remember(step, found, change, &mut changes);
+            memory::remember(step, found, change, &mut changes)?;
             step.vat.schedule.in_flight.changed(memory, AsFound { whole, keys });
         }
     }
@@ -283,15 +311,23 @@ fn commit<V: View, E: Entropy>(
                 Err(post::Refusal::Halt(halt)) => return Err(halt),
             }
         }
-        let new = New { source, target, args: message.args, bytes: *bytes, cause: Some(number), abroad: None };
+        let new = New {
+            source,
+            target,
+            args: message.args,
+            bytes: *bytes,
+            cause: Some(number),
+            abroad: None,
+            chain: turn.message.chain + 1,
+        };
         let message = send::number(step, new);
         sent.push(message.message);
         match recipient {
             To::Abroad(_) => fault::refused(step, message, Full::Outbox)?,
             To::Nobody => fault::undeliverable(step, message, remove::GONE)?,
-            To::Here(recipient) => match send::room(step, source, target, *bytes) {
-                Ok(()) => drop(send::queue(step, message, recipient)?),
-                Err(full) => fault::refused(step, message, full)?,
+            To::Here(recipient) => match send::room(step, source, (target, recipient.account), *bytes)? {
+                None => drop(send::queue(step, message, recipient)?),
+                Some(full) => fault::refused(step, message, full)?,
             },
         }
     }

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 
+use qrt_shared::budget::Budget;
 use qrt_shared::id::{Location, ObjectId, Petname, VatId};
 use qrt_shared::wire::{MessageId, Sequence};
 
+use super::account::Account;
 use super::checkpoint::Keyed;
 use super::peer::post::Letter;
 use super::peer::{Origin, Peer};
@@ -48,8 +50,10 @@ pub trait View {
         count: usize,
         bytes: u64,
     ) -> Result<Vec<Message>, ViewError>;
-    /// The account whose `make_account` made this one; `None` when it was installed.
-    fn account_above(&self, account: Handle) -> Result<Option<Handle>, ViewError>;
+    /// An account's row.
+    fn account_row(&self, account: Handle) -> Result<Option<Account>, ViewError>;
+    /// How many workers an object's code killed at or after `since_ms`, but for those it was released after.
+    fn deaths_since(&self, object: Handle, since_ms: u64) -> Result<u64, ViewError>;
     /// How many of the faults of `source` and `target` are of messages that never ran, counted up to `most`.
     fn refused(&self, source: Source, target: Handle, most: u64) -> Result<u64, ViewError>;
     /// The objects of an account, its own first.
@@ -107,6 +111,8 @@ pub struct Object {
     pub memory: Option<MemoryHandle>,
     /// Whether it takes no turns.
     pub held: bool,
+    /// The figures it has instead of the settings'.
+    pub budget: Budget,
 }
 
 /// A Memory's row.
@@ -116,6 +122,8 @@ pub struct Memory {
     pub bytes: u64,
     /// The next key's ordinal.
     pub next_ordinal: u64,
+    /// The account that had it first, and pays for it.
+    pub account: Handle,
 }
 
 /// One top-level property of a Memory.
@@ -150,6 +158,8 @@ pub struct Message {
     pub deaths: u32,
     /// Of a message from a peer: where it stands there.
     pub abroad: Option<Abroad>,
+    /// How many messages of this vat led to it, itself counted: each was sent by the turn of the one before.
+    pub chain: u64,
 }
 
 /// What a message from another vat is there.

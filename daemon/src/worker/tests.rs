@@ -29,6 +29,9 @@ const ROOMY: Budget = Budget {
     bytes: 4 << 20,
     log_lines: 100,
     jobs: 1000,
+    calls: 64,
+    cpu_ms: 60_000,
+    wall_ms: 60_000,
 };
 
 type Images = Arc<Mutex<HashMap<Handle, Result<Image, String>>>>;

@@ -21,9 +21,6 @@ use crate::protocol::{
     Native, Page, Report, Sent, Used, Verdict, Wanted,
 };
 
-/// The deepest nesting of `call`.
-const CALL_LEVELS_MAX: usize = 64;
-
 /// What a `call` must find left of the stack, so that a callee is not stopped half way by a caller
 /// that used it up.
 const CALL_STACK_BYTES: usize = 128 << 10;
@@ -110,8 +107,9 @@ pub(super) fn call(call: &Call, target: &Val, args: &Val, what: &str) -> Js<Val>
     let Some(handle) = turn.handle(target) else {
         return Err(call.ctx.throw(ErrorKind::Type, &format!("{what} takes a Reference")));
     };
-    if turn.levels() >= CALL_LEVELS_MAX {
-        return Err(turn.kill(Limit::Calls, &format!("more than {CALL_LEVELS_MAX} levels of call in one turn")));
+    let levels_max = turn.budget.calls;
+    if turn.levels() >= usize::try_from(levels_max).unwrap_or(usize::MAX) {
+        return Err(turn.kill(Limit::Calls, &format!("more than {levels_max} levels of call in one turn")));
     }
     if turn.shared.stack_left() < CALL_STACK_BYTES {
         return Err(turn.kill(Limit::Calls, &format!("a call with less than {CALL_STACK_BYTES} bytes of stack left")));

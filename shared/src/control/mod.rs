@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::budget::Budget;
 use crate::id::{Location, MessageName, Petname, Qrid, Target, VatId};
 
 /// The socket's name in a vat's base directory.
@@ -67,6 +68,12 @@ pub struct Install {
     pub power: Box<RawValue>,
     /// Native powers granted: property name to the native's name.
     pub natives: BTreeMap<String, String>,
+    /// Figures of [`crate::budget::OBJECT`] that each has instead of the settings'.
+    #[serde(default, skip_serializing_if = "Budget::is_empty")]
+    pub budget: Budget,
+    /// Figures of [`crate::budget::ACCOUNT`] that the account of each has.
+    #[serde(default, skip_serializing_if = "Budget::is_empty")]
+    pub account_budget: Budget,
 }
 
 /// One object to install.

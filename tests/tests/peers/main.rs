@@ -71,6 +71,7 @@ fn deliver(vat: &Vat, to: &str, args: &Value) {
 
 /// Waits until something holds of a vat.
 #[track_caller]
+#[expect(clippy::needless_pass_by_value, reason = "a closure written at the call")]
 fn until<T>(vat: &Vat, what: &str, look: impl AsyncFn(&mut Client) -> Result<Option<T>, ClientError>) -> T {
     let since = Instant::now();
     loop {

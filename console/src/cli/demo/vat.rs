@@ -139,6 +139,8 @@ impl Vat {
             memory: Some(raw(&serde_json::json!({}))),
             power: raw(&power),
             natives: BTreeMap::from([("make_object".to_owned(), "make_object".to_owned())]),
+            budget: qrt_shared::budget::Budget::default(),
+            account_budget: qrt_shared::budget::Budget::default(),
         };
         let installed = self.client()?.install(&install).await?;
         installed

@@ -2,13 +2,14 @@
 
 use qrt_shared::id::MessageName;
 use qrt_shared::view::{Awaited, Ended, Message, Page};
-use rusqlite::{OptionalExtension, Row};
+use rusqlite::OptionalExtension;
 
 use super::{Asked, PAGE_ROWS, Read, outcome};
 use crate::protocol::Handle;
 use crate::vat::source::Source;
 
-struct Stored {
+/// A row of `message`, as far as it is shown.
+struct Row {
     message: u64,
     source: Source,
     target: Handle,
@@ -17,41 +18,43 @@ struct Stored {
     queued_at: u64,
     deaths: u32,
     seq: Option<u64>,
-}
-
-fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
-    Ok(Stored {
-        message: row.get(0)?,
-        source: row.get(1)?,
-        target: row.get(2)?,
-        args: row.get(3)?,
-        bytes: row.get(4)?,
-        queued_at: row.get(5)?,
-        deaths: row.get(6)?,
-        seq: row.get(7)?,
-    })
+    chain: u64,
 }
 
 impl Asked<'_> {
     /// A page of queued messages whose number is above `after`, oldest first.
     pub fn inbox(&self, after: u64) -> Read<Page<Message>> {
-        let sql = "SELECT message, source, target, args, bytes, queued_at, deaths, seq FROM message
+        let sql = "SELECT message, source, target, args, bytes, queued_at, deaths, seq, chain FROM message
             WHERE message > ?1 ORDER BY message LIMIT ?2";
-        let rows = self.rows(sql, [after, PAGE_ROWS], stored)?;
-        self.page(rows, |row| Ok((row.message, self.message(&row)?)), |row| row.args.len())
+        let rows = self.rows(sql, [after, PAGE_ROWS], |row| {
+            Ok(Row {
+                message: row.get(0)?,
+                source: row.get(1)?,
+                target: row.get(2)?,
+                args: row.get(3)?,
+                bytes: row.get(4)?,
+                queued_at: row.get(5)?,
+                deaths: row.get(6)?,
+                seq: row.get(7)?,
+                chain: row.get(8)?,
+            })
+        })?;
+        self.page(rows, |row| Ok((row.message, self.queued(row)?)), |row| row.args.len())
     }
 
-    fn message(&self, row: &Stored) -> Read<Message> {
+    fn queued(&self, row: Row) -> Read<Message> {
+        let Row { message, source, target, args, bytes, queued_at, deaths, seq, chain } = row;
         Ok(Message {
-            message: MessageName::In(row.message),
-            target: self.qrid(row.target)?,
-            name: self.petname(row.target)?,
-            source: self.source(row.source)?,
-            args: self.outside(Some(&row.args))?,
-            bytes: row.bytes,
-            queued_at: row.queued_at,
-            seq: row.seq,
-            deaths: row.deaths,
+            message: MessageName::In(message),
+            target: self.qrid(target)?,
+            name: self.petname(target)?,
+            source: self.source(source)?,
+            args: self.outside(Some(&args))?,
+            bytes,
+            queued_at,
+            seq,
+            deaths,
+            chain,
         })
     }
 

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use data_encoding::HEXLOWER;
 use qrt_shared::id::{MessageName, Petname, Qrid};
 use qrt_shared::qjson;
-use qrt_shared::view::{Code, Death, Holding, Object, ObjectRow, OldCode, Page, Place, Power};
+use qrt_shared::view::{AccountUse, Code, Death, Holding, Object, ObjectRow, OldCode, Page, Place, Power};
 use rusqlite::{Row, params};
 use serde_json::value::RawValue;
 
 use super::{Asked, PAGE_ROWS, Read, ReadError};
 use crate::protocol::{Handle, MemoryHandle};
-use crate::store::apply;
+use crate::store::{apply, view};
+use crate::vat::account::Account;
 
 /// How many references and holders of an object are shown.
 const HOLDINGS: u64 = 1000;
@@ -106,7 +107,7 @@ impl Asked<'_> {
         let sql = format!("SELECT {COLUMNS} WHERE object.object = ?1");
         let row = self.rows(&sql, [object], listed)?.pop();
         let row = row.ok_or_else(|| ReadError::Damaged(format!("object {object} has no row")))?;
-        let sql = "SELECT code.sha256, code.text, statics, natives, memory, maker
+        let sql = "SELECT code.sha256, code.text, statics, natives, memory, maker, budget, held_why
             FROM object JOIN code ON code.code = object.code WHERE object = ?1";
         let more = |row: &Row<'_>| {
             Ok((
@@ -116,9 +117,13 @@ impl Asked<'_> {
                 row.get::<_, String>(3)?,
                 row.get::<_, Option<MemoryHandle>>(4)?,
                 row.get::<_, Option<Handle>>(5)?,
+                row.get::<_, Option<String>>(6)?,
+                row.get(7)?,
             ))
         };
-        let (sha256, text, statics, natives, memory, maker) = self.db.prepare_cached(sql)?.query_row([object], more)?;
+        let (sha256, text, statics, natives, memory, maker, budget, held_why) =
+            self.db.prepare_cached(sql)?.query_row([object], more)?;
+        let account = row.account;
         let natives = apply::natives(&natives).ok_or_else(|| ReadError::Damaged(format!("natives {natives}")))?;
         let natives = natives.into_iter().map(|(property, native)| (property, native.name().to_owned()));
         Ok(Object {
@@ -127,6 +132,10 @@ impl Asked<'_> {
             power: Power { statics: self.outside(Some(&statics))?, natives: natives.collect::<BTreeMap<_, _>>() },
             memory: memory.map(|memory| self.memory_text(memory)).transpose()?,
             maker: maker.map(|maker| self.qrid(maker)).transpose()?,
+            budget: apply::budget(budget.as_deref())
+                .ok_or_else(|| ReadError::Damaged(format!("the budget of object {object}")))?,
+            account_use: self.account_use(account)?,
+            held_why,
             deaths: self.deaths(object)?,
             killed: self.killed(object)?,
             holds: self.holds(object, memory)?,
@@ -142,6 +151,18 @@ impl Asked<'_> {
             Ok(OldCode { version: row.get(0)?, sha256, text: row.get(2)?, until: row.get(3)? })
         })?;
         Ok(Code { sha256, text, version: history.len() as u64 + 1, history })
+    }
+
+    fn account_use(&self, account: Handle) -> Read<AccountUse> {
+        let Account { own, objects, memory_bytes, queued_bytes, cpu_us, compute, .. } = self.account_row(account)?;
+        let cpu_left_us = compute.most_us.map(|_| compute.left_us);
+        Ok(AccountUse { budget: own, objects, memory_bytes, queued_bytes, cpu_us, cpu_left_us })
+    }
+
+    /// An account's row.
+    pub(super) fn account_row(&self, account: Handle) -> Read<Account> {
+        let sql = "SELECT * FROM account WHERE account = ?1";
+        Ok(self.db.prepare_cached(sql)?.query_row([account], view::account_row)?)
     }
 
     fn deaths(&self, object: Handle) -> Read<u64> {

@@ -9,11 +9,15 @@ use rusqlite::{OptionalExtension, params};
 use super::{Asked, Read, ReadError, from_json};
 use crate::peer::session::State;
 use crate::protocol::{self, Handle};
+use crate::vat::account::Refill;
 use crate::vat::peer::Peer;
-use crate::vat::source::PeerNumber;
+use crate::vat::source::{PeerNumber, Source};
 
 /// Messages that are counted; beyond, there are more.
 const COUNTED: u64 = 1000;
+
+/// Chains of messages that are shown: shorter ones are everyday life.
+const CHAIN_SHOWN: u64 = 1000;
 
 /// One cause, or that there is none.
 struct Cause {
@@ -48,12 +52,12 @@ impl Asked<'_> {
                 let cause = self.why_peer(&peer, now_ms)?;
                 cause.shown(format!("the object is in vat {}", peer.vat))
             }
-            Some(Subject::Object(qrid)) => self.why_object(self.resolve_ever(&Target::Qrid(qrid.clone()))?)?,
+            Some(Subject::Object(qrid)) => self.why_object(self.resolve_ever(&Target::Qrid(qrid.clone()))?, now_ms)?,
             Some(Subject::Peer(vat)) => self.why_peer(&self.find_peer(&PeerName::Vat(*vat))?, now_ms)?,
             Some(Subject::Petname(name)) => self.why_named(name, now_ms)?,
-            Some(Subject::In(message)) => self.why_in(*message)?,
+            Some(Subject::In(message)) => self.why_in(*message, now_ms)?,
             Some(Subject::Out(peer, seq)) => self.why_out(&self.find_peer(peer)?, *seq, now_ms)?,
-            Some(Subject::Turn(turn)) => self.why_turn(*turn)?,
+            Some(Subject::Turn(turn)) => self.why_turn(*turn, now_ms)?,
         };
         let subject = subject.map_or_else(|| self.vat.to_string(), ToString::to_string);
         let Cause { blocked, sentence, evidence, command } = cause;
@@ -62,7 +66,7 @@ impl Asked<'_> {
 
     fn why_named(&self, name: &Petname, now_ms: u64) -> Read<Cause> {
         match self.resolve(&Target::Petname(name.clone())) {
-            Ok(object) => self.why_object(object),
+            Ok(object) => self.why_object(object, now_ms),
             Err(ReadError::NoObject(_)) => match self.find_peer(&PeerName::Petname(name.clone())) {
                 Ok(peer) => self.why_peer(&peer, now_ms),
                 Err(ReadError::NoPeer(_)) => Err(ReadError::Nothing(format!("nothing is named {name}"))),
@@ -81,7 +85,14 @@ impl Asked<'_> {
         let sql =
             "SELECT object FROM object WHERE held = 1 AND EXISTS (SELECT 1 FROM message WHERE target = object) LIMIT 1";
         if let Some(object) = self.db.prepare_cached(sql)?.query_row([], |row| row.get(0)).optional()? {
-            return self.why_object(object);
+            return self.why_object(object, now_ms);
+        }
+        let sql =
+            "SELECT account FROM account WHERE most_us IS NOT NULL AND left_us <= 0 AND queued_bytes > 0 LIMIT 100";
+        for account in self.rows(sql, [], |row| row.get(0))? {
+            if let Some(cause) = self.spent(&[account], now_ms)? {
+                return Ok(cause);
+            }
         }
         let sql = "SELECT peer FROM peer WHERE last_out > acked_out AND (failures > 0 OR held = 1 OR due_at IS NULL)
             ORDER BY failing_since IS NULL, failing_since LIMIT 1";
@@ -97,19 +108,36 @@ impl Asked<'_> {
         Ok(Cause::none("nothing keeps this vat from going on").shown(busy))
     }
 
-    fn why_object(&self, object: Handle) -> Read<Cause> {
+    fn why_object(&self, object: Handle, now_ms: u64) -> Read<Cause> {
         let qrid = self.qrid(object)?;
-        let sql = "SELECT held FROM object WHERE object = ?1";
-        let held: Option<bool> = self.db.prepare_cached(sql)?.query_row([object], |row| row.get(0)).optional()?;
+        let sql = "SELECT held, held_why FROM object WHERE object = ?1";
+        let row = |row: &rusqlite::Row<'_>| Ok((row.get::<_, bool>(0)?, row.get::<_, Option<String>>(1)?));
+        let held = self.db.prepare_cached(sql)?.query_row([object], row).optional()?;
         let sql = "SELECT count(*) FROM (SELECT 1 FROM message WHERE target = ?1 LIMIT ?2)";
         let queued: u64 = self.db.prepare_cached(sql)?.query_row([object, COUNTED], |row| row.get(0))?;
         let queued_text = format!("{} queued for it", count_up(queued, "message"));
-        let Some(held) = held else {
+        let Some((held, held_why)) = held else {
             let what = "it was removed: whatever is sent to it becomes a fault";
             return Ok(Cause { command: None, ..Cause::of(what, "") });
         };
+        let sql = "SELECT source, max(chain) FROM (SELECT source, chain FROM message WHERE target = ?1 LIMIT ?2)
+            GROUP BY source";
+        let sources: Vec<(Source, u64)> = self.rows(sql, [object, COUNTED], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let chain = sources.iter().map(|(_, chain)| *chain).max().unwrap_or(0);
+        let queued_text = if chain >= CHAIN_SHOWN {
+            format!("{queued_text}, part of a chain of {chain} messages that sent each other")
+        } else {
+            queued_text
+        };
         if held {
-            return Ok(Cause::of("it is held: it takes no turns", format!("qrt release DIR {qrid}")).shown(queued_text));
+            let by = held_why.map(|why| format!(" by the vat itself: {why}")).unwrap_or_default();
+            let what = format!("it is held{by}: it takes no turns");
+            return Ok(Cause::of(what, format!("qrt release DIR {qrid}")).shown(queued_text));
+        }
+        for (source, _) in sources {
+            if let Some(cause) = self.spent(&self.payers(source, object)?, now_ms)? {
+                return Ok(cause.shown(queued_text));
+            }
         }
         let sql = "SELECT turn, outcome, error FROM turn WHERE object = ?1 AND edit IS NULL ORDER BY turn DESC LIMIT 1";
         let row = |row: &rusqlite::Row<'_>| Ok((row.get::<_, u64>(0)?, row.get::<_, String>(1)?, row.get(2)?));
@@ -136,6 +164,44 @@ impl Asked<'_> {
             return Ok(Cause::none("nothing waits for it"));
         }
         Ok(Cause::none("its messages wait for their turns").shown(queued_text))
+    }
+
+    /// The accounts that pay for what `source` sends to `object`, the nearest first: as the kernel's
+    /// `budget::payers` has it.
+    fn payers(&self, source: Source, object: Handle) -> Read<Vec<Handle>> {
+        let Source::Account(source) = source else { return Ok(Vec::new()) };
+        let sql = "SELECT account FROM object WHERE object = ?1";
+        let target = self.account_chain(self.db.prepare_cached(sql)?.query_row([object], |row| row.get(0))?)?;
+        if target.contains(&source) { Ok(target) } else { self.account_chain(source) }
+    }
+
+    fn account_chain(&self, account: Handle) -> Read<Vec<Handle>> {
+        let mut chain = vec![account];
+        let mut next = self.account_row(account)?.above;
+        while let Some(above) = next {
+            chain.push(above);
+            next = self.account_row(above)?.above;
+        }
+        Ok(chain)
+    }
+
+    /// The first of these accounts that has spent its compute, and when it gets some back.
+    fn spent(&self, accounts: &[Handle], now_ms: u64) -> Read<Option<Cause>> {
+        for account in accounts {
+            let compute = self.account_row(*account)?.compute;
+            let Some(refill) = compute.empty(now_ms) else { continue };
+            let (qrid, owed_us) = (self.qrid(*account)?, -compute.at(now_ms).left_us);
+            let when = match refill {
+                Refill::At(at_ms) => format!("it has some again {}", ahead(now_ms, at_ms)),
+                Refill::Never => "none ever comes back: it has no refill".to_owned(),
+            };
+            let sentence = format!("the account of {qrid} has spent its budget of CPU time; {when}");
+            let cause = Cause { blocked: true, sentence, evidence: Vec::new(), command: None };
+            let (most_ms, refill_ms) = (compute.most_us.unwrap_or(0) / 1000, compute.refill_us / 1000);
+            let cause = cause.shown(format!("it owes {owed_us} us"));
+            return Ok(Some(cause.shown(format!("of {most_ms} ms at most, {refill_ms} ms come back each second"))));
+        }
+        Ok(None)
     }
 
     /// The first of the failed turns in a row that ends with `turn`.
@@ -204,15 +270,17 @@ impl Asked<'_> {
         })
     }
 
-    fn why_in(&self, message: u64) -> Read<Cause> {
+    fn why_in(&self, message: u64, now_ms: u64) -> Read<Cause> {
         let bound = i64::try_from(message).unwrap_or(i64::MAX);
-        let sql = "SELECT source, target FROM message WHERE message = ?1";
-        let row = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, Handle>(1)?));
-        if let Some((source, target)) = self.db.prepare_cached(sql)?.query_row([bound], row).optional()? {
-            let object = self.why_object(target)?;
+        let sql = "SELECT source, target, chain FROM message WHERE message = ?1";
+        let row =
+            |row: &rusqlite::Row<'_>| Ok((row.get::<_, Source>(0)?, row.get::<_, Handle>(1)?, row.get::<_, u64>(2)?));
+        if let Some((source, target, chain)) = self.db.prepare_cached(sql)?.query_row([bound], row).optional()? {
+            let object = self.why_object(target, now_ms)?;
             let sql = "SELECT count(*) FROM (SELECT 1 FROM message WHERE source = ?1 AND target = ?2 AND message < ?3 LIMIT ?4)";
             let params = params![source, target, bound, COUNTED];
             let before: u64 = self.db.prepare_cached(sql)?.query_row(params, |row| row.get(0))?;
+            let chain_is_long = chain >= CHAIN_SHOWN;
             let before = format!("{} before it in its queue", count_up(before, "message"));
             let is_held = object.blocked && object.command.as_ref().is_some_and(|command| command.contains("release"));
             if is_held {
@@ -220,7 +288,13 @@ impl Asked<'_> {
                     Cause { sentence: format!("its object is held: {}", self.qrid(target)?), ..object }.shown(before)
                 );
             }
-            return Ok(Cause::none("it waits for its turn").shown(before));
+            let cause = match self.spent(&self.payers(source, target)?, now_ms)? {
+                Some(cause) => cause,
+                None => Cause::none("it waits for its turn"),
+            };
+            let chain = format!("part of a chain of {chain} messages, each sent by the turn of the one before");
+            let cause = if chain_is_long { cause.shown(chain) } else { cause };
+            return Ok(cause.shown(before));
         }
         let sql = "SELECT fault, outcome, error FROM fault WHERE message = ?1 AND target IS NOT NULL ORDER BY fault DESC LIMIT 1";
         let row =
@@ -238,7 +312,7 @@ impl Asked<'_> {
         }
     }
 
-    fn why_turn(&self, turn: u64) -> Read<Cause> {
+    fn why_turn(&self, turn: u64, now_ms: u64) -> Read<Cause> {
         let sql = "SELECT outcome, error, message FROM turn WHERE turn = ?1";
         let bound = i64::try_from(turn).unwrap_or(i64::MAX);
         let row = |row: &rusqlite::Row<'_>| {
@@ -248,7 +322,7 @@ impl Asked<'_> {
         let missing = || ReadError::Nothing(format!("the journal has no turn {turn}"));
         let (outcome, error, message) = found.ok_or_else(missing)?;
         match (error, message) {
-            (Some(_), Some(message)) => match self.why_in(message) {
+            (Some(_), Some(message)) => match self.why_in(message, now_ms) {
                 Ok(cause) if cause.blocked => Ok(cause),
                 _ => Ok(Cause::none(format!("turn {turn} ended as {outcome}; its message is no fault any more"))),
             },

@@ -22,6 +22,8 @@ pub struct Attempt {
     pub peer: PeerNumber,
     /// What was true when the request was made.
     pub asked: Asked,
+    /// It carried messages, and did not only ask.
+    pub carried: bool,
     /// What it came to.
     pub result: Result<Answered, Failed>,
 }
@@ -51,8 +53,9 @@ pub(in crate::vat) fn ended<V: View, E: Entropy>(step: &mut Step<'_, V, E>, atte
     let mut peer = step.peer(attempt.peer)?;
     peer.tries += 1;
     peer.tried_at = Some(step.now_ms);
-    match attempt.result {
-        Ok(Answered { ack, at }) => answered(step, &mut peer, &attempt.asked, &ack, at)?,
+    let Attempt { asked, carried, result, .. } = attempt;
+    match result {
+        Ok(answer) => answered(step, &mut peer, &asked, carried, answer)?,
         // It is due again when somebody says where it is.
         Err(Failed { nowhere: true, error, .. }) => (peer.due_at, peer.last_error) = (None, Some(error)),
         Err(Failed { error, retry_after_ms, .. }) => failed(step, &mut peer, error, retry_after_ms),
@@ -66,14 +69,14 @@ fn answered<V: View, E: Entropy>(
     step: &mut Step<'_, V, E>,
     peer: &mut Peer,
     asked: &Asked,
-    ack: &Ack,
-    at: Location,
+    carried: bool,
+    Answered { ack, at }: Answered,
 ) -> Result<(), Halt> {
     let acked = peer.outbound.acked.number;
     // As many ids as the ack may acknowledge, no more.
     let to = ack.number.min(peer.outbound.last.number);
     let held = step.view.letter_ids(peer.peer, acked, to)?;
-    match peer.outbound.answer(asked, ack, held) {
+    match peer.outbound.answer(asked, &ack, held) {
         Answer::NotOurs => failed(step, peer, "the answer was to another request".to_owned(), None),
         Answer::Overtaken => well(step, peer, at),
         Answer::Fits { drop_to, cleared } => {
@@ -89,6 +92,10 @@ fn answered<V: View, E: Entropy>(
                 peer.stopped_at = None;
             }
             match ack.bad {
+                // A peer that takes nothing in is not asked at once again.
+                None if carried && drop_to == acked => {
+                    failed(step, peer, "it acknowledged nothing of what it was sent".to_owned(), None);
+                }
                 None => well(step, peer, at),
                 Some(bad) => {
                     let line = format!("it could not open frame {bad} of the request, message {}", drop_to.0 + 1);

@@ -108,11 +108,11 @@ fn accept<V: View, E: Entropy>(step: &mut Step<'_, V, E>, peer: &mut Peer, messa
         .map_err(|error| Halt::Damaged(error.to_string()))?;
     let (source, bytes) = (Source::Peer(peer.peer), args.size_bytes as u64);
     let abroad = Abroad { seq: message.head.number.0, cause };
-    let new = New { source, target, args: text, bytes, cause: None, abroad: Some(abroad) };
+    let new = New { source, target, args: text, bytes, cause: None, abroad: Some(abroad), chain: 1 };
     let message = send::number(step, new);
-    match send::room(step, source, target, bytes) {
-        Ok(()) => send::queue(step, message, Recipient { stranger: !peer.named, ..Recipient::of(&object) }).map(drop),
-        Err(full) => fault::refused(step, message, full),
+    match send::room(step, source, (target, object.account), bytes)? {
+        None => send::queue(step, message, Recipient { stranger: !peer.named, ..Recipient::of(&object) }).map(drop),
+        Some(full) => fault::refused(step, message, full),
     }
 }
 
@@ -141,6 +141,7 @@ fn undeliverable<V, E>(step: &mut Step<'_, V, E>, peer: &Peer, message: &Opened,
             cause: None,
             deaths: 0,
             abroad: Some(Abroad { seq: message.head.number.0, cause: None }),
+            chain: 1,
         },
         head: Some(head),
         turn: None,

@@ -1,6 +1,7 @@
 //! The kernel against a scripted worker: what it gives out, what it believes, what it does when the
 //! worker dies. The database is a real one in a scratch directory.
 
+mod budgets;
 mod deaths;
 mod memory;
 mod peers;

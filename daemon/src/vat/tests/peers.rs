@@ -88,7 +88,7 @@ impl World {
             }
             Err(error) => Err(Failed { error: error.to_owned(), retry_after_ms: None, nowhere: false }),
         };
-        self.step(Input::Attempted(Attempt { peer: parcel.peer, asked, result }));
+        self.step(Input::Attempted(Attempt { peer: parcel.peer, asked, carried: !parcel.letters.is_empty(), result }));
     }
 }
 
@@ -191,6 +191,10 @@ fn what_is_for_another_vat_is_seen_by_nobody_before_its_commit_and_goes_with_its
     let bytes =
         |parcel: &Parcel| parcel.letters.iter().map(|letter| (letter.random, letter.text.clone())).collect::<Vec<_>>();
     assert_eq!(bytes(&again), bytes(&parcel), "and it is the same at each attempt");
+    world.attempted(&again, Ok(Position::default()));
+    assert!(world.due().is_empty(), "who acknowledges nothing of it is not asked again at once");
+    world.now_ms += 2000;
+    assert_eq!(world.due().len(), 1);
     world.attempted(&again, Ok(first));
     let counters = world.store.counters();
     assert_eq!((counters.outbox, counters.outbox_bytes), (1, again.letters[1].text.len() as u64));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use qrt_shared::budget::Budget;
 use qrt_shared::control::Problem;
 use qrt_shared::id::{MessageName, Target};
 use qrt_shared::qjson;
@@ -11,9 +12,10 @@ use tempfile::TempDir;
 use crate::key::Key;
 use crate::peer::retry;
 use crate::peer::seal::NonceKey;
-use crate::protocol::{Budget, Delivery, Native, Report};
+use crate::protocol::{self, Delivery, Native, Report};
 use crate::store::Store;
 use crate::store::read::Reader;
+use crate::vat::account::Totals;
 use crate::vat::checkpoint::{Answer, Effect};
 use crate::vat::entropy::Entropy;
 use crate::vat::lane::Isolation;
@@ -42,7 +44,18 @@ pub(super) struct World {
 }
 
 pub(super) const LIMITS: Limits = Limits {
-    turn: Budget { ticks: 100, memory_bytes: 1 << 20, messages: 3, objects: 2, bytes: 1 << 20, log_lines: 2, jobs: 10 },
+    turn: protocol::Budget {
+        ticks: 100,
+        memory_bytes: 1 << 20,
+        messages: 3,
+        objects: 2,
+        bytes: 1 << 20,
+        log_lines: 2,
+        jobs: 10,
+        calls: 64,
+        cpu_ms: 2000,
+        wall_ms: 10_000,
+    },
     journal_turns: 1000,
     journal_bytes: 1 << 20,
     queue: QUEUE,
@@ -51,6 +64,9 @@ pub(super) const LIMITS: Limits = Limits {
     retry: retry::Policy { base_ms: 1000, cap_ms: 600_000, ask_ms: 86_400_000 },
     isolation: Isolation::Shared,
     quarantine_turns: 10,
+    stored_bytes: 1 << 30,
+    account: Totals { compute_us: None, refill_us: 0, objects: None, memory_bytes: None, queued_bytes: None },
+    deaths_per_hour: 10,
 };
 
 const QUEUE: QueueLimits =
@@ -62,6 +78,7 @@ fn key() -> Key {
 }
 
 /// A kernel that goes on from these counters.
+#[expect(clippy::large_types_passed_by_value, reason = "each test has its own")]
 pub(super) fn vat(limits: Limits, counters: &Counters) -> Vat {
     let key = key();
     let url = "http://127.0.0.1:1".parse().expect("a URL");
@@ -107,6 +124,8 @@ impl World {
             objects: vec![(name.to_owned(), format!("() => '{name}'"), Some(name.parse().expect("a petname")))],
             memory: Some(object),
             statics: qjson::parse("{}", "power").expect("JSON"),
+            budget: Budget::default(),
+            account: Budget::default(),
             natives: natives.iter().map(|native| (native.name().to_owned(), *native)).collect::<BTreeMap<_, _>>(),
         }))
     }
