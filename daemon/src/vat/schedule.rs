@@ -195,6 +195,10 @@ impl Schedule {
             let Some(other) = self.stays(now) else { return Ok(None) };
             key = other;
             object = self.object(view, key)?;
+            // An offence may have ended since the worker was given its turns.
+            if lane(&object) != now {
+                return Ok(None);
+            }
         }
         let missing = || broken(key);
         let queue = self.queues.get_mut(&key).ok_or_else(missing)?;
