@@ -206,6 +206,10 @@ impl Schedule {
             }
             key = other;
             object = self.object(view, key)?;
+            // An offence may have ended since the worker was given its turns.
+            if lane(&object) != now {
+                return Ok(None);
+            }
         }
         let missing = || missing(key);
         let queue = self.queues.get_mut(&key).ok_or_else(missing)?;

@@ -179,6 +179,26 @@ fn an_offence_outlives_the_daemon_and_is_forgotten_when_its_turns_and_its_day_ar
 }
 
 #[test]
+fn an_offence_that_ends_while_its_turns_are_in_flight_mixes_no_lanes() {
+    let mut world = World::of(&["a", "b"]);
+    world.send("a", "null");
+    world.starts();
+    world.died(too_long());
+    for _ in 0..10 {
+        assert_eq!(world.lane("b"), Lane::Shared);
+    }
+    world.send("a", "null");
+    let [first] = <[Start; 1]>::try_from(world.starts()).expect("its turn");
+    assert_eq!(first.lane, Lane::Account(world.handle("a")));
+    world.now_ms += DAY_MS;
+    world.send("a", "null");
+    assert!(world.starts().is_empty(), "it is of another lane now");
+    assert!(world.done(&first.delivery, ok()).is_none());
+    let [second] = <[Start; 1]>::try_from(world.starts()).expect("the next turn");
+    assert_eq!(second.lane, Lane::Shared);
+}
+
+#[test]
 fn the_deaths_that_are_remembered_are_bounded() {
     let mut world = World::of(&["a"]);
     let object = world.handle("a");
