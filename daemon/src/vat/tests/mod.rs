@@ -3,6 +3,7 @@
 
 mod deaths;
 mod memory;
+mod model;
 mod peers;
 mod world;
 
