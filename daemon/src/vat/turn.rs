@@ -51,8 +51,12 @@ pub(super) fn start(
     };
     let Some(next) = vat.schedule.next(view, &mut vat.accounts, now_ms, vat.lane, lane)? else { return Ok(None) };
     let Next { message, object, estimate_us } = next;
+    let (before, fresh) = (vat.lane, message.deaths > 0);
     vat.lane = lane(&object);
-    let fresh = message.deaths > 0;
+    if fresh || vat.lane != before {
+        // It runs in another worker: what the one before has not answered nobody waits for.
+        vat.schedule.in_flight.gone();
+    }
     let delivery = vat.schedule.in_flight.next_delivery();
     // The clock may be set back; a vat's never goes.
     vat.counters.clock_ms = vat.counters.clock_ms.max(now_ms);

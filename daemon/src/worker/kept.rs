@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use crate::protocol::{Content, KNOWN_BYTES_MAX, Memory, MemoryChange, MemoryHandle, WINDOW};
 
 /// A Memory's top-level properties in order.
-pub(super) type Entries = Vec<(String, String)>;
+pub(crate) type Entries = Vec<(String, String)>;
 
 /// The most keys that are kept of one change.
 const KEYS_MAX: usize = 64;
@@ -20,7 +20,7 @@ const KEYS_MAX: usize = 64;
 const CHANGES_MAX: usize = 4096;
 
 /// What a turn leaves in a Memory.
-pub(super) enum Left {
+pub(crate) enum Left {
     /// It had all of it.
     Whole(MemoryHandle, Entries),
     /// It asked for what it wanted.
@@ -29,7 +29,7 @@ pub(super) enum Left {
 
 /// See the module.
 #[derive(Default)]
-pub(super) struct Kept {
+pub(crate) struct Kept {
     texts: HashMap<MemoryHandle, Text>,
     changes: HashMap<(MemoryHandle, String), Changed>,
     /// Memories of which a turn changed too much to be kept, and its delivery.
@@ -58,7 +58,7 @@ enum Now {
 
 impl Kept {
     /// Notes the content that `memory` came with, or fills in what was kept.
-    pub(super) fn take_in(&mut self, delivery: u64, memory: &mut Memory) {
+    pub(crate) fn take_in(&mut self, delivery: u64, memory: &mut Memory) {
         let handle = memory.memory;
         match &mut memory.content {
             Content::Whole(entries) => self.leave(delivery, Left::Whole(handle, entries.clone())),
@@ -97,7 +97,7 @@ impl Kept {
     }
 
     /// Keeps what a turn left in a Memory.
-    pub(super) fn leave(&mut self, delivery: u64, left: Left) {
+    pub(crate) fn leave(&mut self, delivery: u64, left: Left) {
         let recent = |other: u64| other + WINDOW as u64 >= delivery;
         match left {
             Left::Whole(memory, entries) => {

@@ -16,7 +16,7 @@ mod check;
 mod effects;
 mod engine;
 mod js;
-mod kept;
+pub(crate) mod kept;
 mod large;
 mod natives;
 mod pack;

@@ -199,6 +199,25 @@ fn an_offence_that_ends_while_its_turns_are_in_flight_mixes_no_lanes() {
 }
 
 #[test]
+fn a_death_in_one_lane_is_not_that_of_a_turn_that_another_lane_had_called_back() {
+    let mut world = World::of(&["a", "b"]);
+    world.vat = world::vat(Limits { isolation: Isolation::Account, ..LIMITS }, world.store.counters());
+    for _ in 0..2 {
+        world.send("a", "null");
+    }
+    let given = world.starts();
+    let object = Target::Petname("a".parse().expect("a petname"));
+    world.ask(Action::Hold { object, held: true }).expect("held");
+    assert!(world.done(&given[0].delivery, ok()).is_none(), "it is stale, and the one behind it is called back");
+    let message = world.send("b", "null");
+    let [b] = <[Start; 1]>::try_from(world.starts()).expect("its turn");
+    assert_eq!(b.lane, Lane::Account(world.handle("b")));
+    world.died(too_long());
+    assert_eq!((world.deaths("a"), world.deaths("b")), (0, 1));
+    assert!(world.outcome(message).starts_with("killed more than 2000 ms"));
+}
+
+#[test]
 fn the_deaths_that_are_remembered_are_bounded() {
     let mut world = World::of(&["a"]);
     let object = world.handle("a");

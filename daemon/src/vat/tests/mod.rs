@@ -4,6 +4,7 @@
 mod budgets;
 mod deaths;
 mod memory;
+mod model;
 mod peers;
 mod world;
 

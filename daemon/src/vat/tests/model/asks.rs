@@ -5,9 +5,10 @@ use std::rc::Rc;
 use qrt_shared::qjson;
 use serde_json::{Value, json};
 
-use super::oracle::{Fault, HOUR_MS, Memory, Message, Model, OPERATOR, Object};
+use super::oracle::{Fault, GONE, HOUR_MS, Memory, Message, Model, Object};
 use super::program::Ask;
 use crate::protocol::Handle;
+use crate::vat::source::Source;
 
 impl Model {
     /// The operator asks for something: the answer, then what else he hears.
@@ -50,23 +51,23 @@ impl Model {
             let code = self.code(code);
             let memory = memory.map(|text| self.new_memory(Memory(qjson::split_object(text).expect("an object"))));
             let object = self.next_reference();
-            let (account, maker, versions, statics) = (object, None, Vec::new(), statics.to_owned());
-            let (created_at, held, turns, faults, cpu_us) = (now_ms, false, 0, 0, 0);
-            let (code, natives) = (code, natives);
-            self.new_object(Object {
-                account,
-                maker,
+            let new = Object {
+                account: object,
+                maker: None,
                 code,
-                versions,
-                statics,
+                versions: Vec::new(),
+                statics: statics.to_owned(),
                 natives,
                 memory,
-                held,
-                created_at,
-                turns,
-                faults,
-                cpu_us,
-            });
+                held: false,
+                created_at: now_ms,
+                turns: 0,
+                faults: 0,
+                cpu_us: 0,
+                deaths: 0,
+                refused: 0,
+            };
+            self.new_object(new, None);
             if let Some(name) = name {
                 self.names.insert(name.clone(), object);
             }
@@ -84,10 +85,14 @@ impl Model {
         {
             return Some(format!("queued {message} true"));
         }
+        let source = Source::Operator;
+        if self.full((source, to), args).is_some() {
+            return None;
+        }
         let message = self.new_message();
         let args = args.to_owned();
-        self.queue
-            .insert(message, Message { source: OPERATOR, target: to, args, queued_at: now_ms, cause: None, deaths: 0 });
+        let queued = Message { source, target: to, args, queued_at: now_ms, cause: None, deaths: 0, abroad: None };
+        self.queue.insert(message, queued);
         if let Some(key) = key {
             self.keys.insert((key.to_owned(), to), (message, now_ms));
         }
@@ -131,9 +136,10 @@ impl Model {
     fn edit(&mut self, verb: &str, object: Handle, code: usize, args: &str) {
         let turn = self.next_turn();
         self.turns.push(Rc::new(json!({
-            "turn": turn, "message": null, "edit": verb, "source": OPERATOR, "object": object, "code": code,
+            "turn": turn, "message": null, "edit": verb, "source": 0, "object": object, "code": code,
             "args": args, "cause": null, "outcome": "ok", "result": null, "result_error": null, "error": null,
             "called": null, "made": null, "sent": null, "log": null, "ticks": 0, "cpu_us": 0, "seed": null,
+            "seq": null, "abroad": null, "posted": null,
         })));
     }
 
@@ -152,11 +158,12 @@ impl Model {
         let mut faults = 0;
         for object in &doomed {
             let queued = self.queue.iter().filter(|(_, message)| message.target == *object);
-            let queued: Vec<u64> = queued.map(|(message, _)| *message).collect();
-            for message in queued {
+            let mut queued: Vec<(Source, u64)> = queued.map(|(message, was)| (was.source, *message)).collect();
+            queued.sort_unstable();
+            for (_, message) in queued {
                 faults += 1;
                 let was = self.queue.remove(&message).expect("it was found there");
-                self.undeliverable(message, was, now_ms, heard);
+                self.undeliverable(message, was, GONE, now_ms, heard);
             }
             self.objects.remove(object);
             self.names.retain(|_, holder| holder != object);
@@ -169,8 +176,11 @@ impl Model {
     }
 
     fn retry(&mut self, fault: u64, now_ms: u64) -> Option<String> {
-        let target = self.faults.get(&fault)?.was.target;
-        self.objects.get(&target)?;
+        let was = &self.faults.get(&fault)?.was;
+        self.objects.get(&was.target)?;
+        if self.full(was.way(), &was.args).is_some() {
+            return None;
+        }
         let Fault { message, was, row } = self.faults.remove(&fault)?;
         self.gone(message, &row);
         let again = self.new_message();

@@ -8,7 +8,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::{Map, Value, json};
 
-use super::oracle::{Model, size};
+use super::oracle::{Model, abroad, size};
 use super::turns::{hex, natives};
 
 /// A row: its columns by name.
@@ -82,7 +82,8 @@ fn tables(model: &Model) -> BTreeMap<&'static str, Vec<Value>> {
             "next_reference": model.next_reference(), "next_memory": model.next_memory(),
             "next_code": model.codes.len() + 1, "next_message": model.messages + 1, "next_turn": model.next_turn(),
             "next_fault": model.faults_ever + 1, "objects": model.objects.len(), "inbox": model.queue.len(),
-            "faults": model.faults.len(),
+            "faults": model.faults.len(), "inbox_bytes": model.queue.values().map(|message| size(&message.args)).sum::<usize>(),
+            "next_peer": 1, "next_outbox": 1, "outbox": 0, "outbox_bytes": 0, "undeliverable": 0, "strangers": 0,
         })],
     );
     tables.insert("reference", (1..model.next_reference()).map(|n| json!({ "reference": n, "vat": "" })).collect());
@@ -98,9 +99,16 @@ fn tables(model: &Model) -> BTreeMap<&'static str, Vec<Value>> {
     });
     tables.insert("object", objects.collect());
     let used = model.objects.iter().map(|(handle, object)| {
-        json!({ "object": handle, "turns": object.turns, "faults": object.faults, "cpu_us": object.cpu_us })
+        json!({ "object": handle, "turns": object.turns, "faults": object.faults, "cpu_us": object.cpu_us,
+            "deaths": object.deaths, "refused": object.refused })
     });
     tables.insert("object_use", used.collect());
+    let accounts = model.accounts.iter().map(|(account, above)| json!({ "account": account, "above": above }));
+    tables.insert("account", accounts.collect());
+    tables.insert("death", model.deaths.iter().map(|row| (**row).clone()).collect());
+    for table in ["peer", "peer_url", "outbox"] {
+        tables.insert(table, Vec::new());
+    }
     let versions = model.objects.iter().flat_map(|(handle, object)| {
         object.versions.iter().zip(1..).map(move |((code, until), version)| {
             json!({ "object": handle, "version": version, "code": code, "until": until })
@@ -110,8 +118,10 @@ fn tables(model: &Model) -> BTreeMap<&'static str, Vec<Value>> {
     let names = model.names.iter().map(|(name, object)| json!({ "name": name, "reference": object }));
     tables.insert("petname", names.collect());
     let queue = model.queue.iter().map(|(number, message)| {
+        let (seq, of) = abroad(message);
         json!({
-            "message": number, "source": message.source, "target": message.target, "args": message.args,
+            "seq": seq, "abroad": of,
+            "message": number, "source": message.source.number(), "target": message.target, "args": message.args,
             "bytes": size(&message.args), "queued_at": message.queued_at, "cause": message.cause,
             "deaths": message.deaths,
         })
@@ -121,7 +131,7 @@ fn tables(model: &Model) -> BTreeMap<&'static str, Vec<Value>> {
     tables.insert("fault", model.faults.values().map(|fault| (*fault.row).clone()).collect());
     tables.insert("outcome", model.outcomes.values().map(|row| (**row).clone()).collect());
     let keys = model.keys.iter().map(
-        |((key, target), (message, at))| json!({ "key": key, "target": target, "message": message, "queued_at": at }),
+        |((key, target), (message, at))| json!({ "key": key, "target": target, "message": message, "peer": null, "seq": null, "queued_at": at }),
     );
     tables.insert("send_key", keys.collect());
     let audit = model.audit.iter().map(|(action, at)| json!({ "at": at, "uid": 1, "pid": 2, "action": action }));

@@ -2,8 +2,9 @@
 
 use super::program::Ask;
 use super::run::{Run, What};
-use super::worker::{Said, Worker};
+use super::worker::Said;
 use crate::protocol::Handle;
+use crate::vat::lane::Lane;
 use crate::vat::{Death, Input};
 
 impl Run {
@@ -13,7 +14,7 @@ impl Run {
         let new = again.is_none();
         let under_way = self.flights.iter().filter(|flight| !flight.void).take(2);
         let busy: Vec<Handle> =
-            under_way.flat_map(|flight| flight.loads.iter().chain([&flight.target])).copied().collect();
+            under_way.flat_map(|flight| flight.loads.iter().chain([&flight.way.1])).copied().collect();
         let ask = again.unwrap_or_else(|| self.operator.ask(&self.model, &busy));
         self.put(ask);
         new
@@ -86,7 +87,7 @@ impl Run {
     pub(super) fn crash(&mut self) {
         if self.dice.one_in(4) {
             // In the middle of a step whose rows were not written yet.
-            if let Some(Said::Done { delivery, report }) = self.worker.as_mut().and_then(Worker::hear) {
+            if let Some(Said::Done { delivery, report }) = self.workers.hear() {
                 drop(self.machine.step(Input::Done { delivery, report }, self.now_ms, false));
                 self.hit("daemon died in the middle of a step");
             }
@@ -116,8 +117,9 @@ impl Run {
         self.model = self.committed.clone();
         self.history.truncate(self.history_committed);
         self.expected.clear();
-        self.worker = None;
+        self.workers.clear();
         self.flights.clear();
+        (self.unanswered, self.next_delivery, self.lane) = (0, 0, Lane::Shared);
         self.steps_since_commit = 0;
         for ask in std::mem::take(&mut self.open).into_values() {
             let keyed = matches!(ask, Ask::Send { key: Some(_), .. });
@@ -136,14 +138,14 @@ impl Run {
     }
 
     pub(super) fn lose_worker(&mut self, death: Death, what: &'static str) {
-        if let Some(worker) = self.worker.as_mut().filter(|worker| !worker.is_gone()) {
+        if let Some(worker) = self.workers.heard().filter(|worker| !worker.is_gone()) {
             worker.end(death);
             self.hit(what);
         }
     }
 
     pub(super) fn retire_worker(&mut self) {
-        if let Some(worker) = &mut self.worker {
+        if let Some(worker) = self.workers.heard() {
             worker.leave();
             self.hit("worker retired");
         }

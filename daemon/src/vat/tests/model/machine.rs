@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use qrt_shared::control::{Installed, MemoryWas, Problem, Queued, Removed, Retried, Upgraded};
-use qrt_shared::id::{Qrid, Target, VatId};
+use qrt_shared::id::{MessageName, Qrid, Target, VatId};
 use qrt_shared::qjson::{self, Document};
 use qrt_shared::view::{Awaited, Outcome};
 use tempfile::TempDir;
@@ -12,18 +12,39 @@ use tempfile::TempDir;
 use super::dice::Dice;
 use super::program::Ask;
 use super::steered::{Only, Steered};
-use crate::protocol::{Budget, CodeNumber, Delivery, Handle, Native};
+use crate::key::Key;
+use crate::peer::retry;
+use crate::peer::seal::NonceKey;
+use crate::protocol::{Budget, CodeNumber, Handle, Native};
 use crate::store::read::Reader;
 use crate::store::{self, Store};
 use crate::vat::checkpoint::{Answer, Effect, Embargo, Write};
 use crate::vat::entropy::Entropy;
+use crate::vat::lane::Isolation;
 use crate::vat::request::{Action, Install, Request, Send, Ticket, Who};
+use crate::vat::source::Source;
 use crate::vat::view::View;
-use crate::vat::{Checkpoint, Input, Limits, Order, Vat};
+use crate::vat::{Checkpoint, Input, Limits, Order, QueueLimits, Start, Strangers, Vat};
 
 /// What a turn of these tests may use.
 pub(super) const BUDGET: Budget =
     Budget { ticks: 100, memory_bytes: 1 << 20, messages: 4, objects: 3, bytes: 1 << 20, log_lines: 3, jobs: 10 };
+
+/// Limits that no run meets.
+pub(super) const LIMITS: Limits = Limits {
+    turn: BUDGET,
+    journal_turns: 100_000,
+    journal_bytes: 64 << 20,
+    isolation: Isolation::Shared,
+    quarantine_turns: 10,
+    queue: ROOM,
+    outbox: ROOM,
+    strangers: Strangers { peers: 100, bytes: 1 << 30, undeliverable: 100 },
+    retry: retry::Policy { base_ms: 1000, cap_ms: 600_000, ask_ms: 24 * 60 * 60 * 1000 },
+};
+
+const ROOM: QueueLimits =
+    QueueLimits { messages: 100_000, bytes: 1 << 30, all_messages: 1_000_000, all_bytes: 1 << 30, faults: 100 };
 
 /// Random bytes: drawn from dice and written down, or read back from what was written.
 pub(super) struct Tape {
@@ -51,8 +72,8 @@ impl Entropy for Tape {
 pub(super) struct Seen {
     /// The turn that ended.
     pub(super) turn: Option<SeenTurn>,
-    /// The message on which a death was counted.
-    pub(super) death: Option<u64>,
+    /// The message on which a worker died, and the object to blame.
+    pub(super) death: Option<(u64, Handle)>,
     pub(super) order: Option<Order>,
     /// The random bytes it drew.
     pub(super) drawn: Vec<u8>,
@@ -65,16 +86,24 @@ pub(super) struct Seen {
 pub(super) struct SeenTurn {
     pub(super) turn: u64,
     pub(super) message: u64,
-    pub(super) source: Handle,
+    pub(super) way: (Source, Handle),
     pub(super) clock_ms: u64,
     pub(super) outcome: Outcome,
     pub(super) called: Vec<(Handle, CodeNumber)>,
+}
+
+/// A turn that the kernel gave out, and its message.
+pub(super) struct Given {
+    pub(super) start: Start,
+    pub(super) message: u64,
+    pub(super) source: Source,
 }
 
 /// See the module.
 pub(super) struct Machine {
     dir: TempDir,
     id: VatId,
+    nonce_key: NonceKey,
     limits: Limits,
     store: Option<Store>,
     vat: Vat,
@@ -85,19 +114,17 @@ pub(super) struct Machine {
 
 impl Machine {
     /// A new vat, but that its first message has this number: at each 1,024th, old outcomes go.
-    pub(super) fn new(dice: Dice, journal_turns: u64, first_message: u64) -> Self {
+    pub(super) fn new(dice: Dice, limits: Limits, first_message: u64) -> Self {
         let dir = scratch();
-        let mut key = [9; 32];
-        key[31] = 1;
-        let id = VatId::from_bytes(key).expect("a canonical key");
-        let limits = Limits { turn: BUDGET, journal_turns, journal_bytes: 64 << 20 };
+        let key = Key::from_bytes([9; 32]).expect("a key");
+        let (id, nonce_key) = (key.vat(), NonceKey::new(&key));
         Store::create(dir.path(), id, 1).expect("a database");
         super::disk::count_messages_from(&dir.path().join(store::FILE), first_message);
         let store = Store::open(dir.path(), id).expect("a database");
-        let vat = Vat::new(id, limits, store.counters().clone());
+        let vat = Vat::new(id, nonce_key.clone(), Vec::new(), limits, store.counters().clone());
         let reader = Reader::open(dir.path()).expect("a reader");
         let tape = Tape { dice, drawn: Vec::new(), next: None };
-        Self { dir, id, limits, store: Some(store), vat, tape, effects: Embargo::default(), reader }
+        Self { dir, id, nonce_key, limits, store: Some(store), vat, tape, effects: Embargo::default(), reader }
     }
 
     fn store(&self) -> &Store {
@@ -109,14 +136,17 @@ impl Machine {
         self.dir.path().join(store::FILE)
     }
 
-    /// The next delivery, if one may go; `only`: with nothing but that message to be seen.
-    pub(super) fn poll(&mut self, now_ms: u64, only: Option<Only>) -> Option<Delivery> {
+    /// The next turn, if one may go; `only`: that one, for a kernel that is new.
+    pub(super) fn poll(&mut self, now_ms: u64, only: Option<Only>) -> Option<Given> {
         let store = self.store.as_ref().expect("open");
-        let delivery = match only {
+        let start = match only {
             Some(only) => self.vat.poll(&Steered::new(store, only), now_ms, &mut self.tape),
             None => self.vat.poll(store, now_ms, &mut self.tape),
         };
-        delivery.expect("a poll").map(|delivery| *delivery)
+        let start = start.expect("a poll")?;
+        let turn = self.vat.schedule.in_flight.suspect(Some(start.delivery.delivery)).expect("a turn in flight");
+        let (message, source) = (turn.message.message, turn.message.source);
+        Some(Given { start, message, source })
     }
 
     /// How many turns the kernel takes to be with the worker.
@@ -139,13 +169,13 @@ impl Machine {
                     seen.turn = Some(SeenTurn {
                         turn: row.turn,
                         message: row.message.message,
-                        source: row.message.source,
+                        way: (row.message.source, row.message.target),
                         clock_ms: row.clock_ms,
                         outcome: row.outcome,
                         called: row.called.clone(),
                     });
                 }
-                Write::Death(message) => seen.death = Some(*message),
+                Write::Death { row, .. } => seen.death = Some((row.message, row.object)),
                 _ => {}
             }
         }
@@ -196,7 +226,8 @@ impl Machine {
     }
 
     fn qrid(&self, handle: Handle) -> Option<Qrid> {
-        self.store().id(handle).expect("a read").map(|id| Qrid::new(self.id, id))
+        let referred = self.store().referred(handle).expect("a read");
+        referred.map(|(vat, id)| Qrid::new(vat.unwrap_or(self.id), id))
     }
 
     /// A text in inside form as it would come from outside.
@@ -214,8 +245,8 @@ impl Machine {
     pub(super) fn commit(&mut self) -> Vec<String> {
         let receipt = self.store.as_mut().expect("open").commit().expect("a commit");
         let effects = std::mem::take(&mut self.effects).release(&receipt);
-        let handle = |qrid: &Qrid| self.store().handle(&qrid.object).expect("a read").expect("an object");
-        effects.iter().map(|effect| shown(effect, &handle)).collect()
+        let handle = |qrid: &Qrid| self.store().reference(None, &qrid.object).expect("a read").expect("an object");
+        effects.iter().filter_map(|effect| shown(effect, &handle)).collect()
     }
 
     /// The daemon dies and starts again: what was not committed is gone, and so is what nobody was
@@ -242,7 +273,8 @@ impl Machine {
 
     /// A kernel that goes on from the last commit.
     pub(super) fn restart(&mut self) {
-        self.vat = Vat::new(self.id, self.limits, self.store().counters().clone());
+        let counters = self.store().counters().clone();
+        self.vat = Vat::new(self.id, self.nonce_key.clone(), Vec::new(), self.limits, counters);
     }
 
     /// What anybody who asks is told of a message: only what is committed.
@@ -251,6 +283,7 @@ impl Machine {
             Awaited::Ended(ended) => {
                 format!("{:?} {} {:?} {:?}", ended.turn, ended.outcome.as_str(), Some(ended.result.get()), ended.error)
             }
+            Awaited::Acked => "acked".to_owned(),
             Awaited::Queued => "queued".to_owned(),
             Awaited::Unknown => "unknown".to_owned(),
         }
@@ -266,10 +299,18 @@ fn scratch() -> TempDir {
     dir.expect("a scratch directory")
 }
 
-fn shown(effect: &Effect, handle: &impl Fn(&Qrid) -> Handle) -> String {
+fn shown(effect: &Effect, handle: &impl Fn(&Qrid) -> Handle) -> Option<String> {
     match effect {
-        Effect::Answer(Ticket(ticket), answer) => format!("{ticket} {}", answered(answer, handle)),
-        Effect::Ended(message) => format!("ended {message}"),
+        Effect::Answer(Ticket(ticket), answer) => Some(format!("{ticket} {}", answered(answer, handle))),
+        Effect::Ended(message) => Some(format!("ended {message}")),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn name(message: &MessageName) -> u64 {
+    match message {
+        MessageName::In(message) => *message,
+        other => panic!("{other:?}"),
     }
 }
 
@@ -281,7 +322,7 @@ fn answered(answer: &Result<Answer, Problem>, handle: &impl Fn(&Qrid) -> Handle)
         Ok(Answer::Installed(Installed { objects })) => {
             format!("installed {}", list(objects.iter().map(|object| handle(&object.qrid)).collect()))
         }
-        Ok(Answer::Queued(Queued { message, repeated, .. })) => format!("queued {} {repeated}", message.0),
+        Ok(Answer::Queued(Queued { message, repeated, .. })) => format!("queued {} {repeated}", name(message)),
         Ok(Answer::Named(named)) => format!("named {}", handle(&named.qrid)),
         Ok(Answer::Upgraded(Upgraded { version, turn, .. })) => format!("upgraded {version} {turn}"),
         Ok(Answer::Removed(Removed { objects, faults })) => {
@@ -289,7 +330,8 @@ fn answered(answer: &Result<Answer, Problem>, handle: &impl Fn(&Qrid) -> Handle)
         }
         Ok(Answer::MemoryWas(MemoryWas { turn, .. })) => format!("set {turn}"),
         Ok(Answer::Held(held)) => format!("held {}", held.held),
-        Ok(Answer::Retried(Retried { message })) => format!("retried {}", message.0),
+        Ok(Answer::Retried(Retried { message })) => format!("retried {}", name(message)),
         Ok(Answer::Done(_)) => "dropped".to_owned(),
+        Ok(other) => panic!("{other:?}"),
     }
 }

@@ -10,7 +10,7 @@
 //!
 //! - [`machine`]: the one place that knows the kernel's interface, with [`steered`]
 //! - [`script`], [`program`]: what objects and the operator do
-//! - [`worker`], with [`player`]: who runs it
+//! - [`workers`], [`worker`], with [`player`] and [`slot`]: who runs it
 //! - [`oracle`], with [`asks`], [`turns`] and [`sim`]: the model
 //! - [`disk`]: the whole database, against the model
 //! - [`run`], with [`flight`] and [`life`]: a run; [`unbroken`]: the same with nothing going wrong
@@ -27,10 +27,12 @@ mod program;
 mod run;
 mod script;
 mod sim;
+mod slot;
 mod steered;
 mod turns;
 mod unbroken;
 mod worker;
+mod workers;
 
 use std::env;
 use std::panic::catch_unwind;

@@ -11,9 +11,15 @@ use serde_json::{Value, json};
 
 use super::script;
 use crate::protocol::{Handle, MemoryHandle};
+use crate::vat::Limits;
+use crate::vat::lane::{Isolation, Lane};
+use crate::vat::source::Source;
+use crate::vat::view::Abroad;
 
-pub(super) const OPERATOR: Handle = 0;
 pub(super) const HOUR_MS: u64 = 60 * 60 * 1000;
+
+/// Accounts above an account, at most.
+pub(super) const LEVELS_MAX: usize = 32;
 
 /// An object.
 #[derive(Debug, Clone)]
@@ -32,6 +38,8 @@ pub(super) struct Object {
     pub(super) turns: u64,
     pub(super) faults: u64,
     pub(super) cpu_us: u64,
+    pub(super) deaths: u64,
+    pub(super) refused: u64,
 }
 
 /// A Memory's keys and values, in the order in which the keys came.
@@ -68,12 +76,21 @@ pub(super) type Content = Rc<Vec<(String, String)>>;
 /// A queued message.
 #[derive(Debug, Clone)]
 pub(super) struct Message {
-    pub(super) source: Handle,
+    pub(super) source: Source,
     pub(super) target: Handle,
     pub(super) args: String,
     pub(super) queued_at: u64,
     pub(super) cause: Option<u64>,
     pub(super) deaths: u32,
+    /// Of one from another vat.
+    pub(super) abroad: Option<Abroad>,
+}
+
+impl Message {
+    /// Its queue.
+    pub(super) fn way(&self) -> (Source, Handle) {
+        (self.source, self.target)
+    }
 }
 
 /// A message whose turn failed, or which has no object.
@@ -85,8 +102,14 @@ pub(super) struct Fault {
 }
 
 /// See the module.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Model {
+    pub(super) limits: Limits,
+    /// Each account with the one above it.
+    pub(super) accounts: BTreeMap<Handle, Option<Handle>>,
+    pub(super) deaths: Vec<Rc<Value>>,
+    /// The last turn that each account had killed for the death of a worker, and when.
+    pub(super) offences: BTreeMap<Handle, (u64, u64)>,
     pub(super) objects: BTreeMap<Handle, Object>,
     pub(super) memories: BTreeMap<MemoryHandle, Memory>,
     pub(super) queue: BTreeMap<u64, Message>,
@@ -107,14 +130,37 @@ pub(super) struct Model {
     pub(super) messages: u64,
     pub(super) faults_ever: u64,
     pub(super) clock_ms: u64,
-    /// Messages that became faults without a turn and were retried or dropped.
+    /// Messages that became faults without a turn and were retried or dropped, or were only counted.
     pub(super) forgotten: Vec<u64>,
 }
 
 impl Model {
     /// A new vat whose first message has this number.
-    pub(super) fn new(first_message: u64) -> Self {
-        Self { first_message, messages: first_message - 1, ..Self::default() }
+    pub(super) fn new(first_message: u64, limits: Limits) -> Self {
+        Self {
+            limits,
+            accounts: BTreeMap::new(),
+            deaths: Vec::new(),
+            offences: BTreeMap::new(),
+            objects: BTreeMap::new(),
+            memories: BTreeMap::new(),
+            queue: BTreeMap::new(),
+            faults: BTreeMap::new(),
+            codes: Vec::new(),
+            names: BTreeMap::new(),
+            keys: BTreeMap::new(),
+            outcomes: BTreeMap::new(),
+            turns: Vec::new(),
+            audit: Vec::new(),
+            before: Vec::new(),
+            born: BTreeMap::new(),
+            references: 0,
+            first_message,
+            messages: first_message - 1,
+            faults_ever: 0,
+            clock_ms: 0,
+            forgotten: Vec::new(),
+        }
     }
 
     pub(super) fn next_reference(&self) -> Handle {
@@ -145,8 +191,16 @@ impl Model {
         number
     }
 
-    pub(super) fn new_object(&mut self, object: Object) -> Handle {
+    /// `maker`: the account of the object that makes it.
+    pub(super) fn new_object(&mut self, object: Object, maker: Option<Handle>) -> Handle {
         self.references += 1;
+        if object.account == self.references {
+            let above = maker.and_then(|maker| {
+                let makers = self.above(maker);
+                if makers.len() >= LEVELS_MAX { makers.first().copied() } else { Some(maker) }
+            });
+            self.accounts.insert(object.account, above);
+        }
         self.objects.insert(self.references, object);
         self.references
     }
@@ -154,6 +208,56 @@ impl Model {
     pub(super) fn new_message(&mut self) -> u64 {
         self.messages += 1;
         self.messages
+    }
+
+    /// The accounts above one, the nearest first.
+    pub(super) fn above(&self, account: Handle) -> Vec<Handle> {
+        std::iter::successors(self.accounts[&account], |above| self.accounts[above]).collect()
+    }
+
+    /// The lane of an account's turns now.
+    pub(super) fn lane(&self, account: Handle, now_ms: u64) -> Lane {
+        let Limits { isolation, quarantine_turns, .. } = self.limits;
+        let offends = self
+            .offences
+            .get(&account)
+            .is_some_and(|(turn, at)| now_ms < at + 24 * HOUR_MS || self.next_turn() <= turn + quarantine_turns);
+        if isolation == Isolation::Account || offends { Lane::Account(account) } else { Lane::Shared }
+    }
+
+    /// Why a message has no room, if it has none.
+    pub(super) fn full(&self, way: (Source, Handle), args: &str) -> Option<&'static str> {
+        let limits = &self.limits.queue;
+        let bytes = size(args) as u64;
+        let is_full = |messages: Vec<&Message>, messages_max: u64, bytes_max: u64| {
+            let sum: u64 = messages.iter().map(|message| size(&message.args) as u64).sum();
+            messages.len() as u64 >= messages_max || sum > 0 && sum + bytes > bytes_max
+        };
+        let here = self.queue.values().filter(|message| message.way() == way);
+        if is_full(here.collect(), limits.messages, limits.bytes) {
+            return Some("queue full: its source has too much queued for this object");
+        }
+        let all = is_full(self.queue.values().collect(), limits.all_messages, limits.all_bytes);
+        all.then_some("queue full: the vat's inbox is full")
+    }
+
+    /// How many messages had no room and were not the operator's.
+    pub(super) fn refusals(&self) -> u64 {
+        let kept = self.faults.values().filter(|fault| fault.row["error"].to_string().contains("queue full"));
+        kept.count() as u64 + self.objects.values().map(|object| object.refused).sum::<u64>()
+    }
+
+    /// A message that has no room: a fault while its queue has few of those, else a number.
+    pub(super) fn refuse(&mut self, message: u64, was: Message, why: &str, now_ms: u64, heard: &mut Vec<String>) {
+        let of_queue = |fault: &&Fault| fault.was.way() == was.way() && fault.row["turn"].is_null();
+        if (self.faults.values().filter(of_queue).count() as u64) < self.limits.queue.faults {
+            self.undeliverable(message, was, why, now_ms, heard);
+            return;
+        }
+        if let Some(object) = self.objects.get_mut(&was.target) {
+            object.refused += 1;
+        }
+        self.forgotten.push(message);
     }
 
     /// Changes a Memory in the turn or edit `turn`.
@@ -166,13 +270,19 @@ impl Model {
         }
     }
 
-    /// A message whose object is not there becomes a fault.
-    pub(super) fn undeliverable(&mut self, message: u64, was: Message, now_ms: u64, heard: &mut Vec<String>) {
-        let error = "the object was removed";
+    /// A message that can be given to nobody becomes a fault.
+    pub(super) fn undeliverable(
+        &mut self,
+        message: u64,
+        was: Message,
+        error: &str,
+        now_ms: u64,
+        heard: &mut Vec<String>,
+    ) {
         let source = was.source;
         let full = script::text(&super::turns::error(error, None, 0));
         self.fault(message, was, json!({ "turn": null, "outcome": "error", "error": full, "ticks": 0 }), now_ms);
-        if source == OPERATOR {
+        if source == Source::Operator {
             let ended = json!({ "turn": null, "outcome": "error", "result": null, "error": error });
             self.ended(message, ended, now_ms, heard);
         }
@@ -183,12 +293,13 @@ impl Model {
         self.faults_ever += 1;
         row["fault"] = json!(self.faults_ever);
         row["message"] = json!(message);
-        row["source"] = json!(was.source);
+        row["source"] = json!(was.source.number());
         row["target"] = json!(was.target);
         row["args"] = json!(was.args);
         row["bytes"] = json!(size(&was.args));
         row["cause"] = json!(was.cause);
         row["at"] = json!(now_ms);
+        (row["seq"], row["abroad"]) = abroad(&was);
         self.faults.insert(self.faults_ever, Fault { message, was, row: Rc::new(row) });
     }
 
@@ -206,6 +317,14 @@ impl Model {
         }
         heard.push(format!("ended {message}"));
     }
+}
+
+/// What the error of a message says whose object is not there.
+pub(super) const GONE: &str = "the object was removed";
+
+/// Two columns of a message, of a turn and of a fault.
+pub(super) fn abroad(message: &Message) -> (Value, Value) {
+    message.abroad.as_ref().map_or((json!(null), json!(null)), |abroad| (json!(abroad.seq), json!(abroad.cause)))
 }
 
 /// The size of a value: its text, with each reference counted as 128 bytes.

@@ -1,23 +1,25 @@
 //! How the test's worker runs a turn: the scripts' interpreter over what a delivery gives it.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use qrt_shared::qjson::array_index;
+use std::collections::BTreeMap;
 
 use super::script::{self, Args, Find, Op, Ref, Share, first_ref, text};
-use super::worker::{Entries, Marks, Running};
+use super::slot::Slot;
+use super::worker::{Marks, Running};
 use crate::protocol::{
-    CodeError, CodeNumber, FIRST_MADE, Handle, Limit, Made, MadeMemory, MemoryChange, MemoryHandle, Native, Power,
-    Report, Sent, Used, Verdict,
+    CodeError, CodeNumber, FIRST_MADE, Handle, Limit, Made, MadeMemory, MemoryHandle, Native, Power, Report, Sent,
+    Used, Verdict, Wanted,
 };
+use crate::worker::kept::Left;
 
 /// How a turn stops before its end.
 pub(super) enum Stop {
     Thrown(CodeError),
     Killed(Limit, String),
     Needs(Handle),
-    Dies,
-    Late,
+    Asks(MemoryHandle, Wanted),
+    /// The worker dies, or hangs, in this object's code.
+    Dies(Handle),
+    Late(Handle),
 }
 
 /// An object as a turn runs it.
@@ -34,7 +36,7 @@ pub(super) struct Turn<'a> {
     running: &'a Running,
     codes: &'a BTreeMap<CodeNumber, u64>,
     marks: &'a mut Marks,
-    slots: BTreeMap<MemoryHandle, Entries>,
+    slots: BTreeMap<MemoryHandle, Slot<'a>>,
     made: Vec<Made>,
     sent: Vec<Sent>,
     log: Vec<String>,
@@ -46,7 +48,7 @@ pub(super) struct Turn<'a> {
 
 impl<'a> Turn<'a> {
     pub(super) fn new(running: &'a Running, codes: &'a BTreeMap<CodeNumber, u64>, marks: &'a mut Marks) -> Self {
-        let slots = running.memories.iter().cloned().collect();
+        let slots = running.memories.iter().map(|(memory, given)| (*memory, Slot::of(given))).collect();
         let (made, sent, log) = (Vec::new(), Vec::new(), Vec::new());
         let (ticks, slow, random_used, clock_used) = (0, 0, false, false);
         Self { running, codes, marks, slots, made, sent, log, ticks, slow, random_used, clock_used }
@@ -60,8 +62,9 @@ impl<'a> Turn<'a> {
         Ok(format!("[{}{}]", self.ticks, made.map(|made| format!(",{made}")).unwrap_or_default()))
     }
 
-    pub(super) fn finish(self, ended: Result<String, Verdict>) -> (Report, Vec<(MemoryHandle, Entries)>) {
-        let Self { running, slots, mut made, sent, log, ticks, slow, random_used, clock_used, .. } = self;
+    /// What it reports, and what it leaves in memories.
+    pub(super) fn finish(self, ended: Result<String, Verdict>) -> (Report, Vec<Left>) {
+        let Self { slots, mut made, sent, log, ticks, slow, random_used, clock_used, .. } = self;
         let count = |n: usize| u32::try_from(n).expect("few");
         let used = Used { messages: count(sent.len()), objects: count(made.len()), ..Used::default() };
         let verdict = ended.map_or_else(|verdict| verdict, |result| Verdict::Ok { result, result_error: None });
@@ -70,16 +73,20 @@ impl<'a> Turn<'a> {
         if !matches!(rest.verdict, Verdict::Ok { .. }) {
             return (rest, Vec::new());
         }
-        let mut memories = Vec::new();
-        for (memory, before) in &running.memories {
-            memories.extend(difference(*memory, before, &slots[memory]));
-        }
-        for (index, made) in made.iter_mut().enumerate() {
-            if let (MadeMemory::New(entries), Some(now)) = (&mut made.memory, slots.get(&(FIRST_MADE + index as u64))) {
-                entries.clone_from(now);
+        let (mut memories, mut left) = (Vec::new(), Vec::new());
+        for (memory, slot) in slots {
+            match memory.checked_sub(FIRST_MADE) {
+                None => {
+                    let (change, leaves) = slot.change(memory);
+                    memories.extend(change);
+                    left.extend(leaves);
+                }
+                Some(index) => {
+                    let index = usize::try_from(index).expect("few");
+                    made[index].memory = MadeMemory::New(slot.into_entries());
+                }
             }
         }
-        let left = slots.into_iter().filter(|(memory, _)| *memory < FIRST_MADE).collect();
         (Report { memories, made, sent, ..rest }, left)
     }
 
@@ -110,7 +117,7 @@ impl<'a> Turn<'a> {
                 MadeMemory::None => None,
                 MadeMemory::Makers => self.body(made.maker)?.memory,
                 MadeMemory::New(entries) => {
-                    self.slots.entry(object).or_insert(entries);
+                    self.slots.entry(object).or_insert_with(|| Slot::new(entries));
                     Some(object)
                 }
             };
@@ -131,49 +138,57 @@ impl<'a> Turn<'a> {
         Ok(Body { step: self.codes[&image.code], statics, natives, memory })
     }
 
-    fn find(&self, body: &Body, args: &Args, mine: &[Ref], find: &Find) -> Option<Ref> {
+    fn find(&mut self, body: &Body, args: &Args, mine: &[Ref], find: &Find) -> Result<Option<Ref>, Stop> {
         let around = |refs: &[Ref], index: usize| refs.get(index.checked_rem(refs.len())?).copied();
-        match find {
+        Ok(match find {
             Find::Arg(index) => around(&args.refs, *index),
             Find::Made(index) => around(mine, *index),
-            Find::Memory(key) => {
-                let entries = &self.slots[&body.memory?];
-                first_ref(&entries.iter().find(|(known, _)| known == key)?.1)
-            }
+            Find::Newest => mine.last().copied(),
+            Find::Memory(key) => self.read(body, key)?.as_deref().and_then(first_ref),
             Find::Static(index) => {
                 let statics: BTreeMap<String, Vec<Ref>> = serde_json::from_str(&body.statics).expect("statics");
-                around(statics.get("refs")?, *index)
+                statics.get("refs").and_then(|refs| around(refs, *index))
             }
-        }
+        })
     }
 
-    fn found(&self, body: &Body, args: &Args, mine: &[Ref], finds: &[Find]) -> Vec<Ref> {
-        finds.iter().filter_map(|find| self.find(body, args, mine, find)).collect()
+    fn found(&mut self, body: &Body, args: &Args, mine: &[Ref], finds: &[Find]) -> Result<Vec<Ref>, Stop> {
+        let found: Result<Vec<_>, _> = finds.iter().map(|find| self.find(body, args, mine, find)).collect();
+        Ok(found?.into_iter().flatten().collect())
     }
 
     fn op(&mut self, me: Handle, body: &Body, args: &Args, mine: &mut Vec<Ref>, op: &Op) -> Result<(), Stop> {
         let has = |native: Native| body.natives.iter().any(|(_, known)| *known == native);
         match op {
-            Op::Set { key, to } => self.set(body, key, script::value(*to)),
+            Op::Set { key, to } => self.set(body, key, script::value(*to))?,
             Op::Increment { key } => {
-                let old = self.memory(body).and_then(|entries| entries.iter().find(|(known, _)| known == key).cloned());
-                self.set(body, key, script::incremented(old.as_ref().map(|(_, value)| value.as_str()), body.step));
+                let old = self.read(body, key)?;
+                self.set(body, key, script::incremented(old.as_deref(), body.step))?;
             }
-            Op::Delete { key } => drop(self.take(body, key)),
+            Op::Delete { key } => drop(self.take(body, key)?),
             Op::Move { key } => {
-                if let Some(value) = self.take(body, key) {
-                    self.set(body, key, value);
+                if let Some(value) = self.take(body, key)? {
+                    self.set(body, key, value)?;
                 }
             }
-            Op::Keep { key, of } => self.set(body, key, text(&self.found(body, args, mine, of))),
+            Op::Keep { key, of } => {
+                let found = text(&self.found(body, args, mine, of)?);
+                self.set(body, key, found)?;
+            }
+            Op::Keys { key } => {
+                if let Some((memory, slot)) = self.slot(body) {
+                    let keys = slot.keys().map(script::keys).map_err(|wanted| Stop::Asks(memory, wanted))?;
+                    self.set(body, key, keys)?;
+                }
+            }
             Op::Clock { key } if has(Native::Clock) => {
                 self.clock_used = true;
-                self.set(body, key, self.running.delivery.clock_ms.to_string());
+                self.set(body, key, self.running.delivery.clock_ms.to_string())?;
             }
             Op::Random { key } if has(Native::Random) => {
                 self.random_used = true;
                 let seed = self.running.delivery.seed;
-                self.set(body, key, format!("\"{:02x}{:02x}{:02x}\"", seed[0], seed[15], seed[31]));
+                self.set(body, key, format!("\"{:02x}{:02x}{:02x}\"", seed[0], seed[15], seed[31]))?;
             }
             Op::Log { line } if has(Native::Log) => {
                 if self.log.len() >= self.running.delivery.budget.log_lines as usize {
@@ -183,32 +198,37 @@ impl<'a> Turn<'a> {
             }
             Op::Clock { .. } | Op::Random { .. } | Op::Log { .. } => {}
             Op::Send { to, with, script } => {
-                let Some(target) = self.find(body, args, mine, to) else { return Ok(()) };
+                let Some(target) = self.find(body, args, mine, to)? else { return Ok(()) };
                 if self.sent.len() >= self.running.delivery.budget.messages as usize {
                     return Err(Stop::Killed(Limit::Messages, "too many messages".to_owned()));
                 }
-                let args = text(&Args { refs: self.found(body, args, mine, with), script: script.clone() });
+                let args = text(&Args { refs: self.found(body, args, mine, with)?, script: script.clone() });
                 self.sent.push(Sent { sender: me, target: target.handle, args });
             }
             Op::Call { to, with, script, catch } => {
-                let Some(target) = self.find(body, args, mine, to) else { return Ok(()) };
-                let args = Args { refs: self.found(body, args, mine, with), script: script.clone() };
+                let Some(target) = self.find(body, args, mine, to)? else { return Ok(()) };
+                let args = Args { refs: self.found(body, args, mine, with)?, script: script.clone() };
                 match self.call(target.handle, &args) {
                     Err(Stop::Thrown(_)) if *catch => {}
                     ended => ended?,
                 }
             }
             Op::Make { .. } => self.make(me, body, args, mine, op)?,
+            Op::Dynasty { levels } => {
+                for op in script::dynasty(*levels) {
+                    self.op(me, body, args, mine, &op)?;
+                }
+            }
             Op::Slow => self.slow += 150_000,
             Op::Fail => return Err(throw("Error: failed".to_owned())),
             Op::Spend => return Err(Stop::Killed(Limit::Ticks, "too many ticks".to_owned())),
             Op::Die { once: Some(mark) } => {
                 if self.marks.is_new(*mark) {
-                    return Err(Stop::Dies);
+                    return Err(Stop::Dies(me));
                 }
             }
-            Op::Die { once: None } => return Err(Stop::Dies),
-            Op::Late => return Err(Stop::Late),
+            Op::Die { once: None } => return Err(Stop::Dies(me)),
+            Op::Late => return Err(Stop::Late(me)),
         }
         Ok(())
     }
@@ -222,7 +242,7 @@ impl<'a> Turn<'a> {
         if self.made.len() >= self.running.delivery.budget.objects as usize {
             return Err(Stop::Killed(Limit::Objects, "too many objects".to_owned()));
         }
-        let refs = self.found(body, args, mine, with);
+        let refs = self.found(body, args, mine, with)?;
         let memory = match (memory, body.memory) {
             (Share::None, _) | (Share::Makers, None) => MadeMemory::None,
             (Share::Makers, Some(_)) => MadeMemory::Makers,
@@ -235,53 +255,28 @@ impl<'a> Turn<'a> {
         Ok(())
     }
 
-    fn memory(&mut self, body: &Body) -> Option<&mut Entries> {
-        self.slots.get_mut(&body.memory?)
+    fn slot(&mut self, body: &Body) -> Option<(MemoryHandle, &mut Slot<'a>)> {
+        let memory = body.memory?;
+        self.slots.get_mut(&memory).map(|slot| (memory, slot))
     }
 
-    fn set(&mut self, body: &Body, key: &str, value: String) {
-        let Some(entries) = self.memory(body) else { return };
-        if let Some(entry) = entries.iter_mut().find(|(known, _)| known == key) {
-            entry.1 = value;
-            return;
-        }
-        let index = array_index(key);
-        let before = |other: &str| match (index, array_index(other)) {
-            (Some(index), Some(other)) => other < index,
-            (Some(_), None) => false,
-            (None, _) => true,
-        };
-        let at = entries.iter().take_while(|(other, _)| before(other)).count();
-        entries.insert(at, (key.to_owned(), value));
+    fn read(&mut self, body: &Body, key: &str) -> Result<Option<String>, Stop> {
+        let Some((memory, slot)) = self.slot(body) else { return Ok(None) };
+        slot.get(key).map_err(|wanted| Stop::Asks(memory, wanted))
     }
 
-    fn take(&mut self, body: &Body, key: &str) -> Option<String> {
-        let entries = self.memory(body)?;
-        let at = entries.iter().position(|(known, _)| known == key)?;
-        Some(entries.remove(at).1)
+    fn set(&mut self, body: &Body, key: &str, value: String) -> Result<(), Stop> {
+        let Some((memory, slot)) = self.slot(body) else { return Ok(()) };
+        slot.set(key, value).map_err(|wanted| Stop::Asks(memory, wanted))
+    }
+
+    fn take(&mut self, body: &Body, key: &str) -> Result<Option<String>, Stop> {
+        let Some((memory, slot)) = self.slot(body) else { return Ok(None) };
+        slot.take(key).map_err(|wanted| Stop::Asks(memory, wanted))
     }
 }
 
 /// An error that the running object throws; where, [`Turn::call`] says.
 fn throw(message: String) -> Stop {
     Stop::Thrown(CodeError { message, object: None, line: 0, column: 0, excerpt: String::new() })
-}
-
-/// What turns `before` into `after`: from the first key that is out of place on, all go to the end.
-fn difference(memory: MemoryHandle, before: &Entries, after: &Entries) -> Option<MemoryChange> {
-    let there: BTreeSet<&str> = after.iter().map(|(key, _)| key.as_str()).collect();
-    let mut deleted: Vec<String> =
-        before.iter().map(|(key, _)| key).filter(|key| !there.contains(key.as_str())).cloned().collect();
-    let named = |entries: &'_ Entries| -> Vec<String> {
-        let keys = entries.iter().map(|(key, _)| key);
-        keys.filter(|key| array_index(key).is_none() && there.contains(key.as_str())).cloned().collect()
-    };
-    let (old, new) = (named(before), named(after));
-    let same = old.iter().zip(&new).take_while(|(old, new)| old == new).count();
-    let moved: BTreeSet<&String> = old[same..].iter().collect();
-    deleted.extend(old[same..].iter().cloned());
-    let value = |key: &String| before.iter().find(|(known, _)| known == key).map(|(_, value)| value);
-    let set = after.iter().filter(|(key, now)| moved.contains(key) || value(key) != Some(now));
-    let set: Vec<_> = set.cloned().collect();
-    (!deleted.is_empty() || !set.is_empty()).then_some(MemoryChange { memory, deleted, set })
 }

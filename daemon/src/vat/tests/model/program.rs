@@ -2,7 +2,7 @@
 
 use super::dice::Dice;
 use super::oracle::Model;
-use super::script::{self, Args, Author, Ref, text};
+use super::script::{self, Args, Author, Op, Ref, text};
 use crate::protocol::Handle;
 
 /// Something to ask for. Objects are named by handle, values are in inside form.
@@ -102,13 +102,20 @@ impl Operator {
         });
         let objects = objects.collect();
         let refs = text(&self.refs(live));
-        let memory = (!self.dice().one_in(6)).then(|| format!("{{\"12\":0,\"a\":{refs},\"b\":1}}"));
+        let large = if self.author.taste.large && self.dice().one_in(2) {
+            let text = script::value(9_000 + self.number(0, 20_000));
+            format!(",\"p\":{text},\"q\":{text}")
+        } else {
+            String::new()
+        };
+        let memory = (!self.dice().one_in(6)).then(|| format!("{{\"12\":0,\"a\":{refs},\"b\":1{large}}}"));
         let statics = format!("{{\"refs\":{}}}", text(&self.refs(live)));
         Ask::Install { objects, memory, statics, natives: !self.dice().one_in(5) }
     }
 
     fn send(&mut self, to: Handle, live: &[Handle]) -> Ask {
-        let args = Args { refs: self.refs(live), script: self.author.script(3) };
+        let script = if self.dice().one_in(250) { vec![Op::Dynasty { levels: 36 }] } else { self.author.script(3) };
+        let args = Args { refs: self.refs(live), script };
         let key = self.dice().one_in(3).then(|| {
             // An old key now and then, as from a client that never heard.
             if !self.dice().one_in(4) {
@@ -121,7 +128,7 @@ impl Operator {
 
     fn memory_set(&mut self, object: Handle, live: &[Handle]) -> Ask {
         let key = self.author.key();
-        let value = if self.dice().one_in(3) { text(&self.refs(live)) } else { script::value(self.number(0, 1000)) };
+        let value = if self.dice().one_in(3) { text(&self.refs(live)) } else { script::value(self.author.to(&key)) };
         Ask::MemorySet { object, key, value }
     }
 }

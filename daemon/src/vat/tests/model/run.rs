@@ -10,15 +10,18 @@ use std::collections::{BTreeMap, HashSet, VecDeque};
 use super::dice::Dice;
 use super::disk;
 use super::flight::Flight;
-use super::machine::Machine;
+use super::machine::{LIMITS, Machine};
 use super::oracle::Model;
 use super::program::{Ask, Operator};
 use super::script::{Author, Taste};
 use super::turns::Ran;
 use super::unbroken;
-use super::worker::{Marks, Worker};
+use super::worker::Marks;
+use super::workers::Workers;
 use crate::protocol::{Handle, MemoryHandle};
-use crate::vat::Death;
+use crate::vat::lane::{Isolation, Lane};
+use crate::vat::source::Source;
+use crate::vat::{Death, Limits, QueueLimits};
 
 /// How often each kind of thing happened.
 pub(super) type Hits = BTreeMap<&'static str, u64>;
@@ -35,8 +38,8 @@ pub(super) struct Event {
 #[derive(Debug, Clone)]
 pub(super) enum What {
     Asked(Ask),
-    Turn { ran: Ran, source: Handle },
-    Died { message: u64, source: Handle, clock_ms: u64, loads: Vec<Handle>, death: Death },
+    Turn { ran: Ran, way: (Source, Handle) },
+    Died { message: u64, way: (Source, Handle), clock_ms: u64, loads: Vec<Handle>, death: Death, blamed: Handle },
 }
 
 /// How a run goes on for a while.
@@ -52,7 +55,12 @@ pub(super) struct Run {
     pub(super) dice: Dice,
     pub(super) operator: Operator,
     pub(super) machine: Machine,
-    pub(super) worker: Option<Worker>,
+    pub(super) workers: Workers,
+    /// Whose worker has the turns in flight, or had the last.
+    pub(super) lane: Lane,
+    /// The oldest delivery that the kernel waits for an answer of.
+    pub(super) unanswered: u64,
+    pub(super) next_delivery: u64,
     pub(super) flights: VecDeque<Flight>,
     pub(super) model: Model,
     pub(super) committed: Model,
@@ -73,6 +81,8 @@ pub(super) struct Run {
     pub(super) steps_since_commit: u64,
     /// Nothing goes wrong from outside, so that more is under way at a time.
     pub(super) calm: bool,
+    /// Nothing goes wrong any more.
+    pub(super) resting: bool,
     pub(super) steps: u64,
     pub(super) hits: Hits,
     /// Whether every event is printed as it happens.
@@ -82,18 +92,22 @@ pub(super) struct Run {
 impl Run {
     pub(super) fn new(seed: u64, traced: bool) -> Self {
         let mut dice = Dice::new(seed);
-        let taste = Taste { bad: [0, 15, 40, 80][usize::try_from(dice.below(4)).expect("small")] };
+        let bad = [0, 15, 40, 80][usize::try_from(dice.below(4)).expect("small")];
+        let taste = Taste { bad, large: dice.one_in(4) };
         let operator = Operator::new(Author::new(Dice::new(dice.bits()), taste));
-        let journal_turns = if dice.one_in(4) { 12 } else { 100_000 };
+        let limits = limits(&mut dice);
         let calm = dice.one_in(3);
         let first_message = if dice.one_in(2) { 1000 } else { 1 };
-        let machine = Machine::new(Dice::new(dice.bits()), journal_turns, first_message);
-        let model = Model::new(first_message);
+        let machine = Machine::new(Dice::new(dice.bits()), limits, first_message);
+        let model = Model::new(first_message, limits);
         Self {
             dice,
             operator,
             machine,
-            worker: None,
+            workers: Workers::default(),
+            lane: Lane::Shared,
+            unanswered: 0,
+            next_delivery: 0,
             flights: VecDeque::new(),
             committed: model.clone(),
             model,
@@ -109,6 +123,7 @@ impl Run {
             now_ms: 1_000_000,
             steps_since_commit: 0,
             calm,
+            resting: false,
             steps: 0,
             hits: Hits::new(),
             traced,
@@ -175,6 +190,7 @@ impl Run {
 
     /// No more faults: everything that may run runs, in bounded time.
     fn rest(&mut self) {
+        self.resting = true;
         for ask in std::mem::take(&mut self.again) {
             self.put(ask);
         }
@@ -195,7 +211,7 @@ impl Run {
             bound += 60 * (self.model.messages - std::mem::replace(&mut sent, self.model.messages));
             bound -= 1;
             assert!(bound > 0, "the queue does not drain: {:?}", self.model.queue.keys());
-            if !moved && self.worker.as_ref().is_none_or(|worker| !worker.has_said()) {
+            if !moved && !self.workers.have_said() {
                 break;
             }
         }
@@ -216,7 +232,23 @@ impl Run {
     /// Whether the same history without anything going wrong leaves the same; what happened, and in
     /// how many steps.
     pub(super) fn end(self) -> (Hits, u64) {
-        unbroken::same(disk::read(&self.machine.file()), unbroken::unbroken(&self.history, self.model.first_message));
+        let Model { first_message, limits, .. } = self.model;
+        unbroken::same(disk::read(&self.machine.file()), unbroken::unbroken(&self.history, first_message, limits));
         (self.hits, self.steps)
     }
+}
+
+/// The settings of a run.
+fn limits(dice: &mut Dice) -> Limits {
+    let mut limits = LIMITS;
+    if dice.one_in(4) {
+        limits.journal_turns = 12;
+    }
+    if dice.one_in(3) {
+        limits.isolation = Isolation::Account;
+    }
+    if dice.one_in(3) {
+        limits.queue = QueueLimits { messages: 3, bytes: 1500, all_messages: 10, all_bytes: 6000, faults: 2 };
+    }
+    limits
 }

@@ -34,6 +34,8 @@ pub(super) enum Find {
     Memory(String),
     /// Among the objects that this run of the script has made, counted around.
     Made(usize),
+    /// The last of those.
+    Newest,
     /// In static power's `refs`, counted around.
     Static(usize),
 }
@@ -66,6 +68,10 @@ pub(super) enum Op {
     Move {
         key: String,
     },
+    /// Writes down which keys there are, in order.
+    Keys {
+        key: String,
+    },
     /// Keeps references in memory.
     Keep {
         key: String,
@@ -88,6 +94,10 @@ pub(super) enum Op {
         memory: Share,
         with: Vec<Find>,
         grant: bool,
+    },
+    /// Makes an account whose first object makes the next, so many deep.
+    Dynasty {
+        levels: u32,
     },
     Clock {
         key: String,
@@ -121,9 +131,28 @@ pub(super) fn code_number(text: &str) -> u64 {
     text.trim_start_matches("() => ").parse().expect("a text of code of these tests")
 }
 
-/// A value of `Set`: a number, or a text so long.
+/// A value of `Set`: a number, or a text; a long one of what is at least [`LONG`].
 pub(super) fn value(to: u32) -> String {
-    if to.is_multiple_of(5) { format!("\"{}\"", "x".repeat(to as usize % 97)) } else { to.to_string() }
+    match to {
+        LONG.. => format!("\"{}\"", "y".repeat(to as usize)),
+        _ if to.is_multiple_of(5) => format!("\"{}\"", "x".repeat(to as usize % 97)),
+        _ => to.to_string(),
+    }
+}
+
+/// See [`value`].
+const LONG: u32 = 1000;
+
+/// What [`Op::Keys`] writes.
+pub(super) fn keys<'a>(keys: impl Iterator<Item = &'a str>) -> String {
+    text(&keys.collect::<Vec<_>>().join(" "))
+}
+
+/// What [`Op::Dynasty`] is short for.
+pub(super) fn dynasty(levels: u32) -> [Op; 2] {
+    let next = levels.checked_sub(1).map(|levels| Op::Dynasty { levels });
+    let made = Op::Make { account: true, code: 1, memory: Share::None, with: Vec::new(), grant: true };
+    [made, Op::Send { to: Find::Newest, with: Vec::new(), script: next.into_iter().collect() }]
 }
 
 /// What `Increment` makes of a value.
@@ -146,11 +175,16 @@ pub(super) fn text(value: &impl Serialize) -> String {
 /// Keys that scripts use: integer-like ones have an order of their own.
 pub(super) const KEYS: [&str; 5] = ["a", "b", "3", "12", "@k"];
 
+/// Keys that make a memory large.
+pub(super) const LARGE_KEYS: [&str; 4] = ["p", "q", "7000", "r"];
+
 /// How often the operations that hurt come up.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Taste {
     /// Failures, spent budgets, deaths and deadlines in a thousand operations.
     pub(super) bad: u64,
+    /// Memories that are too large to travel with each turn.
+    pub(super) large: bool,
 }
 
 /// Makes scripts up.
@@ -170,7 +204,16 @@ impl Author {
     }
 
     pub(super) fn key(&mut self) -> String {
-        (*self.dice.pick(&KEYS).expect("keys")).to_owned()
+        let large = self.taste.large && self.dice.one_in(4);
+        (*self.dice.pick(if large { &LARGE_KEYS[..] } else { &KEYS }).expect("keys")).to_owned()
+    }
+
+    /// What a key is set to: of one that makes memories large, mostly a long text.
+    pub(super) fn to(&mut self, key: &str) -> u32 {
+        if LARGE_KEYS.contains(&key) && !self.dice.one_in(4) {
+            return 8_000 + self.small(24_000);
+        }
+        self.small(LONG.into())
     }
 
     fn small(&mut self, end: u64) -> u32 {
@@ -199,7 +242,11 @@ impl Author {
             return self.bad();
         }
         match self.dice.below(100) {
-            0..10 => Op::Set { key: self.key(), to: self.small(1000) },
+            0..10 => {
+                let key = self.key();
+                Op::Set { to: self.to(&key), key }
+            }
+            25..28 => Op::Keys { key: self.key() },
             28..34 => Op::Delete { key: self.key() },
             34..40 => Op::Move { key: self.key() },
             40..48 => Op::Keep { key: self.key(), of: self.finds() },

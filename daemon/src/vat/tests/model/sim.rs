@@ -80,6 +80,7 @@ impl<'a> Sim<'a> {
         match find {
             Find::Arg(index) => args.refs.get(index.checked_rem(args.refs.len())?).map(|found| found.handle),
             Find::Made(index) => mine.get(index.checked_rem(mine.len())?).copied(),
+            Find::Newest => mine.last().copied(),
             Find::Memory(key) => self.memory(frame)?.of(key).and_then(first_ref).map(|found| found.handle),
             Find::Static(index) => {
                 let statics: BTreeMap<String, Vec<Ref>> = serde_json::from_str(&frame.object.statics).expect("statics");
@@ -111,6 +112,8 @@ impl<'a> Sim<'a> {
                 memory.delete(key);
                 Some(value)
             }),
+            Op::Keys { key } => self
+                .write(frame, key, |memory| Some(script::keys(memory.ordered().iter().map(|(key, _)| key.as_str())))),
             Op::Clock { key } if natives => {
                 let clock_ms = self.ran.clock_ms;
                 self.write(frame, key, |_| Some(clock_ms.to_string()));
@@ -144,6 +147,11 @@ impl<'a> Sim<'a> {
                 }
             }
             Op::Make { .. } => self.make(frame, args, mine, op)?,
+            Op::Dynasty { levels } => {
+                for op in script::dynasty(*levels) {
+                    self.op(frame, args, mine, &op)?;
+                }
+            }
             Op::Slow => self.slow += 150_000,
             Op::Fail => return Err(thrown("Error: failed")),
             Op::Spend => return Err(End::Killed("too many ticks")),
@@ -194,6 +202,8 @@ impl<'a> Sim<'a> {
             turns: 0,
             faults: 0,
             cpu_us: 0,
+            deaths: 0,
+            refused: 0,
         };
         mine.push(handle);
         self.made.push((handle, object, own));

@@ -1,23 +1,29 @@
-//! A database in which only one message can be seen, so that the kernel gives out that one and the
-//! order of turns is the test's.
+//! A database in which all queues but one are held, and that one starts with a certain message, so that
+//! the kernel gives out that one and the order of turns is the test's.
 
-use qrt_shared::id::{ObjectId, Petname};
+use qrt_shared::id::{Location, ObjectId, Petname, VatId};
+use qrt_shared::wire::{MessageId, Sequence};
 
 use crate::protocol::{CodeNumber, Handle, MemoryHandle};
 use crate::store::Store;
-use crate::vat::view::{Fault, Memory, Message, Object, View, ViewError};
+use crate::vat::Queued;
+use crate::vat::checkpoint::Keyed;
+use crate::vat::peer::post::Letter;
+use crate::vat::peer::{Origin, Peer};
+use crate::vat::source::{PeerNumber, Source};
+use crate::vat::view::{Entry, Fault, Memory, Message, Object, Offence, View, ViewError};
 
-/// The message that can be seen, and its source.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Only {
-    pub(super) source: Handle,
-    pub(super) message: u64,
-}
-
-/// See the module.
+/// See the module. A kernel that is new sees only here which queues there are.
 pub(super) struct Steered<'a> {
     store: &'a Store,
     only: Only,
+}
+
+/// The message that may go, and its queue: source and target.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Only {
+    pub(super) way: (Source, Handle),
+    pub(super) message: u64,
 }
 
 impl<'a> Steered<'a> {
@@ -28,72 +34,58 @@ impl<'a> Steered<'a> {
 
 type Read<T> = Result<T, ViewError>;
 
+/// Reads that go to the database as they are.
+macro_rules! as_they_are {
+    ($(fn $name:ident($($arg:ident: $type:ty),*) -> $read:ty;)*) => {
+        $(fn $name(&self $(, $arg: $type)*) -> Read<$read> {
+            self.store.$name($($arg),*)
+        })*
+    };
+}
+
 impl View for Steered<'_> {
-    fn sources(&self) -> Read<Vec<Handle>> {
-        Ok(vec![self.only.source])
+    fn queues(&self) -> Read<Vec<Queued>> {
+        let held = |queued: &Queued| (queued.source, queued.target) != self.only.way;
+        let queues = self.store.queues()?.into_iter();
+        Ok(queues.map(|queued| Queued { held: held(&queued), ..queued }).collect())
     }
 
-    fn message_after(&self, source: Handle, after: u64) -> Read<Option<Message>> {
-        let Only { source: its, message } = self.only;
-        if source != its || after >= message {
-            return Ok(None);
-        }
-        Ok(self.store.message_after(source, message - 1)?.filter(|found| found.message == message))
+    fn messages_after(&self, source: Source, target: Handle, after: u64, _: usize, _: u64) -> Read<Vec<Message>> {
+        let Only { way, message } = self.only;
+        assert_eq!((source, target), way, "the only queue that is not held");
+        let found = self.store.messages_after(source, target, after.max(message - 1), 1, u64::MAX)?;
+        Ok(found.into_iter().filter(|found| found.message == message).collect())
     }
 
-    fn object(&self, object: Handle) -> Read<Option<Object>> {
-        self.store.object(object)
-    }
-
-    fn memory(&self, memory: MemoryHandle) -> Read<Memory> {
-        self.store.memory(memory)
-    }
-
-    fn code(&self, sha256: &[u8; 32]) -> Read<Option<CodeNumber>> {
-        self.store.code(sha256)
-    }
-
-    fn queued(&self, target: Handle) -> Read<Vec<Message>> {
-        self.store.queued(target)
-    }
-
-    fn account(&self, account: Handle) -> Read<Vec<Handle>> {
-        self.store.account(account)
-    }
-
-    fn sharers(&self, memory: MemoryHandle) -> Read<u64> {
-        self.store.sharers(memory)
-    }
-
-    fn upgrades(&self, object: Handle) -> Read<u64> {
-        self.store.upgrades(object)
-    }
-
-    fn fault(&self, fault: u64) -> Read<Option<Fault>> {
-        self.store.fault(fault)
-    }
-
-    fn handle(&self, id: &ObjectId) -> Read<Option<Handle>> {
-        self.store.handle(id)
-    }
-
-    fn id(&self, object: Handle) -> Read<Option<ObjectId>> {
-        self.store.id(object)
-    }
-
-    fn named(&self, name: &Petname) -> Read<Option<Handle>> {
-        self.store.named(name)
-    }
-
-    fn keyed(&self, key: &str, target: Handle, since_ms: u64) -> Read<Option<u64>> {
-        self.store.keyed(key, target, since_ms)
-    }
-
-    fn is_keyed(&self, message: u64) -> Read<bool> {
-        self.store.is_keyed(message)
-    }
-
-    fn journal_bytes(&self, first: u64, end: u64) -> Read<u64> {
-        self.store.journal_bytes(first, end)
+    as_they_are! {
+        fn object(object: Handle) -> Option<Object>;
+        fn memory(memory: MemoryHandle) -> Memory;
+        fn entries(memory: MemoryHandle) -> Vec<Entry>;
+        fn entry(memory: MemoryHandle, key: &str) -> Option<Entry>;
+        fn short_entry(memory: MemoryHandle, key: &str, bytes: usize) -> Option<Entry>;
+        fn entries_after(memory: MemoryHandle, after: Option<u64>, bytes: usize) -> Vec<Entry>;
+        fn memory_references(memory: MemoryHandle) -> Vec<Handle>;
+        fn code(sha256: &[u8; 32]) -> Option<CodeNumber>;
+        fn account_above(account: Handle) -> Option<Handle>;
+        fn refused(source: Source, target: Handle, most: u64) -> u64;
+        fn account(account: Handle) -> Vec<Handle>;
+        fn sharers(memory: MemoryHandle) -> u64;
+        fn upgrades(object: Handle) -> u64;
+        fn fault(fault: u64) -> Option<Fault>;
+        fn reference(vat: Option<&VatId>, id: &ObjectId) -> Option<Handle>;
+        fn referred(reference: Handle) -> Option<(Option<VatId>, ObjectId)>;
+        fn peer(peer: PeerNumber) -> Option<Peer>;
+        fn peer_of(vat: &VatId) -> Option<Peer>;
+        fn peer_named(name: &Petname) -> Option<PeerNumber>;
+        fn peers_with_mail() -> Vec<PeerNumber>;
+        fn urls(peer: PeerNumber) -> Vec<(Location, Origin)>;
+        fn letter_ids(peer: PeerNumber, after: Sequence, to: Sequence) -> Vec<MessageId>;
+        fn letters(peer: PeerNumber, after: Sequence, to: Sequence) -> (u64, u64);
+        fn letter(peer: PeerNumber, seq: Sequence) -> Option<Letter>;
+        fn named(name: &Petname) -> Option<Handle>;
+        fn keyed(key: &str, target: Handle, since_ms: u64) -> Option<Keyed>;
+        fn journal_bytes(first: u64, end: u64) -> u64;
+        fn offenders() -> Vec<Offence>;
+        fn is_keyed(message: u64) -> bool;
     }
 }

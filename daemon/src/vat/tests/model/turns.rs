@@ -6,11 +6,12 @@ use std::rc::Rc;
 use qrt_shared::view::Used;
 use serde_json::json;
 
-use super::oracle::{Message, Model, OPERATOR};
+use super::oracle::{GONE, Message, Model, abroad};
 use super::script::{self, Args, Ref, text};
 use super::sim::{End, Sim};
 use crate::protocol::{CodeError, Handle, Native};
 use crate::vat::Death;
+use crate::vat::source::Source;
 
 /// What the model is told of a turn.
 #[derive(Debug, Clone)]
@@ -32,7 +33,7 @@ impl Model {
         let Some(was) = self.queue.remove(&message) else { panic!("message {message} ran, which is not queued") };
         let Some(target) = self.objects.get(&was.target) else { panic!("a turn of an object that is not there") };
         assert!(!target.held, "message {message} ran on a held object");
-        let earlier = self.queue.iter().find(|(_, other)| (other.source, other.target) == (was.source, was.target));
+        let earlier = self.queue.iter().find(|(_, other)| other.way() == was.way());
         let in_order = earlier.is_none_or(|(other, _)| *other > message);
         assert!(in_order, "message {message} overtook {earlier:?} of its source and target");
         was
@@ -58,8 +59,10 @@ impl Model {
         assert_eq!(outcome, expected, "how message {} ends", ran.message);
         let cpu_us = 10 * ticks + slow;
         let code = self.objects[&target].code;
+        let (seq, of) = abroad(&was);
         let mut row = json!({
-            "turn": ran.turn, "message": ran.message, "edit": null, "source": was.source, "object": target,
+            "seq": seq, "abroad": of, "posted": null,
+            "turn": ran.turn, "message": ran.message, "edit": null, "source": was.source.number(), "object": target,
             "code": code, "args": was.args, "cause": was.cause, "outcome": outcome, "result": null,
             "result_error": null, "error": null, "called": list(&called), "made": null, "sent": null, "log": null,
             "ticks": ticks, "cpu_us": cpu_us, "clock_ms": ran.clock_ms,
@@ -79,7 +82,8 @@ impl Model {
         for (handle, mut object, memory) in made {
             object.memory = memory.map_or(object.memory, |memory| Some(self.new_memory(memory)));
             object.code = self.code(&script::code(u32::try_from(object.code).expect("small")));
-            assert_eq!(self.new_object(object), handle);
+            let maker = object.maker.map(|maker| self.objects[&maker].account);
+            assert_eq!(self.new_object(object, maker), handle);
             made_now.push(handle);
         }
         for (memory, content) in memories {
@@ -95,35 +99,54 @@ impl Model {
         row["result"] = json!(result);
         (row["made"], row["sent"], row["log"]) = (list(&made_now), list(&sent_now), list(&log));
         self.turns.push(Rc::new(row));
-        if was.source == OPERATOR {
+        if was.source == Source::Operator {
             let ended = json!({ "turn": ran.turn, "outcome": "ok", "result": result, "error": null });
             self.ended(ran.message, ended, ran.now_ms, &mut heard);
         }
         heard
     }
 
-    /// A worker died on a message: counted, or the end of it. What the operator then hears.
-    pub(super) fn died(&mut self, message: u64, death: &Death, killed: Option<&Ran>) -> Vec<String> {
-        let queued = self.queue.get_mut(&message).expect("a death on a message that is queued");
-        let why = match death {
+    /// A worker died on a message: counted, or the end of it. What the operator then hears. `blamed`: the
+    /// object whose code ran.
+    pub(super) fn died(
+        &mut self,
+        message: u64,
+        death: &Death,
+        blamed: Handle,
+        killed: Option<&Ran>,
+        now_ms: u64,
+    ) -> Vec<String> {
+        let how = match death {
             Death::Replaced => panic!("a replaced worker is nobody's fault"),
-            Death::Crashed(_) if queued.deaths == 0 => {
-                assert!(killed.is_none(), "one death is not enough");
-                queued.deaths = 1;
-                return Vec::new();
-            }
-            Death::Crashed(how) => format!("the interpreter died on it 2 times: {how}"),
+            Death::Crashed(how) => how.clone(),
             Death::Deadline { clock, limit_ms } => format!("more than {limit_ms} ms of {clock} time in one turn"),
         };
-        let ran = killed.unwrap_or_else(|| panic!("message {message} goes on after {death:?}"));
+        let account = self.objects[&blamed].account;
+        self.deaths.push(Rc::new(json!({
+            "death": self.deaths.len() + 1, "at": now_ms, "object": blamed, "account": account, "message": message,
+            "turn": killed.map(|ran| ran.turn), "how": how,
+        })));
+        self.objects.get_mut(&blamed).expect("found above").deaths += 1;
+        let Some(ran) = killed else {
+            self.queue.get_mut(&message).expect("a death on a message that is queued").deaths += 1;
+            return Vec::new();
+        };
+        let (turn, at) = self.offences.get(&account).copied().unwrap_or_default();
+        self.offences.insert(account, (turn.max(ran.turn), at.max(now_ms)));
         let was = self.take(ran);
+        let why = match death {
+            Death::Crashed(_) => format!("the interpreter died on it 2 times: {how}"),
+            _ => how,
+        };
         let code = self.objects[&was.target].code;
         let error = error(&why, None, 0);
+        let (seq, of) = abroad(&was);
         self.turns.push(Rc::new(json!({
-            "turn": ran.turn, "message": message, "edit": null, "source": was.source, "object": was.target,
+            "turn": ran.turn, "message": message, "edit": null, "source": was.source.number(), "object": was.target,
             "code": code, "args": was.args, "cause": was.cause, "outcome": "killed", "result": null,
             "result_error": null, "error": text(&error), "called": list(&ran.called), "made": null, "sent": null,
             "log": null, "ticks": 0, "cpu_us": 0, "clock_ms": ran.clock_ms, "seed": null,
+            "seq": seq, "abroad": of, "posted": null,
         })));
         self.charge(was.target, true, 0);
         let used = Used::default();
@@ -148,7 +171,7 @@ impl Model {
             "turn": ran.turn, "outcome": outcome, "error": text(error), "ticks": ticks, "used": text(used)
         });
         self.fault(ran.message, was, row, ran.now_ms);
-        if source == OPERATOR {
+        if source == Source::Operator {
             let shown = error.one_line();
             let ended = json!({ "turn": ran.turn, "outcome": outcome, "result": null, "error": shown });
             self.ended(ran.message, ended, ran.now_ms, heard);
@@ -164,11 +187,14 @@ impl Model {
 
     fn post(&mut self, ran: &Ran, source: Handle, target: Handle, args: String, heard: &mut Vec<String>) -> u64 {
         let number = self.new_message();
-        let message = Message { source, target, args, queued_at: ran.now_ms, cause: Some(ran.turn), deaths: 0 };
-        if self.objects.contains_key(&target) {
-            self.queue.insert(number, message);
+        let (source, queued_at, cause) = (Source::Account(source), ran.now_ms, Some(ran.turn));
+        let message = Message { source, target, args, queued_at, cause, deaths: 0, abroad: None };
+        if !self.objects.contains_key(&target) {
+            self.undeliverable(number, message, GONE, ran.now_ms, heard);
+        } else if let Some(full) = self.full(message.way(), &message.args) {
+            self.refuse(number, message, full, ran.now_ms, heard);
         } else {
-            self.undeliverable(number, message, ran.now_ms, heard);
+            self.queue.insert(number, message);
         }
         number
     }

@@ -10,12 +10,13 @@ use super::machine::Machine;
 use super::run::{Event, What};
 use super::steered::Only;
 use super::worker::{Marks, Said, Worker};
-use crate::protocol::Delivery;
-use crate::vat::{Input, Order};
+use crate::protocol::{Delivery, Running};
+use crate::vat::{Input, Limits, Order};
 
 /// What the vat is after `history`, which starts with that message.
-pub(super) fn unbroken(history: &[Event], first_message: u64) -> Tables {
-    let mut machine = Machine::new(Dice::new(0), 100_000, first_message);
+pub(super) fn unbroken(history: &[Event], first_message: u64, limits: Limits) -> Tables {
+    let journal_turns = 100_000;
+    let mut machine = Machine::new(Dice::new(0), Limits { journal_turns, ..limits }, first_message);
     for event in history {
         machine.restart();
         match &event.what {
@@ -23,9 +24,9 @@ pub(super) fn unbroken(history: &[Event], first_message: u64) -> Tables {
                 let input = machine.request(1, ask).expect("what it names is there");
                 played(&mut machine, event, input);
             }
-            What::Turn { ran, source } => {
-                let only = Only { source: *source, message: ran.message };
-                let delivery = give(&mut machine, only, ran.clock_ms, Some(&ran.seed));
+            What::Turn { ran, way } => {
+                let delivery =
+                    give(&mut machine, Only { way: *way, message: ran.message }, ran.clock_ms, Some(&ran.seed));
                 let (number, mut worker) = (delivery.delivery, Worker::default());
                 let code = machine.code(delivery.target.code);
                 worker.deliver(delivery, &code);
@@ -33,6 +34,12 @@ pub(super) fn unbroken(history: &[Event], first_message: u64) -> Tables {
                     assert!(worker.step(&mut Marks::All), "the worker has something to do");
                     match worker.hear() {
                         Some(Said::Load { object, .. }) => load(&mut machine, &mut worker, number, object, event),
+                        Some(Said::Ask { memory, wanted, .. }) => {
+                            let input = Input::Ask { delivery: number, memory, wanted: wanted.clone() };
+                            let seen = machine.step(input, event.now_ms, true);
+                            let Some(Order::Entries(page)) = seen.order else { panic!("{:?}", seen.order) };
+                            worker.told(memory, wanted, page);
+                        }
                         Some(Said::Done { delivery, report }) => {
                             played(&mut machine, event, Input::Done { delivery, report });
                             break;
@@ -41,12 +48,13 @@ pub(super) fn unbroken(history: &[Event], first_message: u64) -> Tables {
                     }
                 }
             }
-            What::Died { message, source, clock_ms, loads, death } => {
-                let delivery = give(&mut machine, Only { source: *source, message: *message }, *clock_ms, None);
+            What::Died { message, way, clock_ms, loads, death, blamed } => {
+                let delivery = give(&mut machine, Only { way: *way, message: *message }, *clock_ms, None).delivery;
                 for object in loads {
-                    load(&mut machine, &mut Worker::default(), delivery.delivery, *object, event);
+                    load(&mut machine, &mut Worker::default(), delivery, *object, event);
                 }
-                played(&mut machine, event, Input::Died(death.clone()));
+                let ran = Some(Running { delivery, object: *blamed, since_ns: 0 });
+                played(&mut machine, event, Input::Died { death: death.clone(), ran });
             }
         }
         machine.commit();
@@ -56,9 +64,10 @@ pub(super) fn unbroken(history: &[Event], first_message: u64) -> Tables {
 
 fn give(machine: &mut Machine, only: Only, clock_ms: u64, seed: Option<&[u8; 32]>) -> Delivery {
     machine.tape.next = seed.map(|seed| seed.to_vec());
-    let delivery = machine.poll(clock_ms, Some(only));
+    let given = machine.poll(clock_ms, Some(only));
     machine.tape.next = None;
-    delivery.unwrap_or_else(|| panic!("message {} may not run now", only.message))
+    let given = given.unwrap_or_else(|| panic!("message {} may not run now", only.message));
+    *given.start.delivery
 }
 
 fn load(machine: &mut Machine, worker: &mut Worker, delivery: u64, object: u64, event: &Event) {

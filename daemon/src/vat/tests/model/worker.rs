@@ -1,16 +1,17 @@
 //! The test's worker: honest, on one thread, and as far behind as the test likes.
 //!
-//! It is handed deliveries ahead of time and handles them in order, one step at a time. Like the
-//! real one it keeps the texts that its turns left in their memories, and takes memories as it left
-//! them. A turn that calls is run again from its start with each image that comes, which a turn
-//! that depends on what it is given alone allows.
+//! It is handed deliveries ahead of time and handles them in order, one step at a time. What turns leave
+//! in memories it keeps as the real one does, by the real one's own [`Kept`]. A turn that calls, or asks
+//! for a property, is run again from its start with each answer that comes, which a turn that depends on
+//! what it is given alone allows.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 
 use super::player::{Stop, Turn};
 use super::script;
-use crate::protocol::{CodeNumber, Delivery, Handle, Image, MemoryHandle, Report, Verdict};
+use crate::protocol::{CodeNumber, Content, Delivery, Handle, Image, MemoryHandle, Page, Report, Verdict, Wanted};
 use crate::vat::Death;
+use crate::worker::kept::Kept;
 
 /// A Memory's properties in order.
 pub(super) type Entries = Vec<(String, String)>;
@@ -19,8 +20,9 @@ pub(super) type Entries = Vec<(String, String)>;
 #[derive(Debug)]
 pub(super) enum Said {
     Load { delivery: u64, object: Handle },
+    Ask { delivery: u64, memory: MemoryHandle, wanted: Wanted },
     Done { delivery: u64, report: Box<Report> },
-    Gone(Death),
+    Gone { death: Death, page: Option<(u64, Handle)> },
 }
 
 /// The marks on which a worker has died once, or all there are.
@@ -44,11 +46,15 @@ pub(super) struct Worker {
     inbox: VecDeque<Delivery>,
     said: VecDeque<Said>,
     running: Option<Running>,
-    kept: BTreeMap<MemoryHandle, Entries>,
+    kept: Kept,
     codes: BTreeMap<CodeNumber, u64>,
     /// It takes nothing new, and goes when it has done what it has.
     leaving: bool,
     gone: bool,
+    /// Whether it was given anything.
+    pub(super) used: bool,
+    /// The first turn in which it ran another account's code than that of its lane.
+    pub(super) spoilt_in: Option<u64>,
 }
 
 /// A turn under way.
@@ -56,13 +62,25 @@ pub(super) struct Running {
     pub(super) delivery: Delivery,
     pub(super) images: BTreeMap<Handle, Result<Image, String>>,
     /// The memories it was given, as they were, in that order.
-    pub(super) memories: Vec<(MemoryHandle, Entries)>,
+    pub(super) memories: Vec<(MemoryHandle, Given)>,
     waiting: bool,
+}
+
+/// What a turn has of a Memory.
+pub(super) enum Given {
+    Whole(Entries),
+    /// What it was told and has asked for.
+    ByKey {
+        known: Entries,
+        keys: BTreeMap<String, Option<String>>,
+        pages: Vec<Page>,
+    },
 }
 
 impl Worker {
     /// Hands it a delivery and the text of its target's code; one that is going does not hear.
     pub(super) fn deliver(&mut self, delivery: Delivery, code: &str) {
+        self.used = true;
         if !self.leaving && !self.gone {
             self.codes.insert(delivery.target.code, script::code_number(code));
             self.inbox.push_back(delivery);
@@ -73,12 +91,24 @@ impl Worker {
     pub(super) fn loaded(&mut self, object: Handle, image: Result<(Image, String), String>) {
         let Some(running) = self.running.as_mut().filter(|running| running.waiting) else { return };
         running.waiting = false;
-        let image = image.map(|(image, code)| {
+        let image = image.map(|(mut image, code)| {
             self.codes.insert(image.code, script::code_number(&code));
-            take_in(&mut self.kept, running, &image);
+            take_in(&mut self.kept, running, &mut image);
             image
         });
         running.images.insert(object, image);
+    }
+
+    /// What it asked for of a memory.
+    pub(super) fn told(&mut self, memory: MemoryHandle, wanted: Wanted, page: Page) {
+        let Some(running) = self.running.as_mut().filter(|running| running.waiting) else { return };
+        running.waiting = false;
+        let given = running.memories.iter_mut().find(|(known, _)| *known == memory);
+        let Some((_, Given::ByKey { keys, pages, .. })) = given else { panic!("an answer nobody asked for") };
+        match wanted {
+            Wanted::Key(key) => drop(keys.insert(key, page.entries.into_iter().next().map(|(_, value)| value))),
+            Wanted::Page { .. } => pages.push(page),
+        }
     }
 
     /// The next thing it said.
@@ -90,6 +120,11 @@ impl Worker {
         !self.said.is_empty()
     }
 
+    /// Whether it waits for a delivery.
+    pub(super) fn is_idle(&self) -> bool {
+        self.running.is_none() && self.inbox.is_empty() && self.said.is_empty() && !self.leaving && !self.gone
+    }
+
     pub(super) fn is_gone(&self) -> bool {
         self.gone
     }
@@ -98,8 +133,14 @@ impl Worker {
     pub(super) fn end(&mut self, death: Death) {
         if !self.gone {
             self.gone = true;
-            self.said.push_back(Said::Gone(death));
+            let page = self.running.as_ref().map(|running| (running.delivery.delivery, running.delivery.target.object));
+            self.said.push_back(Said::Gone { death, page });
         }
+    }
+
+    fn dies(&mut self, death: Death, delivery: u64, innermost: Handle) {
+        self.gone = true;
+        self.said.push_back(Said::Gone { death, page: Some((delivery, innermost)) });
     }
 
     /// Lets it go in good order.
@@ -119,9 +160,9 @@ impl Worker {
                 }
                 return self.leaving;
             };
-            let target = delivery.target.clone();
+            let mut target = delivery.target.clone();
             let mut running = Running { delivery, images: BTreeMap::new(), memories: Vec::new(), waiting: false };
-            take_in(&mut self.kept, &mut running, &target);
+            take_in(&mut self.kept, &mut running, &mut target);
             self.running = Some(running);
         }
         let Some(running) = self.running.as_mut().filter(|running| !running.waiting) else { return false };
@@ -132,17 +173,25 @@ impl Worker {
                 running.waiting = true;
                 self.said.push_back(Said::Load { delivery, object });
             }
-            Err(Stop::Dies) => self.end(Death::Crashed("boom".to_owned())),
-            Err(Stop::Late) => self.end(Death::Deadline { clock: "CPU", limit_ms: 2000 }),
+            Err(Stop::Asks(memory, wanted)) => {
+                running.waiting = true;
+                self.said.push_back(Said::Ask { delivery, memory, wanted });
+            }
+            Err(Stop::Dies(innermost)) => self.dies(Death::Crashed("boom".to_owned()), delivery, innermost),
+            Err(Stop::Late(innermost)) => {
+                self.dies(Death::Deadline { clock: "CPU", limit_ms: 2000 }, delivery, innermost)
+            }
             stopped => {
                 let (report, left) = turn.finish(stopped.map_err(|stop| match stop {
                     Stop::Thrown(error) => Verdict::Error(error),
                     Stop::Killed(limit, message) => Verdict::Killed { limit, message },
-                    Stop::Needs(_) | Stop::Dies | Stop::Late => unreachable!("handled above"),
+                    Stop::Needs(_) | Stop::Asks(..) | Stop::Dies(_) | Stop::Late(_) => unreachable!("handled above"),
                 }));
                 let killed = matches!(report.verdict, Verdict::Killed { .. });
                 self.running = None;
-                self.kept.extend(left);
+                for left in left {
+                    self.kept.leave(delivery, left);
+                }
                 self.said.push_back(Said::Done { delivery, report: Box::new(report) });
                 if killed {
                     self.end(Death::Replaced);
@@ -154,13 +203,16 @@ impl Worker {
 }
 
 /// Notes the content that an image's memory came with, or what was kept of it.
-fn take_in(kept: &mut BTreeMap<MemoryHandle, Entries>, running: &mut Running, image: &Image) {
-    let Some(memory) = &image.memory else { return };
-    if let Some(entries) = &memory.entries {
-        kept.insert(memory.memory, entries.clone());
+fn take_in(kept: &mut Kept, running: &mut Running, image: &mut Image) {
+    let Some(memory) = &mut image.memory else { return };
+    kept.take_in(running.delivery.delivery, memory);
+    if running.memories.iter().any(|(known, _)| *known == memory.memory) {
+        return;
     }
-    if running.memories.iter().all(|(known, _)| *known != memory.memory) {
-        let entries = kept.get(&memory.memory).cloned().unwrap_or_default();
-        running.memories.push((memory.memory, entries));
-    }
+    let given = match &memory.content {
+        Content::Whole(entries) => Given::Whole(entries.clone()),
+        Content::ByKey { known, .. } => Given::ByKey { known: known.clone(), keys: BTreeMap::new(), pages: Vec::new() },
+        Content::AsLeft => panic!("a memory that nobody filled in"),
+    };
+    running.memories.push((memory.memory, given));
 }
