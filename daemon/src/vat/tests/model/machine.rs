@@ -18,6 +18,7 @@ use crate::peer::seal::NonceKey;
 use crate::protocol::{Budget, CodeNumber, Handle, Native};
 use crate::store::read::Reader;
 use crate::store::{self, Store};
+use crate::vat::account::Totals;
 use crate::vat::checkpoint::{Answer, Effect, Embargo, Write};
 use crate::vat::entropy::Entropy;
 use crate::vat::lane::Isolation;
@@ -27,8 +28,18 @@ use crate::vat::view::View;
 use crate::vat::{Checkpoint, Input, Limits, Order, QueueLimits, Start, Strangers, Vat};
 
 /// What a turn of these tests may use.
-pub(super) const BUDGET: Budget =
-    Budget { ticks: 100, memory_bytes: 1 << 20, messages: 4, objects: 3, bytes: 1 << 20, log_lines: 3, jobs: 10 };
+pub(super) const BUDGET: Budget = Budget {
+    ticks: 100,
+    memory_bytes: 1 << 20,
+    messages: 4,
+    objects: 3,
+    bytes: 1 << 20,
+    log_lines: 3,
+    jobs: 10,
+    calls: 64,
+    cpu_ms: 2000,
+    wall_ms: 10_000,
+};
 
 /// Limits that no run meets.
 pub(super) const LIMITS: Limits = Limits {
@@ -37,6 +48,9 @@ pub(super) const LIMITS: Limits = Limits {
     journal_bytes: 64 << 20,
     isolation: Isolation::Shared,
     quarantine_turns: 10,
+    stored_bytes: 1 << 30,
+    account: Totals { compute_us: None, refill_us: 0, objects: None, memory_bytes: None, queued_bytes: None },
+    deaths_per_hour: u64::MAX,
     queue: ROOM,
     outbox: ROOM,
     strangers: Strangers { peers: 100, bytes: 1 << 30, undeliverable: 100 },
@@ -198,6 +212,8 @@ impl Machine {
         let petname = |name: &Option<String>| name.as_ref().map(|name| name.parse().expect("a petname"));
         Some(match ask {
             Ask::Install { objects, memory, statics, natives } => Action::Install(Install {
+                budget: Default::default(),
+                account: Default::default(),
                 objects: objects.iter().map(|(code, name)| ("label".to_owned(), code.clone(), petname(name))).collect(),
                 memory: match memory {
                     Some(text) => Some(self.document(text)?),

@@ -7,6 +7,7 @@ use qrt_shared::wire::{MessageId, Sequence};
 use crate::protocol::{CodeNumber, Handle, MemoryHandle};
 use crate::store::Store;
 use crate::vat::Queued;
+use crate::vat::account::Account;
 use crate::vat::checkpoint::Keyed;
 use crate::vat::peer::post::Letter;
 use crate::vat::peer::{Origin, Peer};
@@ -66,7 +67,8 @@ impl View for Steered<'_> {
         fn entries_after(memory: MemoryHandle, after: Option<u64>, bytes: usize) -> Vec<Entry>;
         fn memory_references(memory: MemoryHandle) -> Vec<Handle>;
         fn code(sha256: &[u8; 32]) -> Option<CodeNumber>;
-        fn account_above(account: Handle) -> Option<Handle>;
+        fn account_row(account: Handle) -> Option<Account>;
+        fn deaths_since(object: Handle, since_ms: u64) -> u64;
         fn refused(source: Source, target: Handle, most: u64) -> u64;
         fn account(account: Handle) -> Vec<Handle>;
         fn sharers(memory: MemoryHandle) -> u64;

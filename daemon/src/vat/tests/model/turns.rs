@@ -52,7 +52,7 @@ impl Model {
         let failed = match ended {
             Ok(()) => None,
             Err(End::Thrown { message, object }) => Some(("error", error(&message, object, 1))),
-            Err(End::Killed(why)) => Some(("killed", error(why, None, 0))),
+            Err(End::Killed(why)) => Some(("killed", error(why, Some(target), 0))),
             Err(End::Dies | End::Late) => panic!("message {} kills its worker, and was reported", ran.message),
         };
         let expected = failed.as_ref().map_or("ok", |(outcome, _)| *outcome);
@@ -139,7 +139,7 @@ impl Model {
             _ => how,
         };
         let code = self.objects[&was.target].code;
-        let error = error(&why, None, 0);
+        let error = error(&why, Some(blamed), 0);
         let (seq, of) = abroad(&was);
         self.turns.push(Rc::new(json!({
             "turn": ran.turn, "message": message, "edit": null, "source": was.source.number(), "object": was.target,
