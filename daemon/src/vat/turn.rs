@@ -218,6 +218,8 @@ fn undo<V: View, E: Entropy>(
 
 /// The worker is nobody's any more: what was streamed to it is delivered again, whatever it says of it.
 fn discard(vat: &mut Vat) -> Order {
+    // Nor is it to their blame if it dies of what the other account left there.
+    vat.schedule.call_back();
     vat.schedule.in_flight.condemned = true;
     Order::Replace
 }

@@ -276,6 +276,22 @@ fn a_worker_that_ran_two_accounts_is_replaced_before_its_accounts_next_turn() {
 }
 
 #[test]
+fn what_a_spoilt_worker_dies_of_is_no_fault_of_the_turns_behind() {
+    let mut world = World::of(&["caller", "callee"]);
+    world.vat = world::vat(Limits { isolation: Isolation::Account, ..LIMITS }, world.store.counters());
+    let start = world.calls("caller", "callee");
+    let next = world.send("caller", "1");
+    let behind = world.starts().pop().expect("it is streamed behind");
+    assert!(matches!(world.done(&start.delivery, ok()), Some(Order::Replace)));
+    // What the callee left there hangs the worker before that has gone.
+    world.died_in(too_long(), behind.delivery.delivery, behind.delivery.target.object);
+    assert_eq!(world.deaths("caller"), 0);
+    let again = world.starts().pop().expect("it is delivered again");
+    assert!(world.done(&again.delivery, ok()).is_none());
+    assert_eq!(world.outcome(next), "ok ");
+}
+
+#[test]
 fn a_deadline_ends_no_message_before_an_earlier_one_on_the_same_way() {
     let mut world = World::of(&["a", "b"]);
     let messages = ["a", "b", "a"].map(|name| world.send(name, "null"));
