@@ -128,6 +128,7 @@ pub(super) struct Machine {
 
 impl Machine {
     /// A new vat, but that its first message has this number: at each 1,024th, old outcomes go.
+    #[expect(clippy::large_types_passed_by_value, reason = "each machine has its own")]
     pub(super) fn new(dice: Dice, limits: Limits, first_message: u64) -> Self {
         let dir = scratch();
         let key = Key::from_bytes([9; 32]).expect("a key");
@@ -212,8 +213,8 @@ impl Machine {
         let petname = |name: &Option<String>| name.as_ref().map(|name| name.parse().expect("a petname"));
         Some(match ask {
             Ask::Install { objects, memory, statics, natives } => Action::Install(Install {
-                budget: Default::default(),
-                account: Default::default(),
+                budget: qrt_shared::budget::Budget::default(),
+                account: qrt_shared::budget::Budget::default(),
                 objects: objects.iter().map(|(code, name)| ("label".to_owned(), code.clone(), petname(name))).collect(),
                 memory: match memory {
                     Some(text) => Some(self.document(text)?),
@@ -262,7 +263,7 @@ impl Machine {
         let receipt = self.store.as_mut().expect("open").commit().expect("a commit");
         let effects = std::mem::take(&mut self.effects).release(&receipt);
         let handle = |qrid: &Qrid| self.store().reference(None, &qrid.object).expect("a read").expect("an object");
-        effects.iter().filter_map(|effect| shown(effect, &handle)).collect()
+        effects.iter().map(|effect| shown(effect, &handle)).collect()
     }
 
     /// The daemon dies and starts again: what was not committed is gone, and so is what nobody was
@@ -315,10 +316,10 @@ fn scratch() -> TempDir {
     dir.expect("a scratch directory")
 }
 
-fn shown(effect: &Effect, handle: &impl Fn(&Qrid) -> Handle) -> Option<String> {
+fn shown(effect: &Effect, handle: &impl Fn(&Qrid) -> Handle) -> String {
     match effect {
-        Effect::Answer(Ticket(ticket), answer) => Some(format!("{ticket} {}", answered(answer, handle))),
-        Effect::Ended(message) => Some(format!("ended {message}")),
+        Effect::Answer(Ticket(ticket), answer) => format!("{ticket} {}", answered(answer, handle)),
+        Effect::Ended(message) => format!("ended {message}"),
         other => panic!("{other:?}"),
     }
 }
@@ -326,7 +327,7 @@ fn shown(effect: &Effect, handle: &impl Fn(&Qrid) -> Handle) -> Option<String> {
 fn name(message: &MessageName) -> u64 {
     match message {
         MessageName::In(message) => *message,
-        other => panic!("{other:?}"),
+        other @ MessageName::Out(..) => panic!("{other:?}"),
     }
 }
 

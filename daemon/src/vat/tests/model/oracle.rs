@@ -136,6 +136,7 @@ pub(super) struct Model {
 
 impl Model {
     /// A new vat whose first message has this number.
+    #[expect(clippy::large_types_passed_by_value, reason = "each model has its own")]
     pub(super) fn new(first_message: u64, limits: Limits) -> Self {
         Self {
             limits,

@@ -14,6 +14,7 @@ use crate::protocol::{Delivery, Running};
 use crate::vat::{Input, Limits, Order};
 
 /// What the vat is after `history`, which starts with that message.
+#[expect(clippy::large_types_passed_by_value, reason = "each vat has its own")]
 pub(super) fn unbroken(history: &[Event], first_message: u64, limits: Limits) -> Tables {
     let journal_turns = 100_000;
     let mut machine = Machine::new(Dice::new(0), Limits { journal_turns, ..limits }, first_message);

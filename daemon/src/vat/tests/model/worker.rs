@@ -179,7 +179,7 @@ impl Worker {
             }
             Err(Stop::Dies(innermost)) => self.dies(Death::Crashed("boom".to_owned()), delivery, innermost),
             Err(Stop::Late(innermost)) => {
-                self.dies(Death::Deadline { clock: "CPU", limit_ms: 2000 }, delivery, innermost)
+                self.dies(Death::Deadline { clock: "CPU", limit_ms: 2000 }, delivery, innermost);
             }
             stopped => {
                 let (report, left) = turn.finish(stopped.map_err(|stop| match stop {
