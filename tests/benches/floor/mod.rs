@@ -33,8 +33,8 @@ const SETTINGS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PR
 const ENTRY: &str = "INSERT INTO memory_entry VALUES (?1, 'count', ?2, ?3)
     ON CONFLICT DO UPDATE SET ordinal = excluded.ordinal, value = excluded.value";
 const USE: &str = "UPDATE object_use SET turns = turns + 1, cpu_us = cpu_us + 9 WHERE object = ?1";
-const MESSAGE: &str = "INSERT INTO message (message, source, target, args, bytes, queued_at, cause, deaths)
-    VALUES (?1, 1, ?2, ?3, ?4, ?5, 1, 0)";
+const MESSAGE: &str = "INSERT INTO message (message, source, target, args, bytes, queued_at, cause, deaths, chain)
+    VALUES (?1, 1, ?2, ?3, ?4, ?5, 1, 0, 1)";
 const TURN: &str = "INSERT INTO turn (turn, message, source, object, code, args, cause, outcome, result, ticks, cpu_us,
     clock_ms, bytes) VALUES (?1, ?1, 1, ?2, 1, ?3, 1, 'ok', ?4, 0, 9, ?5, ?6)";
 const CHANGE: &str = "INSERT INTO turn_change VALUES (?1, ?2, 'count', ?3, ?4)";
@@ -85,7 +85,7 @@ pub(crate) fn run(path: &Path, turns: u64, counters: u64, group: u64) -> Duratio
     let unused = zeros(&db, "object_use", "?1", 1);
     for object in 1..=counters {
         write(&db, &unused, [object]);
-        write(&db, "INSERT INTO memory VALUES (?1, 6, ?2)", [object, FIRST_ORDINAL + 1]);
+        write(&db, "INSERT INTO memory VALUES (?1, 6, ?2, ?1)", [object, FIRST_ORDINAL + 1]);
         write(&db, "INSERT INTO memory_entry VALUES (?1, 'count', ?2, '0')", [object, FIRST_ORDINAL]);
     }
     for message in 1..=turns {
