@@ -9,6 +9,7 @@
 //!   qrtd.pid             the daemon's process id, for people
 //!   qrtd.log             its log
 //!   control.sock   0600  its control socket
+//!   vat.db.mark    0600  how far the database had come: see `mark`
 //! ```
 //!
 //! The lock, not the pid file and not SQLite, decides who may open the database.
@@ -90,7 +91,7 @@ pub enum Error {
     Store(#[from] store::Error),
 }
 
-fn io_error(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
+pub(crate) fn io_error(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
     let path = path.to_owned();
     move |source| Error::Io { what, path, source }
 }
@@ -104,6 +105,46 @@ pub struct Directory {
 
 /// Makes a vat in `dir`, which must not exist or be empty: all of it or nothing.
 pub fn create(dir: &Path, settings: &str, now_ms: u64) -> Result<Key, Error> {
+    build(dir, |draft| {
+        let key = Key::generate();
+        fill(draft, &key, settings)?;
+        // SQLite gives its files the mode of the database, so that is made first and empty.
+        write_new(&draft.join(store::FILE), "")?;
+        Store::create(draft, key.vat(), now_ms)?;
+        Ok(key)
+    })
+}
+
+/// Makes a vat's directory of what `build` leaves in the one it is given: all of it or nothing.
+pub fn build<T, E: From<Error>>(dir: &Path, build: impl FnOnce(&Path) -> Result<T, E>) -> Result<T, E> {
+    let dir = free(dir)?;
+    let (Some(parent), Some(name)) = (dir.parent(), dir.file_name()) else { return Err(Error::Taken(dir).into()) };
+    if !parent.is_dir() {
+        return Err(Error::NoParent(parent.to_owned()).into());
+    }
+    // Built beside its place and moved there whole, so that a crash leaves no half of a vat.
+    let mut draft = OsStr::from_bytes(b".").to_owned();
+    draft.push(name);
+    draft.push(format!(".new-{}", std::process::id()));
+    let draft = parent.join(draft);
+    let make = || {
+        fs::DirBuilder::new().mode(0o700).create(&draft).map_err(io_error("make", &draft))?;
+        let built = build(&draft)?;
+        File::open(&draft).and_then(|dir| dir.sync_all()).map_err(io_error("sync", &draft))?;
+        fs::rename(&draft, &dir).map_err(io_error("make", &dir))?;
+        File::open(parent).and_then(|parent| parent.sync_all()).map_err(io_error("sync", parent))?;
+        Ok(built)
+    };
+    let made = make();
+    if made.is_err() {
+        // What stands there is ours: the name holds our process id. The first error is the one to tell.
+        fs::remove_dir_all(&draft).ok();
+    }
+    made
+}
+
+/// The absolute path of a directory that does not exist or is empty.
+fn free(dir: &Path) -> Result<PathBuf, Error> {
     let dir = std::path::absolute(dir).map_err(io_error("find", dir))?;
     check_socket_path(&dir)?;
     match fs::read_dir(&dir) {
@@ -116,37 +157,13 @@ pub fn create(dir: &Path, settings: &str, now_ms: u64) -> Result<Key, Error> {
         Err(error) if error.kind() == ErrorKind::NotADirectory => return Err(Error::Taken(dir)),
         Err(error) => return Err(io_error("read", &dir)(error)),
     }
-    let (Some(parent), Some(name)) = (dir.parent(), dir.file_name()) else { return Err(Error::Taken(dir)) };
-    if !parent.is_dir() {
-        return Err(Error::NoParent(parent.to_owned()));
-    }
-    // Built beside its place and moved there whole, so that a crash leaves no half of a vat.
-    let mut draft = OsStr::from_bytes(b".").to_owned();
-    draft.push(name);
-    draft.push(format!(".new-{}", std::process::id()));
-    let draft = parent.join(draft);
-    let made = fill(&draft, settings, now_ms).and_then(|key| {
-        fs::rename(&draft, &dir).map_err(io_error("make", &dir))?;
-        File::open(parent).and_then(|parent| parent.sync_all()).map_err(io_error("sync", parent))?;
-        Ok(key)
-    });
-    if made.is_err() {
-        // What stands there is ours: the name holds our process id. The first error is the one to tell.
-        fs::remove_dir_all(&draft).ok();
-    }
-    made
+    Ok(dir)
 }
 
-fn fill(draft: &Path, settings: &str, now_ms: u64) -> Result<Key, Error> {
-    fs::DirBuilder::new().mode(0o700).create(draft).map_err(io_error("make", draft))?;
-    let key = Key::generate();
+/// Writes what lies beside the database.
+pub(crate) fn fill(draft: &Path, key: &Key, settings: &str) -> Result<(), Error> {
     write_new(&draft.join(key::FILE), &key.file_text())?;
-    write_new(&draft.join(settings::FILE), settings)?;
-    // SQLite gives its files the mode of the database, so that is made first and empty.
-    write_new(&draft.join(store::FILE), "")?;
-    Store::create(draft, key.vat(), now_ms)?;
-    File::open(draft).and_then(|dir| dir.sync_all()).map_err(io_error("sync", draft))?;
-    Ok(key)
+    write_new(&draft.join(settings::FILE), settings)
 }
 
 fn write_new(path: &Path, text: &str) -> Result<(), Error> {

@@ -61,14 +61,22 @@ impl Key {
 
     /// Reads the key in the base directory `dir`.
     pub fn read(dir: &Path) -> Result<Self, Error> {
-        let path = dir.join(FILE);
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => Zeroizing::new(text),
-            Err(source) => return Err(Error::Io { path, source }),
-        };
-        let bytes = HEXLOWER.decode(text.trim_end().as_bytes()).ok().map(Zeroizing::new);
-        let bytes = bytes.and_then(|bytes| <[u8; 32]>::try_from(bytes.as_slice()).ok());
-        bytes.and_then(Self::from_bytes).ok_or(Error::Malformed(path))
+        Self::read_file(&dir.join(FILE))
+    }
+
+    /// Reads a key file that lies anywhere.
+    pub(crate) fn read_file(path: &Path) -> Result<Self, Error> {
+        // Not as text: that error would hold the bytes.
+        let bytes = fs::read(path).map_err(|source| Error::Io { path: path.to_owned(), source })?;
+        let bytes = Zeroizing::new(bytes);
+        let key = std::str::from_utf8(&bytes).ok().and_then(Self::from_text);
+        key.ok_or_else(|| Error::Malformed(path.to_owned()))
+    }
+
+    /// The key that a key file with this text holds.
+    pub(crate) fn from_text(text: &str) -> Option<Self> {
+        let bytes = Zeroizing::new(HEXLOWER.decode(text.trim_end().as_bytes()).ok()?);
+        Self::from_bytes(<[u8; 32]>::try_from(bytes.as_slice()).ok()?)
     }
 
     /// What the key file holds.

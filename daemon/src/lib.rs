@@ -1,6 +1,7 @@
 //! The daemon of a vat: `qrtd`.
 //!
 //! - [`serve`]: the daemon's life. [`directory`], [`key`], [`settings`]: what is in a base directory.
+//! - [`backup`]: a vat in one file, and a vat from one. [`mark`]: how a database that went back is noticed.
 //! - [`driver`]: the loop that owns everything that changes: event in, commit, effects out.
 //! - [`vat`]: the kernel, a pure step function. Start here to understand what a turn is.
 //! - [`store`]: the database. Only it knows SQL, only its commit lets effects out.
@@ -12,6 +13,7 @@
 //! - [`worker`]: the other side, a process without authority that runs strangers' code.
 //! - [`control`]: the socket that operators' programs talk to.
 
+pub mod backup;
 pub mod control;
 pub mod directory;
 pub mod driver;
@@ -19,6 +21,7 @@ pub mod executor;
 pub mod http;
 pub mod intake;
 pub mod key;
+pub mod mark;
 pub mod page;
 pub mod peer;
 pub mod post;

@@ -18,7 +18,7 @@ use qrt_shared::view::State;
 use qrtd::driver::now_ms;
 use qrtd::settings::{self, Settings};
 use qrtd::store::read::Reader;
-use qrtd::{directory, executor, serve, worker};
+use qrtd::{backup, directory, executor, serve, worker};
 use serde_json::json;
 use tracing_subscriber::EnvFilter;
 
@@ -47,6 +47,9 @@ enum Verb {
     Start {
         /// The base directory
         dir: PathBuf,
+        /// Go on with a database that went back
+        #[arg(long)]
+        after_rollback: bool,
     },
     /// Be the daemon
     Serve {
@@ -55,11 +58,37 @@ enum Verb {
         /// Leave the terminal's session and log to the base directory
         #[arg(long)]
         detached: bool,
+        /// Go on with a database that went back
+        #[arg(long)]
+        after_rollback: bool,
     },
     /// Show a stopped vat
     Info {
         /// The base directory
         dir: PathBuf,
+    },
+    /// Copy a vat into a file
+    Backup {
+        /// The base directory
+        dir: PathBuf,
+        /// The copy; it must not exist
+        file: PathBuf,
+        /// Put the secret key in too
+        #[arg(long)]
+        with_key: bool,
+    },
+    /// Make a vat from a copy
+    Restore {
+        /// The copy
+        file: PathBuf,
+        /// The base directory; it must not exist, or be empty
+        dir: PathBuf,
+        /// The vat's key file, when it is not in the copy
+        #[arg(long, conflicts_with = "fork")]
+        key: Option<PathBuf>,
+        /// Make another vat of it, with a key of its own
+        #[arg(long)]
+        fork: bool,
     },
 }
 
@@ -100,12 +129,14 @@ fn one_line(error: &anyhow::Error) -> String {
 fn run(verb: Verb) -> Result<()> {
     match verb {
         Verb::CreateNode { dir, listen, url } => create_node(&dir, listen, url.as_ref()),
-        Verb::Start { dir } => start(&dir),
-        Verb::Serve { dir, detached } => {
+        Verb::Start { dir, after_rollback } => start(&dir, after_rollback),
+        Verb::Serve { dir, detached, after_rollback } => {
             log(&dir, detached)?;
-            serve::serve(&dir)
+            serve::serve(&dir, after_rollback)
         }
         Verb::Info { dir } => info(&dir),
+        Verb::Backup { dir, file, with_key } => print(&backup::write(&dir, &file, with_key, now_ms())?),
+        Verb::Restore { file, dir, key, fork } => print(&backup::restore(&file, &dir, key.as_deref(), fork, now_ms())?),
     }
 }
 
@@ -130,13 +161,14 @@ fn info(dir: &Path) -> Result<()> {
 }
 
 /// Starts a daemon in a session of its own and waits until it serves or says why not.
-fn start(dir: &Path) -> Result<()> {
+fn start(dir: &Path, after_rollback: bool) -> Result<()> {
     directory::check(dir)?;
     let dir = std::path::absolute(dir)?;
     let mut daemon = Command::new("/proc/self/exe")
         .arg0("qrtd")
         .arg("serve")
         .arg("--detached")
+        .args(after_rollback.then_some("--after-rollback"))
         .arg(&dir)
         .current_dir("/")
         .stdin(Stdio::null())

@@ -23,6 +23,7 @@ use crate::http::policy::Policy;
 use crate::http::receive::{self, Receiver};
 use crate::intake::Intake;
 use crate::key::Key;
+use crate::mark::{self, Mark};
 use crate::peer::seal::NonceKey;
 use crate::post::Post;
 use crate::settings::{self, Settings};
@@ -33,12 +34,14 @@ use crate::vat::{Input, Vat};
 const FAREWELL: Duration = Duration::from_millis(100);
 
 /// Serves the vat in `dir` until it is told to stop. When it serves, it says so in one line of JSON
-/// on standard output.
-pub fn serve(dir: &Path) -> Result<()> {
+/// on standard output. A database that went back is served only when the operator knows:
+/// `after_rollback`.
+pub fn serve(dir: &Path, after_rollback: bool) -> Result<()> {
     let directory = Directory::lock(dir)?;
     let mut settings = Settings::read(dir)?;
     let key = Key::read(dir)?;
-    let store = Store::open(dir, key.vat())?;
+    let mut store = Store::open(dir, key.vat())?;
+    let mark = mark(dir, &mut store, after_rollback)?;
     let listener = listen(dir, &mut settings)?;
     let spares = Spares::start(settings.worker.sandbox).context("starting the thread that starts workers")?;
     let (events, queue) = mpsc::channel();
@@ -71,6 +74,8 @@ pub fn serve(dir: &Path) -> Result<()> {
         })?;
         let receiver = Receiver::new(Arc::clone(&key), Intake::new(events.clone()), receive::Limits::default());
         let receiving = tokio::spawn(Arc::new(receiver).serve(listener));
+        let commits = news.commits.clone();
+        let marking = tokio::spawn(mark.follow(directory.path().to_owned(), news.commits.clone()));
         let policy = Policy { allow_private: settings.peers.private_addresses };
         let channels = Arc::new(Channels::new(Arc::clone(&key), receive::Limits::default().channels));
         let courier = Courier::new(policy, deliver::Limits::default());
@@ -92,8 +97,12 @@ pub fn serve(dir: &Path) -> Result<()> {
             _ = terminate.recv() => stop(&events, driver_ended).await?,
         };
         tokio::time::sleep(FAREWELL).await;
-        for task in [serving, receiving, posting] {
+        for task in [serving, receiving, posting, marking] {
             task.abort();
+        }
+        if outcome.is_ok() {
+            // Everything is on the disk: the next start can tell whether it still is.
+            Mark { commit: *commits.borrow(), ..mark }.write(directory.path())?;
         }
         outcome.map_err(anyhow::Error::from)
     });
@@ -104,6 +113,27 @@ pub fn serve(dir: &Path) -> Result<()> {
         Err(error) => tracing::error!("stopped: {error:#}"),
     }
     outcome
+}
+
+/// Where the database stands; an error when it went back and the operator does not say that they know.
+fn mark(dir: &Path, store: &mut Store, after_rollback: bool) -> Result<Mark> {
+    let stands =
+        |store: &Store| Ok::<_, anyhow::Error>(Mark { history: store.history()?, commit: store.counters().commits });
+    let found = stands(store)?.check(dir);
+    match found {
+        Err(error @ mark::Error::Io { .. }) => return Err(error.into()),
+        Err(error) if !after_rollback => return Err(error.into()),
+        _ => {}
+    }
+    if after_rollback {
+        let why = found.err().map(|error| error.to_string());
+        tracing::warn!(why, "this vat went back: peers are asked before anything is sent to them");
+        store.went_back(now_ms(), &json!({ "after_rollback": true, "why": why }))?;
+    }
+    let mark = stands(store)?;
+    // Before anything else can happen: what went back and was accepted is the new truth.
+    mark.write(dir)?;
+    Ok(mark)
 }
 
 /// Listens for other vats; a port that the system chose is kept.

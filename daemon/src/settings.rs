@@ -297,6 +297,22 @@ total_queued_bytes = {total_queued_bytes}
     )
 }
 
+/// The settings `text` of a vat, for another one on the same machine: it listens on a free port of its own.
+pub fn elsewhere(text: &str) -> String {
+    with_line(&with_line(text, "listen", "127.0.0.1:0"), "url", "")
+}
+
+/// `text` with the value of a key that stands in no section.
+fn with_line(text: &str, key: &str, value: &str) -> String {
+    let line = format!("{key} = \"{value}\"");
+    let is_it =
+        |line: &&str| line.trim_start().strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with('='));
+    match text.lines().find(is_it) {
+        Some(old) => text.replacen(old, &line, 1),
+        None => format!("{line}\n{text}"),
+    }
+}
+
 /// The text of a new settings file: every key with its default, explained.
 #[expect(clippy::too_many_lines, reason = "it is one text")]
 pub fn template(listen: SocketAddr, url: Option<&Location>) -> String {
@@ -453,14 +469,7 @@ impl Settings {
             Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
             Err(source) => return Err(Error::Io { path, source }),
         };
-        let line = format!("listen = \"{listen}\"");
-        let is_listen = |line: &&str| {
-            line.trim_start().strip_prefix("listen").is_some_and(|rest| rest.trim_start().starts_with('='))
-        };
-        let text = match text.lines().find(is_listen) {
-            Some(old) => text.replacen(old, &line, 1),
-            None => format!("{line}\n{text}"),
-        };
+        let text = with_line(&text, "listen", &listen.to_string());
         // Beside it and moved there whole: a crash leaves the old file or the new one.
         let draft = dir.join(format!(".{FILE}.new"));
         let write = || {

@@ -156,10 +156,17 @@ pub static ACTIONS: &[Action] = &[
     Action {
         verb: "start",
         summary: "Start the vat's daemon; return when it serves",
-        details: "",
+        details: "A database that went back behind its mark (a write-ahead log cut short, an old file put back) is not \
+                  served until --after-rollback says that you know: then each peer is asked where it stands before \
+                  anything is sent to it. Use that too after you put a whole directory back.",
         effect: Effect::Change,
         via: Via::Qrtd,
-        args: &[DIR, flag("foreground", "stay attached to the terminal and log to it"), JSON],
+        args: &[
+            DIR,
+            flag("foreground", "stay attached to the terminal and log to it"),
+            flag("after-rollback", "go on with a database that went back"),
+            JSON,
+        ],
     },
     Action {
         verb: "stop",
@@ -468,6 +475,38 @@ pub static ACTIONS: &[Action] = &[
                 kind: Kind::Repeated { value: "DIR" },
                 help: "the base directory of another vat to follow into; may be given again",
             },
+            JSON,
+        ],
+    },
+    Action {
+        verb: "backup",
+        summary: "Copy a vat, running or stopped, into one file",
+        details: "The copy is of one commit, and the vat goes on meanwhile. It is readable by its owner only, and \
+                  overwrites nothing. The vat's secret key is in it only with --with-key: who has such a file is the vat. \
+                  Without it, keep DIR/key apart; a restore needs it. Never copy vat.db of a running vat by other means.",
+        effect: Effect::Change,
+        via: Via::Control(&[post("/v1/backup")]),
+        args: &[
+            DIR,
+            required("FILE", "the new file"),
+            flag("with-key", "put the vat's secret key in: who has the file is the vat"),
+            JSON,
+        ],
+    },
+    Action {
+        verb: "restore",
+        summary: "Make a vat from a backup",
+        details: "DIR must not exist, or be empty. The backup is checked first. The same vat comes back, so its directory of \
+                  before must never run again; what came after the backup it has forgotten, so each peer is asked where it \
+                  stands before anything is sent to it. With --fork it becomes another vat, with a new key and a free \
+                  port: its objects and inbox are the same, its outbox is emptied and every channel begins anew.",
+        effect: Effect::Change,
+        via: Via::Qrtd,
+        args: &[
+            required("FILE", "the backup"),
+            DIR,
+            option("key", "FILE", "the vat's key file, if the backup does not hold it"),
+            flag("fork", "make another vat of it, with a key of its own"),
             JSON,
         ],
     },

@@ -528,12 +528,48 @@ pub struct Peer {
     pub last_contact_at: Option<u64>,
 }
 
+/// A copy of a vat that was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackedUp {
+    /// The file.
+    pub file: String,
+    /// The vat.
+    pub vat: VatId,
+    /// The last commit it holds.
+    pub commit: u64,
+    /// The file's size.
+    pub bytes: u64,
+    /// Whether the vat's secret key is in it.
+    pub with_key: bool,
+}
+
+/// A vat that was made from a copy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restored {
+    /// Its base directory.
+    pub dir: String,
+    /// Who it is.
+    pub vat: VatId,
+    /// The vat the copy was of, if it is another now.
+    pub fork_of: Option<VatId>,
+    /// The last commit the copy holds.
+    pub commit: u64,
+    /// When it was made.
+    pub made_at: u64,
+    /// Messages of the outbox that a fork left behind.
+    pub outbox_dropped: u64,
+    /// Channels that a fork left behind.
+    pub channels_dropped: u64,
+}
+
 /// Whether the history of a channel is the same at both ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PeerState {
     /// It is.
     Ok,
+    /// This end was restored or went back: the other is asked before anything is sent to it.
+    Unsure,
     /// It is not: one end was restored from an old copy, or lost a part of its log.
     Diverged,
     /// The other end has gone back behind what it had acknowledged.
@@ -545,6 +581,7 @@ impl PeerState {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",
+            Self::Unsure => "unsure",
             Self::Diverged => "diverged",
             Self::PeerRolledBack => "peer-rolled-back",
         }

@@ -180,9 +180,15 @@ impl Scratch {
             text.replace_range(at..end, &format!("{name} = {}", value.as_ref()));
         }
         std::fs::write(&file, text).expect("the settings");
-        let vat = Vat { scratch: self, dir, runtime: Runtime::new().expect("a runtime") };
+        let vat = self.there();
         vat.start();
         vat
+    }
+
+    /// The vat that something else has made in it, at `vat`; not started.
+    pub fn there(self) -> Vat {
+        let dir = self.path("vat");
+        Vat { scratch: self, dir, runtime: Runtime::new().expect("a runtime") }
     }
 }
 

@@ -120,6 +120,7 @@ fn ids_and_keys_have_no_name_in_the_worker() {
             "daemon/src/peer",
             "daemon/src/store",
             "daemon/src/vat",
+            "daemon/src/backup.rs",
             "daemon/src/key.rs",
             "daemon/src/serve.rs",
             "daemon/src/main.rs",

@@ -8,6 +8,7 @@
 //! One file a verb, or a noun where verbs are siblings. Each has `run`, listed in [`VERBS`]; a test
 //! compares that list with the table.
 
+mod backup;
 mod completions;
 mod create_node;
 mod demo;
@@ -104,6 +105,8 @@ static VERBS: &[(&str, Run)] = &[
     ("peer-resync", |call| Box::pin(peer_resync::run(call))),
     ("why", |call| Box::pin(why::run(call))),
     ("trace", |call| Box::pin(trace::run(call))),
+    ("backup", |call| Box::pin(backup::run(call))),
+    ("restore", |call| Box::pin(async { backup::restore(call) })),
     ("demo", |call| Box::pin(demo::run(call))),
     ("completions", |call| Box::pin(async { completions::run(call) })),
     ("man", |call| Box::pin(async { man::run(call) })),

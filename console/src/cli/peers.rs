@@ -50,7 +50,9 @@ fn cells(peer: &Peer, now: u64) -> Vec<Cell> {
 fn details(peer: &Peer, now: u64) -> Vec<String> {
     let urls = if peer.urls.is_empty() { "no URL is known".to_owned() } else { format::line(&peer.urls.join(" ")) };
     let mut details = vec![format!("{}  {urls}", peer.vat)];
-    if peer.state != PeerState::Ok {
+    if peer.state == PeerState::Unsure {
+        details.push("unsure: this vat went back, and nothing is sent before that one has said where it stands".into());
+    } else if peer.state != PeerState::Ok {
         let since = peer.state_since.map(|at| format!(" since {} UTC", format::time(at))).unwrap_or_default();
         let theirs =
             peer.theirs.map(|number| format!(", it says it has {number} messages of ours")).unwrap_or_default();

@@ -16,15 +16,22 @@ pub(super) struct Started {
     pub(super) pid: u32,
 }
 
+/// What `qrtd` is told.
+fn args(call: &Call, verb: &str) -> Vec<OsString> {
+    let mut args = vec![OsString::from(verb), call.dir().into()];
+    args.extend(call.flag("after-rollback").then(|| "--after-rollback".into()));
+    args
+}
+
 pub(super) fn run(call: &mut Call) -> Done {
     let qrtd = Qrtd::find()?;
     if call.flag("foreground") {
         if call.json() {
             return Err(Failure::Usage("--foreground logs to the terminal: leave out --json".to_owned()));
         }
-        return Err(qrtd.become_it(&["serve".into(), call.dir().into()]));
+        return Err(qrtd.become_it(&args(call, "serve")));
     }
-    let started: Started = qrtd.ask(&[OsString::from("start"), call.dir().into()])?;
+    let started: Started = qrtd.ask(&args(call, "start"))?;
     if call.json() {
         call.out.json(&started)?;
         return Ok(());

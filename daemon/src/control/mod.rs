@@ -13,6 +13,7 @@ mod objects;
 mod peers;
 mod readers;
 mod router;
+mod service;
 mod turns;
 mod vat;
 
@@ -20,7 +21,7 @@ use std::convert::Infallible;
 use std::fs::{self, Permissions};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,7 +36,7 @@ use qrt_shared::VERSION;
 use qrt_shared::control::{BODY_BYTES_MAX, Problem, SOCKET, VERSION_HEADER};
 use qrt_shared::id::VatId;
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{Notify, Semaphore, oneshot};
+use tokio::sync::{Mutex, Notify, Semaphore, oneshot};
 use tokio::time::timeout;
 
 use crate::driver::{Event, News};
@@ -68,6 +69,10 @@ pub struct State {
     pub checker: Checker,
     /// Reads the database.
     pub readers: Readers,
+    /// The base directory.
+    pub dir: PathBuf,
+    /// Held while a backup is made.
+    pub backing_up: Mutex<()>,
     /// Told when an operator has stopped the vat and the answer is on its way.
     pub stopped: Notify,
 }
@@ -84,7 +89,18 @@ impl State {
         checker: Checker,
     ) -> Self {
         let readers = Readers::new(dir);
-        Self { vat, settings, started_at, news, worker, checker, readers, stopped: Notify::new() }
+        Self {
+            vat,
+            settings,
+            started_at,
+            news,
+            worker,
+            checker,
+            readers,
+            dir: dir.to_owned(),
+            backing_up: Mutex::default(),
+            stopped: Notify::new(),
+        }
     }
 
     /// Asks the kernel for a change; answered when it is durable.

@@ -10,7 +10,7 @@ use qrt_shared::action::{ACTIONS, Via};
 use qrt_shared::control::WAIT_MS_MAX;
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{Refusal, State, faults, messages, objects, peers, turns, vat};
+use super::{Refusal, State, faults, messages, objects, peers, service, turns, vat};
 use crate::vat::request::{Action, Who};
 
 /// A request, taken apart.
@@ -32,6 +32,7 @@ pub(super) async fn route(state: &State, who: Who, head: &Parts, body: &Bytes) -
         (&Method::GET, ["v1"]) => vat::description(),
         (&Method::GET, ["v1", "info"]) => vat::info(&asked).await,
         (&Method::POST, ["v1", "stop"]) => vat::stop(&asked).await,
+        (&Method::POST, ["v1", "backup"]) => service::backup(&asked).await,
         (&Method::GET, ["v1", "objects"]) => objects::list(&asked).await,
         (&Method::POST, ["v1", "objects"]) => objects::install(&asked).await,
         (&Method::GET, ["v1", "objects", object]) => objects::one(&asked, object).await,

@@ -56,6 +56,9 @@
 //! *A box is what it says*: kind and direction are in the nonce, which the box authenticates. So neither
 //! an ack passes for a message, nor a message reflected to its maker for one of the peer's.
 //!
+//! *A vat that knows it went back asks first*: its channels are *unsure*, and an unsure channel sends only
+//! questions until the receiver's answer fits, or stops it like any other.
+//!
 //! What this cannot do: keep apart two live copies of one vat, or tell whether a message that was
 //! dropped by its sender after it was tried ever arrived.
 

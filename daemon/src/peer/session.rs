@@ -80,6 +80,8 @@ pub enum State {
     /// Both ends agree, as far as is known.
     #[default]
     Ok,
+    /// This end may have gone back: the receiver is asked, and nothing is sent before it has answered.
+    Unsure,
     /// The receiver's history is not ours.
     Diverged(Stop),
     /// The receiver lost what it had acknowledged.
@@ -91,6 +93,7 @@ impl State {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Ok => "ok",
+            Self::Unsure => "unsure",
             Self::Diverged(_) => "diverged",
             Self::PeerRolledBack(_) => "peer-rolled-back",
         }
@@ -99,7 +102,7 @@ impl State {
     /// The stop, if it is one.
     pub fn stop(&self) -> Option<&Stop> {
         match self {
-            Self::Ok => None,
+            Self::Ok | Self::Unsure => None,
             Self::Diverged(stop) | Self::PeerRolledBack(stop) => Some(stop),
         }
     }
@@ -172,6 +175,9 @@ pub enum ResyncError {
     /// The ends agree.
     #[error("the histories fit: there is nothing to resync")]
     Fits,
+    /// The receiver has not said yet where it stands.
+    #[error("the peer has not answered since this vat went back: there is nothing to go by")]
+    Unsure,
     /// The receiver has moved since the operator was asked.
     #[error("the peer has moved to {} since you were asked: ask again", .0.theirs.number)]
     Moved(Plan),
@@ -209,6 +215,11 @@ impl Outbound {
     pub fn first_to_send(&self) -> Option<Sequence> {
         let first = self.acked.number.next()?;
         (self.state == State::Ok && first <= self.last.number).then_some(first)
+    }
+
+    /// Whether messages wait until the receiver has said where it stands.
+    pub fn waits_to_ask(&self) -> bool {
+        self.state == State::Unsure && self.held() > 0
     }
 
     /// How many messages are held.
@@ -272,9 +283,10 @@ impl Outbound {
     /// What a resync would do now, after an answer that stopped the channel.
     ///
     /// # Errors
-    /// [`ResyncError::Fits`] or [`ResyncError::NoNumbers`].
+    /// [`ResyncError::Fits`], [`ResyncError::Unsure`] or [`ResyncError::NoNumbers`].
     pub fn plan(&self) -> Result<Plan, ResyncError> {
-        let stop = self.state.stop().ok_or(ResyncError::Fits)?;
+        let none = if self.state == State::Unsure { ResyncError::Unsure } else { ResyncError::Fits };
+        let stop = self.state.stop().ok_or(none)?;
         let acked = self.acked.number.0;
         if stop.theirs.number.0.saturating_add(self.held()) > Sequence::MAX.0 {
             return Err(ResyncError::NoNumbers(stop.theirs.number));

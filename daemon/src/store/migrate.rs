@@ -19,7 +19,8 @@ pub(super) fn create(connection: &mut Connection, vat: VatId, now_ms: u64) -> ru
     let transaction = connection.transaction()?;
     transaction.execute_batch(include_str!("schema.sql"))?;
     transaction.execute(
-        "INSERT INTO vat VALUES (1, ?1, ?2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)",
+        "INSERT INTO vat VALUES (1, ?1, ?2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+            randomblob(16))",
         params![vat.as_bytes(), now_ms.cast_signed()],
     )?;
     apply::counters(&transaction, &Counters::default())?;
@@ -47,6 +48,12 @@ pub(super) fn version(connection: &Connection, path: &Path) -> Result<i64, Error
     if read("application_id")? != i64::from(APPLICATION_ID) {
         return Err(Error::Foreign(path.to_owned()));
     }
+    known(connection, path)
+}
+
+/// The version of such a file, or of a copy of one.
+pub(super) fn known(connection: &Connection, path: &Path) -> Result<i64, Error> {
+    let read = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0)).map_err(at(path));
     let found = read("user_version")?;
     if found > VERSION {
         return Err(Error::Newer { path: path.to_owned(), found, known: VERSION });

@@ -11,6 +11,8 @@
 //! error at a commit is never retried: the process ends, and the next one goes on from the disk.
 
 mod apply;
+pub mod backup;
+pub mod history;
 mod migrate;
 mod peers;
 pub mod read;
@@ -73,6 +75,17 @@ pub enum Error {
         /// What is.
         found: String,
     },
+    /// A check that it is whole failed.
+    #[error("{} is damaged: {what}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// The first thing that is wrong.
+        what: String,
+    },
+    /// It is a vat's, and no backup.
+    #[error("{} is not a backup: make one with `qrt backup`", .0.display())]
+    NoBackup(PathBuf),
     /// The database is another vat's.
     #[error("the database {} belongs to vat {found}, the key to vat {wanted}: put back the file that belongs there", path.display())]
     OtherVat {
@@ -83,6 +96,24 @@ pub enum Error {
         /// Whose it should be.
         wanted: VatId,
     },
+}
+
+impl Error {
+    /// The same error, told of the name that an operator knows the file `draft` by.
+    #[must_use]
+    pub fn moved(mut self, draft: &Path, shown: &Path) -> Self {
+        let (Self::Sqlite { path, .. }
+        | Self::Foreign(path)
+        | Self::NoBackup(path)
+        | Self::Newer { path, .. }
+        | Self::Damaged { path, .. }
+        | Self::Setting { path, .. }
+        | Self::OtherVat { path, .. }) = &mut self;
+        if path == draft {
+            shown.clone_into(path);
+        }
+        self
+    }
 }
 
 /// Proof that a commit is on the disk. Only [`Store::commit`] makes one.

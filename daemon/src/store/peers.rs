@@ -9,7 +9,7 @@ use super::apply::run;
 use crate::peer::session::{Outbound, State, Stop};
 use crate::vat::checkpoint::PeerWrite;
 use crate::vat::peer::post::Letter;
-use crate::vat::peer::{Origin, Peer, state_of};
+use crate::vat::peer::{Origin, Peer};
 use crate::vat::source::PeerNumber;
 
 /// A peer's URLs in the order to try: the one that worked last, then by who said so.
@@ -51,7 +51,7 @@ fn peer(db: &Connection, peer: &Peer) -> Result<()> {
             acked.tip.as_bytes(),
             peer.inbound.number.0,
             peer.inbound.tip.as_bytes(),
-            state_of(&peer.outbound),
+            state.name(),
             stop.map(|stop| stop.theirs.number.0),
             stop.map(|stop| *stop.theirs.tip.as_bytes()),
             stop.map(|stop| stop.noticed_at.0),
@@ -81,6 +81,7 @@ pub(super) fn row(row: &Row<'_>) -> Result<Peer> {
     };
     let state = match row.get::<_, String>("state")?.as_str() {
         "ok" => State::Ok,
+        "unsure" => State::Unsure,
         "diverged" => State::Diverged(stop()?),
         _ => State::PeerRolledBack(stop()?),
     };

@@ -28,7 +28,8 @@ CREATE TABLE vat (
     strangers       INTEGER NOT NULL, -- peers that no operator named
     journal_first   INTEGER NOT NULL, -- the oldest turn still in the journal
     journal_bytes   INTEGER NOT NULL, -- sum of turn.bytes
-    clock_ms        INTEGER NOT NULL  -- the latest time any turn was told; never goes back
+    clock_ms        INTEGER NOT NULL, -- the latest time any turn was told; never goes back
+    history         BLOB    NOT NULL CHECK (length(history) = 16) -- drawn anew when the database goes back: see vat.db.mark
 ) STRICT;
 
 -- Every object this vat knows by a number: its own and other vats'. Written when an object is made
@@ -245,8 +246,8 @@ CREATE TABLE peer (
     acked_out_tip   BLOB    NOT NULL,
     last_in         INTEGER NOT NULL, -- the last of its messages that we accepted
     last_in_tip     BLOB    NOT NULL,
-    state           TEXT    NOT NULL CHECK (state IN ('ok', 'diverged', 'peer-rolled-back')),
-    theirs          INTEGER,          -- unless ok: where it said it stands,
+    state           TEXT    NOT NULL CHECK (state IN ('ok', 'unsure', 'diverged', 'peer-rolled-back')),
+    theirs          INTEGER,          -- when stopped: where it said it stands,
     theirs_tip      BLOB,
     noticed_at      INTEGER,          -- last_out when it said so first,
     stopped_at      INTEGER,          -- and when

@@ -12,13 +12,15 @@ use serde::{Serialize, de::DeserializeOwned};
 use tokio::net::UnixStream;
 
 use super::{
-    Done, DropOut, Dropped, Due, Held, Install, Installed, MemorySet, MemoryWas, Name, Named, PeerAdd, PeerIs, Problem,
-    Queued, Removed, Resync, Resynced, Retried, Retry, SOCKET, SOCKET_PATH_MAX, Send, Upgrade, Upgraded,
+    Backup, Done, DropOut, Dropped, Due, Held, Install, Installed, MemorySet, MemoryWas, Name, Named, PeerAdd, PeerIs,
+    Problem, Queued, Removed, Resync, Resynced, Retried, Retry, SOCKET, SOCKET_PATH_MAX, Send, Upgrade, Upgraded,
     VERSION_HEADER,
 };
 use crate::VERSION;
 use crate::id::{MessageName, PeerName, Subject, Target};
-use crate::view::{Awaited, Fault, Info, Message, Object, ObjectRow, Outgoing, Page, Peer, Traced, Turn, Why};
+use crate::view::{
+    Awaited, BackedUp, Fault, Info, Message, Object, ObjectRow, Outgoing, Page, Peer, Traced, Turn, Why,
+};
 
 /// What a path segment or query value may hold unescaped.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -198,6 +200,11 @@ impl Client {
     /// shortly after.
     pub async fn stop(&mut self) -> Result<Done, ClientError> {
         self.call("POST", "/v1/stop", None::<&()>).await
+    }
+
+    /// Copies the vat into a file.
+    pub async fn backup(&mut self, backup: &Backup) -> Result<BackedUp, ClientError> {
+        self.call("POST", "/v1/backup", Some(backup)).await
     }
 
     /// Installs objects.

@@ -305,6 +305,17 @@ pub struct Resynced {
     pub renumbered: Option<(u64, u64)>,
 }
 
+/// `POST /v1/backup`: copy the vat into a file, as of one commit.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Backup {
+    /// The file's absolute path; it must not exist. The daemon writes it, with mode 0600.
+    pub file: String,
+    /// Put the vat's secret key in too.
+    #[serde(default)]
+    pub with_key: bool,
+}
+
 /// The reply to `DELETE /v1/faults/{fault}` and `POST /v1/stop`: it is done.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Done {}

@@ -216,3 +216,21 @@ fn a_receiver_that_moved_while_stopped_may_have_taken_in_what_was_queued_since()
     hear(&mut outbound, elsewhere(6));
     assert_eq!(outbound.plan().expect("stopped").repeated, 2);
 }
+
+#[test]
+fn a_sender_that_may_have_gone_back_sends_nothing_until_it_is_told_where_the_receiver_stands() {
+    let unsure = Outbound { state: State::Unsure, ..sender(2, 4) };
+    assert_eq!((unsure.first_to_send(), unsure.waits_to_ask(), unsure.plan()), (None, true, Err(ResyncError::Unsure)));
+    let mut agreed = unsure;
+    assert_eq!(hear(&mut agreed, at(3)), Answer::Fits { drop_to: Sequence(3), cleared: true });
+    assert_eq!((agreed.state, agreed.first_to_send()), (State::Ok, Some(Sequence(4))));
+    for (theirs, state) in [(at(5), "diverged"), (elsewhere(4), "diverged"), (at(1), "peer-rolled-back")] {
+        let mut stopped = unsure;
+        assert_eq!(hear(&mut stopped, theirs), Answer::Stopped { news: true });
+        assert_eq!((stopped.state.name(), stopped.first_to_send()), (state, None));
+    }
+    let mut queued = unsure;
+    queued.push(&id(5)).expect("a number");
+    assert_eq!((queued.state, queued.held()), (State::Unsure, 3), "what is sent meanwhile waits too");
+    assert!(!Outbound { state: State::Unsure, ..sender(2, 2) }.waits_to_ask());
+}

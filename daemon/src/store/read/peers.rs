@@ -78,6 +78,7 @@ impl Asked<'_> {
         let urls = self.rows(peers::URLS, [peer.peer], peers::url)?;
         let state = match peer.outbound.state {
             State::Ok => PeerState::Ok,
+            State::Unsure => PeerState::Unsure,
             State::Diverged(_) => PeerState::Diverged,
             State::PeerRolledBack(_) => PeerState::PeerRolledBack,
         };

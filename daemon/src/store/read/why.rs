@@ -78,7 +78,7 @@ impl Asked<'_> {
 
     fn why_vat(&self, now_ms: u64) -> Read<Cause> {
         // What an operator must decide comes first, then what mends itself.
-        let sql = "SELECT peer FROM peer WHERE state != 'ok' ORDER BY stopped_at LIMIT 1";
+        let sql = "SELECT peer FROM peer WHERE state NOT IN ('ok', 'unsure') ORDER BY stopped_at LIMIT 1";
         if let Some(peer) = self.db.prepare_cached(sql)?.query_row([], |row| row.get(0)).optional()? {
             return self.why_peer(&self.peer_row(peer)?, now_ms);
         }
@@ -214,7 +214,10 @@ impl Asked<'_> {
     fn why_peer(&self, peer: &Peer, now_ms: u64) -> Read<Cause> {
         let vat = peer.vat;
         let name = peer.name.as_ref().map_or_else(|| vat.to_string(), ToString::to_string);
-        let waiting = format!("{} to it not acknowledged", count(peer.outbound.held(), "message"));
+        let mut waiting = format!("{} to it not acknowledged", count(peer.outbound.held(), "message"));
+        if peer.outbound.waits_to_ask() {
+            waiting += "; this vat went back, so it is asked where it stands before anything is sent";
+        }
         if let Some(stop) = peer.outbound.state.stop() {
             let ours = peer.outbound.acked.number;
             let what = match peer.outbound.state {

@@ -133,6 +133,6 @@ fn failed<V, E: Entropy>(step: &mut Step<'_, V, E>, peer: &mut Peer, mut error: 
     error.truncate(error.floor_char_boundary(ERROR_BYTES_MAX));
     peer.last_error = Some(error);
     // A peer with nothing waiting is only asked where it stands, which has a day.
-    let wait_ms = if peer.has_mail() { wait_ms } else { policy.ask_ms };
+    let wait_ms = if peer.is_waited_for() { wait_ms } else { policy.ask_ms };
     peer.due_at = (!peer.held).then_some(step.now_ms.saturating_add(wait_ms));
 }

@@ -26,7 +26,7 @@ use super::source::PeerNumber;
 use super::view::View;
 use super::{Halt, Step};
 use crate::peer::retry;
-use crate::peer::session::{Outbound, State};
+use crate::peer::session::Outbound;
 use crate::protocol::Handle;
 
 /// URLs that are kept of a peer, of each origin.
@@ -81,6 +81,11 @@ impl Peer {
         !self.held && self.outbound.first_to_send().is_some()
     }
 
+    /// Whether something waits for it: mail, or the question without whose answer there is none.
+    fn is_waited_for(&self) -> bool {
+        self.has_mail() || (!self.held && self.outbound.waits_to_ask())
+    }
+
     /// Whether there is anything to ask it: it was sent something once.
     fn is_known_there(&self) -> bool {
         !self.held && self.outbound.last.number.0 > 0
@@ -89,7 +94,7 @@ impl Peer {
     /// There is something new to send. A peer that fails is tried at once too, but no more often than a
     /// first failure would have it, or a busy vat would hammer a dead one.
     fn hurry(&mut self, policy: &retry::Policy, now_ms: u64) {
-        if self.has_mail() {
+        if self.is_waited_for() {
             let earliest = match self.tried_at {
                 Some(tried_at) if self.failures > 0 => tried_at.saturating_add(policy.base_ms).max(now_ms),
                 _ => now_ms,
@@ -230,14 +235,5 @@ impl<V: View, E: Entropy> Step<'_, V, E> {
         self.checkpoint.references.insert(key, handle);
         self.checkpoint.writes.push(Write::Reference { reference: handle, vat: abroad, id: qrid.object });
         Ok(handle)
-    }
-}
-
-/// How the channel's state is written down.
-pub fn state_of(outbound: &Outbound) -> &'static str {
-    match outbound.state {
-        State::Ok => "ok",
-        State::Diverged(_) => "diverged",
-        State::PeerRolledBack(_) => "peer-rolled-back",
     }
 }

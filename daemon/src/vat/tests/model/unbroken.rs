@@ -88,12 +88,12 @@ fn played(machine: &mut Machine, event: &Event, input: Input) {
 }
 
 /// The two databases say the same, but for what tells how they came to be: the number of commits,
-/// the latest time that some turn was told which did not come to its end, and what was pruned.
+/// the name of its history, the latest time that some turn was told which did not come to its end, and what was pruned.
 pub(super) fn same(mut broken: Tables, mut unbroken: Tables) {
     let first = broken["vat"][0]["journal_first"].as_u64();
     for tables in [&mut broken, &mut unbroken] {
         for row in tables.get_mut("vat").expect("a table") {
-            for column in ["commits", "clock_ms", "journal_first", "journal_bytes"] {
+            for column in ["commits", "clock_ms", "history", "journal_first", "journal_bytes"] {
                 row.remove(column);
             }
         }
