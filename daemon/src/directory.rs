@@ -30,8 +30,8 @@ use crate::key::{self, Key};
 use crate::settings;
 use crate::store::{self, Store};
 
-const LOCK: &str = "qrtd.lock";
-const PID: &str = "qrtd.pid";
+pub(crate) const LOCK: &str = "qrtd.lock";
+pub(crate) const PID: &str = "qrtd.pid";
 
 /// The log's name in a vat's base directory.
 pub const LOG: &str = "qrtd.log";

@@ -2,6 +2,7 @@
 //!
 //! - [`serve`]: the daemon's life. [`directory`], [`key`], [`settings`]: what is in a base directory.
 //! - [`backup`]: a vat in one file, and a vat from one. [`mark`]: how a database that went back is noticed.
+//!   [`check`]: whether all of it is as it should be.
 //! - [`driver`]: the loop that owns everything that changes: event in, commit, effects out.
 //! - [`vat`]: the kernel, a pure step function. Start here to understand what a turn is.
 //! - [`store`]: the database. Only it knows SQL, only its commit lets effects out.
@@ -14,6 +15,7 @@
 //! - [`control`]: the socket that operators' programs talk to.
 
 pub mod backup;
+pub mod check;
 pub mod control;
 pub mod directory;
 pub mod driver;

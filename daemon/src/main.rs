@@ -18,7 +18,7 @@ use qrt_shared::view::State;
 use qrtd::driver::now_ms;
 use qrtd::settings::{self, Settings};
 use qrtd::store::read::Reader;
-use qrtd::{backup, directory, executor, serve, worker};
+use qrtd::{backup, check, directory, executor, serve, worker};
 use serde_json::json;
 use tracing_subscriber::EnvFilter;
 
@@ -76,6 +76,14 @@ enum Verb {
         /// Put the secret key in too
         #[arg(long)]
         with_key: bool,
+    },
+    /// Say whether a stopped vat is well
+    Check {
+        /// The base directory
+        dir: PathBuf,
+        /// Read all there is
+        #[arg(long)]
+        full: bool,
     },
     /// Make a vat from a copy
     Restore {
@@ -136,6 +144,7 @@ fn run(verb: Verb) -> Result<()> {
         }
         Verb::Info { dir } => info(&dir),
         Verb::Backup { dir, file, with_key } => print(&backup::write(&dir, &file, with_key, now_ms())?),
+        Verb::Check { dir, full } => print(&check::check(&dir, None, full, now_ms())),
         Verb::Restore { file, dir, key, fork } => print(&backup::restore(&file, &dir, key.as_deref(), fork, now_ms())?),
     }
 }

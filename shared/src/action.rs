@@ -511,6 +511,16 @@ pub static ACTIONS: &[Action] = &[
         ],
     },
     Action {
+        verb: "check",
+        summary: "Say whether a vat, running or stopped, is well, line by line",
+        details: "Looks at files, key, settings, disk, clock, sandbox and versions, and at what the database promises: that \
+                  sums fit their rows, edges their values, channels their messages. Changes nothing. Exit 1 when a check \
+                  fails. Each check takes a few seconds at most, unless --full has it read all there is.",
+        effect: Effect::Read,
+        via: Via::Control(&[get("/v1/check")]),
+        args: &[DIR, flag("full", "read all there is, however long it takes"), JSON],
+    },
+    Action {
         verb: "demo",
         summary: "Run two vats with live sample objects in a scratch directory",
         details: "A scripted tour: it prints what happens, checks it against the vats' own journals, and exits 1 when a \

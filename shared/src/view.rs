@@ -562,6 +562,38 @@ pub struct Restored {
     pub channels_dropped: u64,
 }
 
+/// What `qrt check` found, in the order it looked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// Each check.
+    pub checks: Vec<Check>,
+}
+
+/// One check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    /// What was looked at.
+    pub name: String,
+    /// How it is.
+    pub health: Health,
+    /// What was found, one line.
+    pub found: String,
+    /// What to do about it, one line; empty when there is nothing to do.
+    pub todo: String,
+}
+
+/// How one thing is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Health {
+    /// As it should be.
+    Ok,
+    /// Not as it should be, and nothing is broken by it; or not looked through to the end.
+    Warning,
+    /// Broken.
+    Failed,
+}
+
 /// Whether the history of a channel is the same at both ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

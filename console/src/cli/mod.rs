@@ -9,6 +9,7 @@
 //! compares that list with the table.
 
 mod backup;
+mod check;
 mod completions;
 mod create_node;
 mod demo;
@@ -107,6 +108,7 @@ static VERBS: &[(&str, Run)] = &[
     ("trace", |call| Box::pin(trace::run(call))),
     ("backup", |call| Box::pin(backup::run(call))),
     ("restore", |call| Box::pin(async { backup::restore(call) })),
+    ("check", |call| Box::pin(check::run(call))),
     ("demo", |call| Box::pin(demo::run(call))),
     ("completions", |call| Box::pin(async { completions::run(call) })),
     ("man", |call| Box::pin(async { man::run(call) })),

@@ -71,7 +71,7 @@ pub struct State {
     pub readers: Readers,
     /// The base directory.
     pub dir: PathBuf,
-    /// Held while a backup is made.
+    /// Held while a backup or a check is made.
     pub backing_up: Mutex<()>,
     /// Told when an operator has stopped the vat and the answer is on its way.
     pub stopped: Notify,

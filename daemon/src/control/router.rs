@@ -33,6 +33,7 @@ pub(super) async fn route(state: &State, who: Who, head: &Parts, body: &Bytes) -
         (&Method::GET, ["v1", "info"]) => vat::info(&asked).await,
         (&Method::POST, ["v1", "stop"]) => vat::stop(&asked).await,
         (&Method::POST, ["v1", "backup"]) => service::backup(&asked).await,
+        (&Method::GET, ["v1", "check"]) => service::check(&asked).await,
         (&Method::GET, ["v1", "objects"]) => objects::list(&asked).await,
         (&Method::POST, ["v1", "objects"]) => objects::install(&asked).await,
         (&Method::GET, ["v1", "objects", object]) => objects::one(&asked, object).await,

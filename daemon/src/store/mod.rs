@@ -116,6 +116,11 @@ impl Error {
     }
 }
 
+/// The version of SQLite this was built for, and the one it runs with.
+pub fn sqlite_versions() -> (String, String) {
+    (rusqlite::ffi::SQLITE_VERSION.to_string_lossy().into_owned(), rusqlite::version().to_owned())
+}
+
 /// Proof that a commit is on the disk. Only [`Store::commit`] makes one.
 #[derive(Debug)]
 pub struct Receipt {

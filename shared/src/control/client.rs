@@ -19,7 +19,7 @@ use super::{
 use crate::VERSION;
 use crate::id::{MessageName, PeerName, Subject, Target};
 use crate::view::{
-    Awaited, BackedUp, Fault, Info, Message, Object, ObjectRow, Outgoing, Page, Peer, Traced, Turn, Why,
+    Awaited, BackedUp, Fault, Info, Message, Object, ObjectRow, Outgoing, Page, Peer, Report, Traced, Turn, Why,
 };
 
 /// What a path segment or query value may hold unescaped.
@@ -205,6 +205,11 @@ impl Client {
     /// Copies the vat into a file.
     pub async fn backup(&mut self, backup: &Backup) -> Result<BackedUp, ClientError> {
         self.call("POST", "/v1/backup", Some(backup)).await
+    }
+
+    /// Whether the vat is well; with `full`, all of it is read.
+    pub async fn check(&mut self, full: bool) -> Result<Report, ClientError> {
+        self.read(&format!("/v1/check?full={full}")).await
     }
 
     /// Installs objects.

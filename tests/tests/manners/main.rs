@@ -1,6 +1,8 @@
-//! The manners of a service: copies of a running vat, vats from copies, and a database that went back.
+//! The manners of a service: copies of a running vat, vats from copies, a database that went back, and whether
+//! all is well.
 
 mod backup;
+mod check;
 mod rollback;
 
 use std::path::Path;

@@ -4,6 +4,7 @@
 //! names. It never waits for the writer nor the writer for it. Lists go by a cursor on a key that
 //! never changes, a page at a time, each bounded in rows and bytes.
 
+mod check;
 mod faults;
 mod messages;
 mod objects;
@@ -26,6 +27,7 @@ use super::{Error, FILE, connect, migrate};
 use crate::protocol::{self, Handle};
 use crate::vat::source::Source;
 
+pub use check::Found;
 pub use post::Parcel;
 pub use turns::Turns;
 

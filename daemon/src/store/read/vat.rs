@@ -1,9 +1,12 @@
 //! The vat as a whole.
 
 use qrt_shared::VERSION;
+use qrt_shared::id::VatId;
 use qrt_shared::view::{Info, State};
 
 use super::{Asked, Read, Reader};
+use crate::mark::Mark;
+use crate::store::history::History;
 use crate::store::view;
 
 impl Reader {
@@ -11,6 +14,21 @@ impl Reader {
     pub fn info(&mut self) -> Read<Info> {
         #[expect(clippy::redundant_closure_for_method_calls, reason = "the method alone is not general enough")]
         self.ask(|db| db.info())
+    }
+}
+
+impl Reader {
+    /// Whose database it is.
+    pub fn vat(&self) -> VatId {
+        self.vat
+    }
+
+    /// Where it stands, and the latest time any turn was told.
+    pub fn stands(&mut self) -> Read<(Mark, u64)> {
+        self.ask(|db| {
+            let history = db.db.query_row("SELECT history FROM vat", [], |row| row.get(0))?;
+            Ok((Mark { history: History(history), commit: db.as_of }, view::counters(db.db)?.clock_ms))
+        })
     }
 }
 
