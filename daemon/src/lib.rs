@@ -2,7 +2,7 @@
 //!
 //! - [`serve`]: the daemon's life. [`directory`], [`key`], [`settings`]: what is in a base directory.
 //! - [`backup`]: a vat in one file, and a vat from one. [`mark`]: how a database that went back is noticed.
-//!   [`check`]: whether all of it is as it should be.
+//!   [`check`]: whether all of it is as it should be. [`log`]: what it and its objects said.
 //! - [`driver`]: the loop that owns everything that changes: event in, commit, effects out.
 //! - [`vat`]: the kernel, a pure step function. Start here to understand what a turn is.
 //! - [`store`]: the database. Only it knows SQL, only its commit lets effects out.
@@ -23,6 +23,7 @@ pub mod executor;
 pub mod http;
 pub mod intake;
 pub mod key;
+pub mod log;
 pub mod mark;
 pub mod page;
 pub mod peer;

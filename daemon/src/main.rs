@@ -85,6 +85,19 @@ enum Verb {
         #[arg(long)]
         full: bool,
     },
+    /// Show the settings of a stopped vat
+    Settings {
+        /// The base directory
+        dir: PathBuf,
+    },
+    /// Show the log of a stopped vat
+    Log {
+        /// The base directory
+        dir: PathBuf,
+        /// How many of the newest lines
+        #[arg(long)]
+        newest: u64,
+    },
     /// Make a vat from a copy
     Restore {
         /// The copy
@@ -145,6 +158,14 @@ fn run(verb: Verb) -> Result<()> {
         Verb::Info { dir } => info(&dir),
         Verb::Backup { dir, file, with_key } => print(&backup::write(&dir, &file, with_key, now_ms())?),
         Verb::Check { dir, full } => print(&check::check(&dir, None, full, now_ms())),
+        Verb::Settings { dir } => {
+            directory::check(&dir)?;
+            print(&settings::list(&dir)?)
+        }
+        Verb::Log { dir, newest } => {
+            directory::check(&dir)?;
+            print(&qrtd::log::read_stopped(&dir, qrtd::log::Begin::Newest(newest))?)
+        }
         Verb::Restore { file, dir, key, fork } => print(&backup::restore(&file, &dir, key.as_deref(), fork, now_ms())?),
     }
 }

@@ -7,7 +7,9 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use qrt_shared::id::Location;
+use qrt_shared::view::Setting;
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::peer::retry::Policy;
 use crate::protocol::Budget;
@@ -300,6 +302,40 @@ total_queued_bytes = {total_queued_bytes}
 /// The settings `text` of a vat, for another one on the same machine: it listens on a free port of its own.
 pub fn elsewhere(text: &str) -> String {
     with_line(&with_line(text, "listen", "127.0.0.1:0"), "url", "")
+}
+
+/// Every setting of the vat in `dir` as the file says it now, with its default, in the order of the file.
+///
+/// # Errors
+/// The daemon would not start with this file.
+pub fn list(dir: &Path) -> Result<Vec<Setting>, Error> {
+    Settings::read(dir)?;
+    let text = match fs::read_to_string(dir.join(FILE)) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+        Err(source) => return Err(Error::Io { path: dir.join(FILE), source }),
+    };
+    // Both parse: one was just read, the other is ours.
+    let values = |text: &str| flat(toml::from_str(text).unwrap_or_default());
+    let (said, defaults) = (values(&text), values(&template(Settings::default().listen, None)));
+    let setting = |(key, default): (String, Value)| {
+        let said = said.iter().find(|(known, _)| *known == key).map(|(_, value)| value.clone());
+        let from = if said.as_ref().is_some_and(|value| *value != default) { FILE } else { "default" };
+        Setting { key, value: said.unwrap_or_else(|| default.clone()), default, from: from.to_owned(), pending: None }
+    };
+    Ok(defaults.into_iter().map(setting).collect())
+}
+
+/// What stands in a table and its sections, by `section.key`.
+fn flat(table: toml::Table) -> Vec<(String, Value)> {
+    let value = |value| serde_json::to_value(value).unwrap_or_default();
+    let (sections, keys): (Vec<_>, Vec<_>) = table.into_iter().partition(|(_, value)| value.is_table());
+    let mut all: Vec<_> = keys.into_iter().map(|(key, found)| (key, value(found))).collect();
+    for (section, table) in sections {
+        let toml::Value::Table(table) = table else { continue };
+        all.extend(table.into_iter().map(|(key, found)| (format!("{section}.{key}"), value(found))));
+    }
+    all
 }
 
 /// `text` with the value of a key that stands in no section.

@@ -521,6 +521,51 @@ pub static ACTIONS: &[Action] = &[
         args: &[DIR, flag("full", "read all there is, however long it takes"), JSON],
     },
     Action {
+        verb: "audit",
+        summary: "List what operators did to the vat, newest last",
+        details: "Every change is there, with its time and the user and process at the other end of the control socket. What \
+                  the vat did by itself has process 0.",
+        effect: Effect::Read,
+        via: Via::Control(&[get("/v1/audit")]),
+        args: &[
+            DIR,
+            Arg {
+                name: "count",
+                kind: Kind::Option { value: "N", short: Some('n') },
+                help: "only so many of the newest [default: all]",
+            },
+            JSON,
+        ],
+    },
+    Action {
+        verb: "log",
+        summary: "Show what the daemon and the objects logged, in one stream",
+        details: "The lines of DIR/qrtd.log and those that turns logged (power.log, console), by their times. Those of turns \
+                  go with the journal. With --follow --json, one document a line until interrupted. Works on a stopped \
+                  vat too, but for --follow.",
+        effect: Effect::Read,
+        via: Via::Control(&[get("/v1/log")]),
+        args: &[
+            DIR,
+            flag("follow", "go on with each new line until interrupted"),
+            Arg {
+                name: "count",
+                kind: Kind::Option { value: "N", short: Some('n') },
+                help: "how many of the newest [default: 50]",
+            },
+            JSON,
+        ],
+    },
+    Action {
+        verb: "settings",
+        summary: "List every setting: its value, its default, and where it comes from",
+        details: "Settings are read when the daemon starts. What DIR/settings.toml says by now, if it is something else, \
+                  stands beside it. Works on a stopped vat too.",
+        effect: Effect::Read,
+        via: Via::Control(&[get("/v1/settings")]),
+        args: &[DIR, JSON],
+    },
+    Action {
         verb: "demo",
         summary: "Run two vats with live sample objects in a scratch directory",
         details: "A scripted tour: it prints what happens, checks it against the vats' own journals, and exits 1 when a \

@@ -562,6 +562,66 @@ pub struct Restored {
     pub channels_dropped: u64,
 }
 
+/// A change that an operator made, or the vat by itself.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Audited {
+    /// Its number; they stand in the order of turns.
+    pub audit: u64,
+    /// When.
+    pub at: u64,
+    /// The user at the other end of the control socket; the vat's own for what it did by itself.
+    pub uid: u32,
+    /// That process; 0 for what the vat did by itself.
+    pub pid: i64,
+    /// The verb.
+    pub action: String,
+    /// What it was done to; objects are QRIDs.
+    pub detail: serde_json::Value,
+}
+
+/// One setting.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Setting {
+    /// `section.key`, or `key` where there is no section.
+    pub key: String,
+    /// What it is.
+    pub value: serde_json::Value,
+    /// What it would be if nobody had set it.
+    pub default: serde_json::Value,
+    /// Where it comes from: `default` or `settings.toml`.
+    pub from: String,
+    /// What the file says by now, when that is something else: the next start takes it.
+    pub pending: Option<serde_json::Value>,
+}
+
+/// Lines of a vat's log, and where to go on.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Log {
+    /// The lines, in the order of their times.
+    pub lines: Vec<LogLine>,
+    /// How much of the daemon's log was read, in bytes.
+    pub offset: u64,
+    /// The last turn that was looked at.
+    pub turn: u64,
+}
+
+/// One line of a vat's log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogLine {
+    /// When it was written.
+    pub at: u64,
+    /// The turn that logged it; `None` for the daemon's own lines.
+    pub turn: Option<u64>,
+    /// That turn's object.
+    pub object: Option<Qrid>,
+    /// Its petname.
+    pub name: Option<Petname>,
+    /// How grave it is, of the daemon's own lines.
+    pub level: Option<String>,
+    /// What it says.
+    pub text: String,
+}
+
 /// What `qrt check` found, in the order it looked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {

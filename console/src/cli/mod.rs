@@ -8,6 +8,7 @@
 //! One file a verb, or a noun where verbs are siblings. Each has `run`, listed in [`VERBS`]; a test
 //! compares that list with the table.
 
+mod audit;
 mod backup;
 mod check;
 mod completions;
@@ -24,6 +25,7 @@ mod info;
 mod input;
 mod install;
 mod list;
+mod log;
 mod man;
 mod memory;
 mod name;
@@ -39,6 +41,7 @@ mod peers;
 mod remove;
 mod retry;
 mod send;
+mod settings;
 mod start;
 mod stop;
 mod trace;
@@ -109,6 +112,9 @@ static VERBS: &[(&str, Run)] = &[
     ("backup", |call| Box::pin(backup::run(call))),
     ("restore", |call| Box::pin(async { backup::restore(call) })),
     ("check", |call| Box::pin(check::run(call))),
+    ("audit", |call| Box::pin(audit::run(call))),
+    ("log", |call| Box::pin(log::run(call))),
+    ("settings", |call| Box::pin(settings::run(call))),
     ("demo", |call| Box::pin(demo::run(call))),
     ("completions", |call| Box::pin(async { completions::run(call) })),
     ("man", |call| Box::pin(async { man::run(call) })),

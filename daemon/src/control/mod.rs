@@ -35,6 +35,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use qrt_shared::VERSION;
 use qrt_shared::control::{BODY_BYTES_MAX, Problem, SOCKET, VERSION_HEADER};
 use qrt_shared::id::VatId;
+use qrt_shared::view::Setting;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Mutex, Notify, Semaphore, oneshot};
 use tokio::time::timeout;
@@ -42,7 +43,7 @@ use tokio::time::timeout;
 use crate::driver::{Event, News};
 use crate::executor::Status;
 use crate::executor::check::Checker;
-use crate::settings::Settings;
+use crate::settings::{self, Settings};
 use crate::vat::checkpoint::Answer;
 use crate::vat::request::{Action, Who};
 use readers::Readers;
@@ -59,6 +60,8 @@ pub struct State {
     pub vat: VatId,
     /// Its settings.
     pub settings: Settings,
+    /// Each of them, as they were when the daemon started.
+    pub listed: Vec<Setting>,
     /// When the daemon started.
     pub started_at: u64,
     /// The kernel's loop.
@@ -91,6 +94,7 @@ impl State {
         let readers = Readers::new(dir);
         Self {
             vat,
+            listed: settings::list(dir).unwrap_or_default(),
             settings,
             started_at,
             news,

@@ -19,7 +19,8 @@ use super::{
 use crate::VERSION;
 use crate::id::{MessageName, PeerName, Subject, Target};
 use crate::view::{
-    Awaited, BackedUp, Fault, Info, Message, Object, ObjectRow, Outgoing, Page, Peer, Report, Traced, Turn, Why,
+    Audited, Awaited, BackedUp, Fault, Info, Log, Message, Object, ObjectRow, Outgoing, Page, Peer, Report, Setting,
+    Traced, Turn, Why,
 };
 
 /// What a path segment or query value may hold unescaped.
@@ -210,6 +211,27 @@ impl Client {
     /// Whether the vat is well; with `full`, all of it is read.
     pub async fn check(&mut self, full: bool) -> Result<Report, ClientError> {
         self.read(&format!("/v1/check?full={full}")).await
+    }
+
+    /// A page of what operators did, oldest first; with `newest`, of so many of the newest.
+    pub async fn audit(&mut self, after: u64, newest: Option<u64>) -> Result<Page<Audited>, ClientError> {
+        let newest = newest.map(|count| format!("&newest={count}")).unwrap_or_default();
+        self.read(&format!("/v1/audit?after={after}{newest}")).await
+    }
+
+    /// Every setting.
+    pub async fn settings(&mut self) -> Result<Vec<Setting>, ClientError> {
+        self.read("/v1/settings").await
+    }
+
+    /// The newest `count` lines of the log.
+    pub async fn newest_log(&mut self, count: u64) -> Result<Log, ClientError> {
+        self.read(&format!("/v1/log?newest={count}")).await
+    }
+
+    /// The lines of the log after those of `log`, waiting up to `wait` for the first.
+    pub async fn log_after(&mut self, log: &Log, wait: Duration) -> Result<Log, ClientError> {
+        self.read(&format!("/v1/log?offset={}&turn={}&wait_ms={}", log.offset, log.turn, wait.as_millis())).await
     }
 
     /// Installs objects.

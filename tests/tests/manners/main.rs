@@ -1,8 +1,9 @@
-//! The manners of a service: copies of a running vat, vats from copies, a database that went back, and whether
-//! all is well.
+//! The manners of a service: copies of a running vat, vats from copies, a database that went back, whether
+//! all is well, what was done and what was said.
 
 mod backup;
 mod check;
+mod look;
 mod rollback;
 
 use std::path::Path;

@@ -4,8 +4,10 @@
 //! names. It never waits for the writer nor the writer for it. Lists go by a cursor on a key that
 //! never changes, a page at a time, each bounded in rows and bytes.
 
+mod audit;
 mod check;
 mod faults;
+mod log;
 mod messages;
 mod objects;
 mod peers;
