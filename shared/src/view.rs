@@ -18,6 +18,12 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// The cursor of the next page; `None` when this was the last.
     pub next: Option<u64>,
+    /// The cursor of the page before; `None` when this was the first, or the list has no way back.
+    #[serde(default)]
+    pub prev: Option<u64>,
+    /// Whether more rows would fit than could be looked at: a list by `sort` or `filter` looks at so many only.
+    #[serde(default)]
+    pub partial: bool,
     /// The commit these rows were read at.
     pub as_of: u64,
 }
@@ -51,6 +57,127 @@ pub struct Info {
     pub started_at: Option<u64>,
     /// The processes that run object code, and their confinement.
     pub worker: Option<Worker>,
+}
+
+/// A vat as a whole, with what is going on in it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Overview {
+    /// What it is, and how much it holds.
+    pub info: Info,
+    /// What it has done since its daemon started.
+    pub totals: Totals,
+    /// When the oldest message of the inbox was queued.
+    pub oldest_inbox_at: Option<u64>,
+    /// When the oldest message of the outbox was queued.
+    pub oldest_outbox_at: Option<u64>,
+    /// Accounts that have used the most CPU time, the greatest first.
+    pub accounts: Vec<AccountRow>,
+    /// What is wrong, the gravest first: at most 20.
+    pub wrong: Vec<Why>,
+    /// Size of the database's file.
+    pub database_bytes: u64,
+    /// Size of its write-ahead log.
+    pub wal_bytes: u64,
+    /// What the daemon's clock said.
+    pub at: u64,
+}
+
+/// What a vat has done since its daemon started. Each only grows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Totals {
+    /// Turns that were committed, whatever came of them.
+    pub turns: u64,
+    /// Those of them that failed.
+    pub failed: u64,
+    /// Compute they used.
+    pub ticks: u64,
+    /// CPU time they used.
+    pub cpu_us: u64,
+    /// Commits.
+    pub commits: u64,
+    /// Messages accepted from other vats.
+    pub received: u64,
+    /// Messages numbered for other vats.
+    pub sent: u64,
+    /// Messages that other vats acknowledged.
+    pub acknowledged: u64,
+    /// Delivery attempts that ended.
+    pub attempts: u64,
+    /// Those of them that failed.
+    pub attempts_failed: u64,
+}
+
+/// What happened, as it was committed: a line of `GET /v1/events`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Event {
+    /// Commits, up to this one; several are told as one when they come faster than they are told.
+    Commit {
+        /// The last of them.
+        commit: u64,
+        /// What the vat has done by then.
+        totals: Totals,
+    },
+    /// Nothing happened for a while: the connection is alive.
+    Idle,
+}
+
+/// An account.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AccountRow {
+    /// Its first object.
+    pub account: Qrid,
+    /// The operator's name for that.
+    pub name: Option<Petname>,
+    /// The account it was made under.
+    pub above: Option<Qrid>,
+    /// What it has used, with every account made under it.
+    #[serde(flatten)]
+    pub used: AccountUse,
+}
+
+/// What takes how much room.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Storage {
+    /// Size of the database's file.
+    pub database_bytes: u64,
+    /// Size of its write-ahead log.
+    pub wal_bytes: u64,
+    /// What of the file is free and will be used again.
+    pub free_bytes: u64,
+    /// Each table with its indexes, the largest first.
+    pub tables: Vec<TableSize>,
+    /// The objects with the largest memories, the largest first.
+    pub objects: Vec<ObjectRow>,
+}
+
+/// The room a table takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableSize {
+    /// Its name.
+    pub table: String,
+    /// Its rows, where that is known without counting them.
+    pub rows: Option<u64>,
+    /// Bytes of rows and indexes.
+    pub bytes: u64,
+}
+
+/// A key of an object's memory.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Entry {
+    /// The top-level key.
+    pub key: String,
+    /// Size of key and value as stored.
+    pub bytes: u64,
+    /// The value, when it is whole.
+    pub value: Option<Box<RawValue>>,
+    /// The first bytes of its text, when it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<String>,
+    /// The last turn of the journal that changed it.
+    pub turn: Option<u64>,
 }
 
 /// Whether a vat's daemon runs.
@@ -117,6 +244,9 @@ pub struct ObjectRow {
     pub account: Qrid,
     /// Whether it is held: it takes no turns.
     pub held: bool,
+    /// Messages queued for it.
+    #[serde(default)]
+    pub queued: u64,
     /// Messages for it that had no room in their queue and were only counted: no fault was left to keep them.
     #[serde(default)]
     pub refused: u64,
@@ -379,6 +509,12 @@ pub struct Change {
     pub added: bool,
     /// The value before the turn; `None` when there was none, or it was null.
     pub old: Option<Box<RawValue>>,
+    /// The value after the turn, where one turn was asked for; `None` when there was none, or it was null.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new: Option<Box<RawValue>>,
+    /// Whether the turn deleted the key, where one turn was asked for.
+    #[serde(default)]
+    pub deleted: bool,
 }
 
 /// A message whose turn failed.
@@ -526,6 +662,9 @@ pub struct Peer {
     pub failing_since: Option<u64>,
     /// When it last acknowledged or sent something.
     pub last_contact_at: Option<u64>,
+    /// How long the last attempt took that it answered; `None` when there was none since the daemon started.
+    #[serde(default)]
+    pub round_trip_us: Option<u64>,
 }
 
 /// A copy of a vat that was made.
@@ -773,7 +912,7 @@ mod tests {
         let vat = "rnll4pb23zsgr5bw2idvqqmn6zqn3wa6zgiubrtw2r4f4p5tm55q";
         let qrid = format!("qrt:{vat}/7z2fziy4eazx2seb54ittqs77cr5lfj3");
         let text = format!(
-            r#"{{"qrid":"{qrid}","name":null,"turns":1,"faults":0,"memory_bytes":9,"cpu_us":3,"created_at":5,"account":"{qrid}","held":false,"refused":0,"code":{{"sha256":"ab","text":"()=>1","version":1,"history":[]}},"power":{{"statics":{{"rate":1.50}},"natives":{{}}}},"memory":{{"big":1e+21}},"maker":null,"budget":{{"ticks":7}},"account_use":{{"budget":{{}},"objects":1,"memory_bytes":9,"queued_bytes":0,"cpu_us":3,"cpu_left_us":-1}},"held_why":null,"deaths":1,"killed":[{{"at":7,"how":"boom","message":"in:3","turn":null}}],"holds":[],"held_by":[]}}"#
+            r#"{{"qrid":"{qrid}","name":null,"turns":1,"faults":0,"memory_bytes":9,"cpu_us":3,"created_at":5,"account":"{qrid}","held":false,"queued":0,"refused":0,"code":{{"sha256":"ab","text":"()=>1","version":1,"history":[]}},"power":{{"statics":{{"rate":1.50}},"natives":{{}}}},"memory":{{"big":1e+21}},"maker":null,"budget":{{"ticks":7}},"account_use":{{"budget":{{}},"objects":1,"memory_bytes":9,"queued_bytes":0,"cpu_us":3,"cpu_left_us":-1}},"held_why":null,"deaths":1,"killed":[{{"at":7,"how":"boom","message":"in:3","turn":null}}],"holds":[],"held_by":[]}}"#
         );
         let object: Object = serde_json::from_str(&text).expect("written by the daemon");
         assert_eq!(serde_json::to_string(&object).expect("JSON"), text);

@@ -3,14 +3,16 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
 use hyper::client::conn::http1::SendRequest;
 use hyper_util::rt::TokioIo;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::net::UnixStream;
 
+use super::listing::{Listed, Listing};
 use super::{
     Backup, Done, DropOut, Dropped, Due, Held, Install, Installed, MemorySet, MemoryWas, Name, Named, PeerAdd, PeerIs,
     Problem, Queued, Removed, Resync, Resynced, Retried, Retry, SOCKET, SOCKET_PATH_MAX, Send, Upgrade, Upgraded,
@@ -19,8 +21,8 @@ use super::{
 use crate::VERSION;
 use crate::id::{MessageName, PeerName, Subject, Target};
 use crate::view::{
-    Audited, Awaited, BackedUp, Fault, Info, Log, Message, Object, ObjectRow, Outgoing, Page, Peer, Report, Setting,
-    Traced, Turn, Why,
+    Audited, Awaited, BackedUp, Entry, Event, Fault, Info, Log, Message, Object, ObjectRow, Outgoing, Overview, Page,
+    Peer, Report, Setting, Storage, Traced, Turn, Why,
 };
 
 /// What a path segment or query value may hold unescaped.
@@ -70,6 +72,14 @@ pub enum ClientError {
     Stopping {
         /// The base directory.
         dir: String,
+    },
+    /// The daemon took longer than the asker would wait.
+    #[error("the daemon on {dir} has not answered for {seconds} s")]
+    Hangs {
+        /// The base directory.
+        dir: String,
+        /// How long it was waited for.
+        seconds: u64,
     },
     /// The socket could not be used.
     #[error("cannot talk to {path}: {source}")]
@@ -152,6 +162,14 @@ impl Client {
         path: &str,
         body: Option<&impl Serialize>,
     ) -> Result<T, ClientError> {
+        let answered = self.ask(method, path, body).await?;
+        let bytes =
+            answered.collect().await.map_err(|source| ClientError::Gone { dir: self.dir(), source })?.to_bytes();
+        serde_json::from_slice(&bytes).map_err(|source| ClientError::Answer { path: path.to_owned(), source })
+    }
+
+    /// One request; the body of the answer to it, which is not a refusal.
+    async fn ask(&mut self, method: &str, path: &str, body: Option<&impl Serialize>) -> Result<Incoming, ClientError> {
         let bytes = match body {
             Some(body) => serde_json::to_vec(body),
             None => Ok(Vec::new()),
@@ -180,11 +198,10 @@ impl Client {
         if response.status() == hyper::StatusCode::SERVICE_UNAVAILABLE {
             return Err(ClientError::Stopping { dir: dir.clone() });
         }
-        let ok = response.status().is_success();
-        let bytes = response.into_body().collect().await.map_err(gone)?.to_bytes();
-        if ok {
-            return serde_json::from_slice(&bytes).map_err(answer);
+        if response.status().is_success() {
+            return Ok(response.into_body());
         }
+        let bytes = response.into_body().collect().await.map_err(gone)?.to_bytes();
         Err(ClientError::Refused(serde_json::from_slice::<Problem>(&bytes).map_err(answer)?))
     }
 
@@ -195,6 +212,47 @@ impl Client {
     /// The vat as a whole.
     pub async fn info(&mut self) -> Result<Info, ClientError> {
         self.read("/v1/info").await
+    }
+
+    /// The vat as a whole, with what is going on in it.
+    pub async fn overview(&mut self) -> Result<Overview, ClientError> {
+        self.read("/v1/overview").await
+    }
+
+    /// A page of a list.
+    pub async fn list<T: Listed + DeserializeOwned>(&mut self, listing: &Listing) -> Result<Page<T>, ClientError> {
+        self.read(&listing.path::<T>()).await
+    }
+
+    /// What happens in the vat from now on, as it is committed. It takes this client's connection for itself.
+    pub async fn events(mut self) -> Result<Events, ClientError> {
+        let body = self.ask("GET", "/v1/events", None::<&()>).await?;
+        Ok(Events { dir: self.dir(), body, rest: BytesMut::new(), _client: self })
+    }
+
+    /// What takes how much room.
+    pub async fn storage(&mut self) -> Result<Storage, ClientError> {
+        self.read("/v1/storage").await
+    }
+
+    /// One object, its memory left out.
+    pub async fn object_brief(&mut self, object: &Target) -> Result<Object, ClientError> {
+        self.read(&format!("/v1/objects/{}?memory=false", segment(object))).await
+    }
+
+    /// A page of an object's memory, in the order of its keys; `filter` is the start of a key.
+    pub async fn entries(&mut self, object: &Target, listing: &Listing) -> Result<Page<Entry>, ClientError> {
+        self.read(&listing.path_at(&format!("/v1/objects/{}/entries", segment(object)))).await
+    }
+
+    /// One key of an object's memory, its value whole.
+    pub async fn entry(&mut self, object: &Target, key: &str) -> Result<Entry, ClientError> {
+        self.read(&format!("/v1/objects/{}/entries/{}", segment(object), segment(key))).await
+    }
+
+    /// One turn; its changes say what each key became.
+    pub async fn turn(&mut self, turn: u64) -> Result<Turn, ClientError> {
+        self.read(&format!("/v1/turns/{turn}")).await
     }
 
     /// Asks the daemon to stop; answered when everything accepted is durable. The process ends
@@ -403,6 +461,35 @@ impl Client {
     }
 }
 
-fn segment(text: impl std::fmt::Display) -> String {
+/// What happens in a vat: the lines of `GET /v1/events` as they come.
+pub struct Events {
+    dir: String,
+    body: Incoming,
+    rest: BytesMut,
+    _client: Client,
+}
+
+impl Events {
+    /// The next of them, waiting for it; `None` when the daemon has ended, or cut this watcher off because it
+    /// fell behind: read again what is of interest, and watch anew.
+    ///
+    /// # Errors
+    /// [`ClientError::Gone`] or [`ClientError::Answer`].
+    pub async fn next(&mut self) -> Result<Option<Event>, ClientError> {
+        loop {
+            if let Some(end) = self.rest.iter().position(|byte| *byte == b'\n') {
+                let line = self.rest.split_to(end + 1);
+                let answer = |source| ClientError::Answer { path: "/v1/events".to_owned(), source };
+                return serde_json::from_slice(&line).map(Some).map_err(answer);
+            }
+            let Some(frame) = self.body.frame().await else { return Ok(None) };
+            let frame = frame.map_err(|source| ClientError::Gone { dir: self.dir.clone(), source })?;
+            self.rest.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data));
+        }
+    }
+}
+
+/// A path segment or query value, escaped.
+pub(super) fn segment(text: impl std::fmt::Display) -> String {
     utf8_percent_encode(&text.to_string(), PLAIN).to_string()
 }

@@ -6,8 +6,10 @@
 //! reply carries the daemon's version in the header [`VERSION_HEADER`].
 
 mod client;
+mod listing;
 
-pub use client::{Client, ClientError};
+pub use client::{Client, ClientError, Events};
+pub use listing::{At, Listed, Listing};
 
 use std::collections::BTreeMap;
 

@@ -199,7 +199,7 @@ impl Asked<'_> {
         bytes: impl Fn(&R) -> usize,
     ) -> Read<Page<T>> {
         let full = rows.len() as u64 >= PAGE_ROWS;
-        let mut page = Page { items: Vec::new(), next: None, as_of: self.as_of };
+        let mut page = Page { items: Vec::new(), next: None, prev: None, partial: false, as_of: self.as_of };
         let mut total = 0;
         let count = rows.len();
         for (index, row) in rows.into_iter().enumerate() {

@@ -69,7 +69,7 @@ impl Asked<'_> {
         let sql = format!("SELECT {COLUMNS} WHERE object.object > ?1 ORDER BY object.object LIMIT ?2");
         let mut statement = self.db.prepare_cached(&sql)?;
         let mut rows = statement.query([after, SCANNED])?;
-        let mut page = Page { items: Vec::new(), next: None, as_of: self.as_of };
+        let mut page = Page { items: Vec::new(), next: None, prev: None, partial: false, as_of: self.as_of };
         let mut scanned = 0;
         while let Some(row) = rows.next()? {
             let row = listed(row)?;
@@ -99,6 +99,7 @@ impl Asked<'_> {
             account: self.qrid(row.account)?,
             held: row.held,
             refused: row.refused,
+            queued: 0,
         })
     }
 

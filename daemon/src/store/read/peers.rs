@@ -100,6 +100,7 @@ impl Asked<'_> {
             next_attempt_at: peer.due_at,
             last_error: peer.last_error,
             failing_since: peer.failing_since,
+            round_trip_us: None,
             last_contact_at: peer.last_contact_at,
         })
     }

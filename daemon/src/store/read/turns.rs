@@ -152,7 +152,7 @@ impl Asked<'_> {
         let change = |(memory, key, old): (MemoryHandle, String, Option<String>)| {
             let object = self.qrid(self.sharer(memory, ran)?)?;
             let old = old.map(|old| self.outside(Some(&old))).transpose()?;
-            Ok(Change { object, key, added: old.is_none(), old })
+            Ok(Change { object, key, added: old.is_none(), old, new: None, deleted: false })
         };
         rows.into_iter().map(change).collect()
     }
