@@ -566,6 +566,21 @@ pub static ACTIONS: &[Action] = &[
         args: &[DIR, JSON],
     },
     Action {
+        verb: "console",
+        summary: "Open the operator console",
+        details: "See the vat whole, find out why something is stuck, install and change objects, send messages. ? shows the \
+                  keys. It goes over the control socket like every other verb, and comes back by itself when the daemon does.",
+        effect: Effect::Change,
+        via: Via::Qrt,
+        args: &[
+            DIR,
+            flag("read-only", "look, and change nothing"),
+            option("theme", "NAME", "dark, light, or mono for no colours [default: dark; mono under NO_COLOR]"),
+            flag("ascii", "draw with ASCII alone [default: unless the locale is UTF-8]"),
+            flag("mouse", "take the mouse: the wheel scrolls"),
+        ],
+    },
+    Action {
         verb: "demo",
         summary: "Run two vats with live sample objects in a scratch directory",
         details: "A scripted tour: it prints what happens, checks it against the vats' own journals, and exits 1 when a \

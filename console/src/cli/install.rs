@@ -123,7 +123,7 @@ fn memory(call: &Call, sources: &Sources) -> Result<Option<Box<RawValue>>, Failu
 }
 
 /// What errors call the one text of code that `file` stands for, and the text.
-pub(super) fn one(file: &Path) -> Result<(String, String), Failure> {
+pub(crate) fn one(file: &Path) -> Result<(String, String), Failure> {
     let Sources { mut each, many, .. } = read(file)?;
     match each.pop() {
         Some(source) if !many => Ok((source.path, source.code)),

@@ -12,6 +12,7 @@ mod audit;
 mod backup;
 mod check;
 mod completions;
+mod console;
 mod create_node;
 mod demo;
 mod drop;
@@ -69,6 +70,9 @@ use crate::format;
 use crate::output::Output;
 use operator::Operator;
 
+pub(crate) use install::one as code;
+pub(crate) use trace::steps as traced;
+
 /// Characters in a line of help.
 const HELP_WIDTH: usize = 80;
 
@@ -115,6 +119,7 @@ static VERBS: &[(&str, Run)] = &[
     ("audit", |call| Box::pin(audit::run(call))),
     ("log", |call| Box::pin(log::run(call))),
     ("settings", |call| Box::pin(settings::run(call))),
+    ("console", |call| Box::pin(console::run(call))),
     ("demo", |call| Box::pin(demo::run(call))),
     ("completions", |call| Box::pin(async { completions::run(call) })),
     ("man", |call| Box::pin(async { man::run(call) })),
@@ -298,7 +303,7 @@ fn peer(text: &str) -> Result<PeerName, Failure> {
 
 /// `text` as a value to send on, checked so that an error has its path, line and column; `root`
 /// names it there.
-fn value(text: &str, root: &str) -> Result<Box<RawValue>, Failure> {
+pub(crate) fn value(text: &str, root: &str) -> Result<Box<RawValue>, Failure> {
     let document = qjson::parse(text, root).map_err(|error| Failure::new(error.to_string()))?;
     if root == "args" && document.size_bytes > qjson::ARGS_BYTES_MAX {
         return Err(Failure::new(format!(
@@ -311,7 +316,7 @@ fn value(text: &str, root: &str) -> Result<Box<RawValue>, Failure> {
 }
 
 /// The same for a value that must be an object, and no reference.
-fn object_value(text: &str, root: &str) -> Result<Box<RawValue>, Failure> {
+pub(crate) fn object_value(text: &str, root: &str) -> Result<Box<RawValue>, Failure> {
     let document = qjson::parse(text, root).map_err(|error| Failure::new(error.to_string()))?;
     if !document.text.starts_with('{') || document.text.starts_with("{\"@qref\":") {
         return Err(Failure::new(format!("{root}: must be an object, such as {{\"key\": 1}}")));

@@ -80,6 +80,7 @@ fn every_documented_form_is_understood() {
         "audit d -n 5 --json",
         "log d --follow --count 5 --json",
         "settings d --json",
+        "console d --read-only --theme light --ascii --mouse",
         "demo",
         "completions bash",
         "man",

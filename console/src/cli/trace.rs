@@ -8,6 +8,7 @@
 mod show;
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::path::Path;
 
 use qrt_shared::control::{Client, ClientError};
 use qrt_shared::id::{MessageName, PeerName, Subject, VatId};
@@ -116,7 +117,27 @@ fn identity(step: &Traced) -> (VatId, Option<MessageName>, Option<u64>) {
     (step.vat, step.message, if step.message.is_some() { None } else { step.turn })
 }
 
-async fn trace(vats: &mut Vats, asked: Traced) -> Result<Trace, Failure> {
+/// The tree around `subject` in the vat in `dir` alone: each step with its depth, a cause before its effects.
+///
+/// # Errors
+/// The daemon's refusal.
+pub(crate) async fn steps(dir: &Path, subject: &Subject) -> Result<Vec<(usize, Traced)>, ClientError> {
+    let mut client = Client::open(dir).await?;
+    let asked = client.traced(subject).await?;
+    let mut vats = Vats(BTreeMap::from([(asked.vat, client)]));
+    let trace = trace(&mut vats, asked).await?;
+    let mut found = Vec::new();
+    let mut ahead: Vec<_> =
+        (0..trace.steps.len()).filter(|at| trace.steps[*at].parent.is_none()).map(|at| (0, at)).collect();
+    while let Some((depth, at)) = ahead.pop() {
+        found.push((depth, trace.steps[at].traced.clone()));
+        let children = (0..trace.steps.len()).rev().filter(|child| trace.steps[*child].parent == Some(at));
+        ahead.extend(children.map(|child| (depth + 1, child)));
+    }
+    Ok(found)
+}
+
+async fn trace(vats: &mut Vats, asked: Traced) -> Result<Trace, ClientError> {
     let mut seen = HashSet::from([identity(&asked)]);
     let mut path = VecDeque::from([asked]);
     let mut complete = true;
@@ -152,7 +173,7 @@ async fn effects(
     trace: &mut Trace,
     at: usize,
     seen: &mut HashSet<(VatId, Option<MessageName>, Option<u64>)>,
-) -> Result<Vec<usize>, Failure> {
+) -> Result<Vec<usize>, ClientError> {
     let step = &trace.steps[at].traced;
     let (vat, message, sent) = (step.vat, step.message, step.sent.clone());
     let mut found = Vec::new();

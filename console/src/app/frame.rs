@@ -1,0 +1,208 @@
+//! What stands around the pane: where one is and whom one is attached to, the screens, what came of the last
+//! command, and the keys.
+//!
+//! ```text
+//! Objects > counter                                  /srv/vat rnll4p.. running
+//! 1 Overview  2 Objects  3 Turns ...
+//! (the pane)
+//! queued as in:7                                       qrt send -d /srv/vat ...
+//! Enter into  s send  i install  ...                          : find  ? help  q quit
+//! ```
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::widgets::{Block, BorderType, Borders, Clear, Widget};
+use unicode_width::UnicodeWidthStr;
+
+use super::command::{self, Command};
+use super::event::Note;
+use super::panes::SCREENS;
+use super::popup::Popup;
+use super::widgets::text;
+use super::{Context, Link, State};
+use crate::format;
+
+/// The smallest screen anything is drawn on.
+const SMALLEST: (u16, u16) = (40, 8);
+
+/// Commands every pane's bottom line ends with.
+const ALWAYS: &[Command] = &[Command::Palette, Command::Help, Command::Quit];
+
+impl State {
+    /// Draws the whole screen.
+    pub fn draw(&self, area: Rect, buf: &mut Buffer) {
+        if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
+            text::paragraph("make this terminal larger", Style::new(), area, buf);
+            return;
+        }
+        let line = |y: u16| Rect { y, height: 1, ..area };
+        self.draw_title(line(area.y), buf);
+        self.draw_screens(line(area.y + 1), buf);
+        let body = Rect { y: area.y + 2, height: area.height - 4, ..area };
+        self.pane().draw(&self.cx, body, buf);
+        if matches!(self.cx.link, Link::Away(..)) {
+            buf.set_style(body, self.cx.theme.dim());
+        }
+        self.draw_note(line(area.bottom() - 2), buf);
+        for popup in &self.popups {
+            draw_popup(&**popup, &self.cx, body, buf);
+        }
+        self.draw_keys(line(area.bottom() - 1), buf);
+    }
+
+    fn draw_title(&self, area: Rect, buf: &mut Buffer) {
+        let theme = self.cx.theme;
+        let (word, style) = match &self.cx.link {
+            Link::Connecting => ("connecting".to_owned(), theme.warning()),
+            Link::Up => ("running".to_owned(), theme.good()),
+            Link::Away(since, _) => {
+                let seconds = self.cx.now.saturating_sub(*since) / 1000;
+                (format!("away for {seconds} s, shown as it was"), theme.bad())
+            }
+        };
+        let vat = self.cx.overview.as_ref().map(|overview| format::vat(None, &overview.info.vat)).unwrap_or_default();
+        let look = if self.cx.read_only { " read-only" } else { "" };
+        let state_width = width(&word);
+        let fixed = width(&vat) + width(look) + state_width + 4;
+        let titles: Vec<String> = self.screens[self.screen].iter().map(|pane| format::line(&pane.title())).collect();
+        let title = titles.join(" > ");
+        // The vat's directory gives before the title does.
+        let room = usize::from(area.width.saturating_sub(fixed).saturating_sub(width(&title)));
+        let dir = tail(&self.cx.dir, room.max(12));
+        let right = format!("{dir} {vat}{look} ");
+        let from = area.right().saturating_sub(width(&right) + state_width + 1);
+        buf.set_stringn(area.x + 1, area.y, title, usize::from(from.saturating_sub(area.x + 2)), theme.title());
+        let (x, _) = buf.set_stringn(from, area.y, right, usize::from(area.right() - from), theme.dim());
+        buf.set_stringn(x, area.y, word, usize::from(area.right() - x), style);
+    }
+
+    fn draw_screens(&self, area: Rect, buf: &mut Buffer) {
+        let theme = self.cx.theme;
+        let mut x = area.x + 1;
+        let all: usize = SCREENS.iter().map(|screen| screen.title.len() + 3).sum();
+        for (number, screen) in SCREENS.iter().enumerate() {
+            let here = number == self.screen;
+            // On a narrow screen the others are their numbers and first letters.
+            let name = if all < usize::from(area.width) || here { screen.title } else { &screen.title[..4] };
+            let style = if here { theme.title() } else { theme.dim() };
+            let room = |x: u16| usize::from(area.right().saturating_sub(x));
+            let (after, _) = buf.set_stringn(x, area.y, format!("{}", number + 1), room(x), theme.key());
+            let (after, _) = buf.set_stringn(after, area.y, format!(" {name}"), room(after), style);
+            x = after + 1;
+        }
+    }
+
+    fn draw_note(&self, area: Rect, buf: &mut Buffer) {
+        let theme = self.cx.theme;
+        if let (Link::Away(_, why), None) = (&self.cx.link, &self.note) {
+            buf.set_stringn(area.x + 1, area.y, format::line(why), usize::from(area.width - 2), theme.bad());
+            return;
+        }
+        let Some(Note { tone, text, command }) = &self.note else { return };
+        let (x, _) = buf.set_stringn(
+            area.x + 1,
+            area.y,
+            text::clip(&format::line(text), usize::from(area.width - 2)),
+            usize::from(area.width - 2),
+            theme.tone(*tone),
+        );
+        let Some(command) = command else { return };
+        let room = usize::from(area.right().saturating_sub(x + 4));
+        if room > 20 {
+            let command = text::clip(&format::line(command), room);
+            buf.set_string(area.right() - width(&command) - 1, area.y, command, theme.dim());
+        }
+    }
+
+    /// What keys do in the pane, key and word.
+    fn keys(&self) -> Vec<(String, String)> {
+        let thing = self.thing();
+        let back = Some(Command::Back).filter(|_| self.screens[self.screen].len() > 1);
+        let commands = [Command::Into].into_iter().chain(back).chain(self.pane().commands());
+        let allowed = commands.filter(|command| command::allowed(*command, &thing, self.cx.read_only).is_ok());
+        allowed.filter_map(named).collect()
+    }
+
+    fn draw_keys(&self, area: Rect, buf: &mut Buffer) {
+        let theme = self.cx.theme;
+        buf.set_style(area, theme.bar());
+        let (keys, always) = match self.popups.last() {
+            Some(popup) => {
+                let keys = popup.keys().into_iter().map(|(key, word)| (key.to_owned(), word.to_owned()));
+                (keys.collect(), Vec::new())
+            }
+            None => (self.keys(), ALWAYS.iter().filter_map(|command| named(*command)).collect()),
+        };
+        let wide =
+            |keys: &[(String, String)]| keys.iter().map(|(key, word)| key.width() + word.width() + 3).sum::<usize>();
+        let reserved = wide(&always);
+        let mut x = area.x + 1;
+        let end = area.right().saturating_sub(u16::try_from(reserved).unwrap_or(0));
+        let mut put = |x: u16, (key, word): &(String, String)| {
+            let (after, _) = buf.set_stringn(x, area.y, key, usize::from(area.right().saturating_sub(x)), theme.key());
+            let room = usize::from(area.right().saturating_sub(after));
+            let (after, _) = buf.set_stringn(after, area.y, format!(" {word}"), room, theme.dim());
+            after + 2
+        };
+        for each in &keys {
+            // What does not fit is in the help.
+            if usize::from(end.saturating_sub(x)) < each.0.width() + each.1.width() + 1 {
+                break;
+            }
+            x = put(x, each);
+        }
+        x = end;
+        for each in &always {
+            x = put(x, each);
+        }
+    }
+}
+
+fn named(command: Command) -> Option<(String, String)> {
+    let entry = command::entry_of(command)?;
+    Some((command::label(*entry.keys.first()?), entry.word.to_owned()))
+}
+
+fn draw_popup(popup: &dyn Popup, cx: &Context, room: Rect, buf: &mut Buffer) {
+    let (width, height) = popup.size(cx, room);
+    let (width, height) = (width.min(room.width), height.min(room.height));
+    let area = Rect { x: room.x + (room.width - width) / 2, y: room.y + (room.height - height) / 2, width, height };
+    Clear.render(area, buf);
+    let border = if cx.theme.ascii { ASCII } else { BorderType::Rounded.to_border_set() };
+    let block = Block::new()
+        .borders(Borders::ALL)
+        .border_set(border)
+        .border_style(cx.theme.title())
+        .title(format!(" {} ", format::line(&popup.title())));
+    let inner = block.inner(area);
+    block.render(area, buf);
+    popup.draw(cx, Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner }, buf);
+}
+
+/// Edges of a popup where only ASCII may be drawn.
+const ASCII: ratatui::symbols::border::Set<'static> = ratatui::symbols::border::Set {
+    top_left: "+",
+    top_right: "+",
+    bottom_left: "+",
+    bottom_right: "+",
+    vertical_left: "|",
+    vertical_right: "|",
+    horizontal_top: "-",
+    horizontal_bottom: "-",
+};
+
+fn width(text: &str) -> u16 {
+    u16::try_from(text.width()).unwrap_or(u16::MAX)
+}
+
+/// The end of a path, which says most.
+fn tail(path: &str, width: usize) -> String {
+    let path = format::line(path);
+    let count = path.chars().count();
+    if count <= width {
+        return path;
+    }
+    let kept: String = path.chars().skip(count - width.saturating_sub(2)).collect();
+    format!("..{kept}")
+}

@@ -1,0 +1,237 @@
+//! A list of which one page is here: the selection, and how it moves on to other pages.
+
+use std::cell::Cell;
+
+use qrt_shared::control::{At, Listing};
+use qrt_shared::view::Page;
+
+use super::command::Motion;
+
+/// Rows of a page: more than a tall terminal shows, few enough to be read again each second.
+const ROWS: u64 = 120;
+
+/// What tells the rows of a list apart.
+pub trait Row {
+    /// The same for the same row, whatever else about it has changed.
+    fn key(&self) -> String;
+}
+
+/// A list.
+#[derive(Debug)]
+pub struct List<T> {
+    listing: Listing,
+    page: Option<Page<T>>,
+    /// Where it begins.
+    home: At,
+    selected: usize,
+    /// Where the selection goes when the next page comes.
+    land: Land,
+    refused: Option<String>,
+    /// The first row on the screen, and how many there are: drawing knows, moving needs it.
+    view: Cell<(usize, usize)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Land {
+    /// On the row it was on.
+    Same,
+    First,
+    Last,
+}
+
+impl<T: Row> List<T> {
+    /// A list of which nothing is here yet.
+    pub fn new(listing: Listing) -> Self {
+        let listing = Listing { limit: Some(ROWS), ..listing };
+        let land = if listing.at == At::Last { Land::Last } else { Land::First };
+        Self { home: listing.at, listing, page: None, selected: 0, land, refused: None, view: Cell::default() }
+    }
+
+    /// What is to be asked for.
+    pub fn listing(&self) -> Listing {
+        self.listing.clone()
+    }
+
+    /// Asks for something else: another filter, another order.
+    pub fn ask(&mut self, change: impl FnOnce(&mut Listing)) {
+        change(&mut self.listing);
+        self.refused = None;
+        self.listing.at = self.home;
+        self.land = if self.home == At::Last { Land::Last } else { Land::First };
+    }
+
+    /// A page has come.
+    pub fn loaded(&mut self, listing: &Listing, page: &Page<T>)
+    where
+        T: Clone,
+    {
+        if *listing != self.listing {
+            return;
+        }
+        self.refused = None;
+        let last = page.items.len().saturating_sub(1);
+        self.selected = match self.land {
+            Land::First => 0,
+            Land::Last => last,
+            Land::Same => {
+                let key = self.selected().map(Row::key);
+                let found = key.and_then(|key| page.items.iter().position(|row| row.key() == key));
+                found.unwrap_or(self.selected).min(last)
+            }
+        };
+        // A page from which rows went may have become empty while there are others.
+        if page.items.is_empty() && !matches!(self.listing.at, At::First | At::Last) {
+            self.listing.at = At::First;
+        }
+        let follows = self.listing.at == At::Last && self.land == Land::Last;
+        self.land = if follows { Land::Last } else { Land::Same };
+        self.page = Some(page.clone());
+    }
+
+    /// Why it cannot be shown.
+    pub fn refuse(&mut self, listing: &Listing, why: &str) {
+        if *listing == self.listing {
+            self.refused = Some(why.to_owned());
+        }
+    }
+
+    /// Why it cannot be shown, if it cannot.
+    pub fn refused(&self) -> Option<&str> {
+        self.refused.as_deref()
+    }
+
+    /// The rows that are here; `None` when none have come yet.
+    pub fn rows(&self) -> Option<&[T]> {
+        self.page.as_ref().map(|page| page.items.as_slice())
+    }
+
+    /// The row the selection is on.
+    pub fn selected(&self) -> Option<&T> {
+        self.page.as_ref()?.items.get(self.selected)
+    }
+
+    /// Its place among the rows that are here.
+    pub fn place(&self) -> usize {
+        self.selected
+    }
+
+    /// Whether there are rows before and after those that are here, and whether not all were looked at.
+    pub fn beyond(&self) -> (bool, bool, bool) {
+        self.page
+            .as_ref()
+            .map_or((false, false, false), |page| (page.prev.is_some(), page.next.is_some(), page.partial))
+    }
+
+    /// The rows to draw in `height` lines: the first of them, such that the selection is among them.
+    pub fn window(&self, height: usize) -> usize {
+        let (mut top, _) = self.view.get();
+        let count = self.rows().map_or(0, <[T]>::len);
+        top = top.min(count.saturating_sub(height)).min(self.selected);
+        if height > 0 && self.selected >= top + height {
+            top = self.selected + 1 - height;
+        }
+        self.view.set((top, height));
+        top
+    }
+
+    /// Moves the selection; beyond the rows that are here, to the page there.
+    pub fn go(&mut self, motion: Motion) {
+        let Some(page) = &self.page else { return };
+        let last = page.items.len().saturating_sub(1);
+        let screenful = self.view.get().1.max(1);
+        let sorted = self.listing.sort.is_some();
+        let (to, turn) = match motion {
+            Motion::Up if self.selected > 0 => (self.selected - 1, None),
+            Motion::PageUp if self.selected > 0 => (self.selected.saturating_sub(screenful), None),
+            Motion::Down if self.selected < last => (self.selected + 1, None),
+            Motion::PageDown if self.selected < last => ((self.selected + screenful).min(last), None),
+            Motion::Up | Motion::PageUp => (self.selected, page.prev.map(At::Before)),
+            Motion::Down | Motion::PageDown => (self.selected, page.next.map(At::After)),
+            Motion::First => (0, (page.prev.is_some()).then_some(At::First)),
+            Motion::Last => (last, (page.next.is_some() && !sorted).then_some(At::Last)),
+            Motion::Left | Motion::Right => return,
+        };
+        self.selected = to;
+        self.land = Land::Same;
+        if let Some(at) = turn {
+            self.listing.at = at;
+            self.land = if matches!(at, At::Before(_) | At::Last) { Land::Last } else { Land::First };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    impl Row for u64 {
+        fn key(&self) -> String {
+            self.to_string()
+        }
+    }
+
+    fn page(items: &[u64], prev: Option<u64>, next: Option<u64>) -> Page<u64> {
+        Page { items: items.to_vec(), next, prev, partial: false, as_of: 1 }
+    }
+
+    #[test]
+    fn the_selection_stays_on_its_row() {
+        let mut list = List::new(Listing::default());
+        list.loaded(&list.listing(), &page(&[1, 2, 3], None, None));
+        list.go(Motion::Down);
+        list.loaded(&list.listing(), &page(&[2, 3, 4], None, None));
+        assert_eq!(list.selected(), Some(&2));
+        list.loaded(&list.listing(), &page(&[3], None, None));
+        assert_eq!(list.selected(), Some(&3), "its row is gone");
+    }
+
+    #[test]
+    fn a_move_beyond_the_page_asks_for_the_next_and_back() {
+        let mut list = List::new(Listing::default());
+        list.loaded(&list.listing(), &page(&[1, 2], None, Some(2)));
+        list.go(Motion::Last);
+        assert_eq!(list.listing().at, At::Last);
+        list.loaded(&list.listing(), &page(&[8, 9], Some(8), None));
+        assert_eq!(list.selected(), Some(&9));
+        list.go(Motion::Up);
+        list.go(Motion::Up);
+        assert_eq!(list.listing().at, At::Before(8));
+        list.loaded(&list.listing(), &page(&[6, 7], Some(6), Some(7)));
+        assert_eq!(list.selected(), Some(&7), "it comes from below");
+        list.go(Motion::Down);
+        assert_eq!(list.listing().at, At::After(7));
+    }
+
+    #[test]
+    fn an_old_answer_changes_nothing() {
+        let mut list = List::new(Listing::default());
+        let old = list.listing();
+        list.loaded(&old, &page(&[1], None, Some(1)));
+        list.ask(|listing| listing.filter = "x".into());
+        list.loaded(&old, &page(&[5], None, None));
+        assert_eq!(list.selected(), Some(&1));
+    }
+
+    #[test]
+    fn a_list_that_follows_stays_at_its_end() {
+        let mut list = List::new(Listing { at: At::Last, ..Listing::default() });
+        list.loaded(&list.listing(), &page(&[1, 2], None, None));
+        list.loaded(&list.listing(), &page(&[2, 3], Some(2), None));
+        assert_eq!(list.selected(), Some(&3));
+        list.go(Motion::Up);
+        list.loaded(&list.listing(), &page(&[2, 3, 4], Some(2), None));
+        assert_eq!(list.selected(), Some(&2), "who moves stays");
+    }
+
+    #[test]
+    fn the_window_has_the_selection_in_it() {
+        let mut list = List::new(Listing::default());
+        list.loaded(&list.listing(), &page(&[1, 2, 3, 4, 5], None, None));
+        assert_eq!(list.window(2), 0);
+        list.go(Motion::Last);
+        assert_eq!(list.window(2), 3);
+        list.go(Motion::PageUp);
+        assert_eq!((list.place(), list.window(2)), (2, 2));
+        assert_eq!(list.window(9), 0, "a taller screen shows what is above");
+    }
+}

@@ -1,0 +1,191 @@
+//! The overview: what is wrong first, then what the vat does, and who makes it work.
+
+use qrt_shared::view::{AccountRow, Overview as View, Totals, Why};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Sparkline, Widget};
+
+use super::super::Context;
+use super::super::command::{Command, Motion};
+use super::super::pane::Pane;
+use super::super::query::{Data, Query};
+use super::super::widgets::grid::{self, Cell};
+use super::super::widgets::text;
+use crate::format;
+
+/// A figure of a second.
+type Figure = fn(&Totals) -> u64;
+
+/// The charts: what each is called, and its figure.
+const CHARTS: [(&str, Figure); 4] = [
+    ("turns/s", |second| second.turns),
+    ("ticks/s", |second| second.ticks),
+    ("in/s", |second| second.received),
+    ("out/s", |second| second.acknowledged),
+];
+
+/// The screen of the vat as a whole.
+#[derive(Default)]
+pub(super) struct Overview {
+    top: usize,
+}
+
+impl Pane for Overview {
+    fn title(&self) -> String {
+        "Overview".to_owned()
+    }
+
+    fn queries(&self) -> Vec<Query> {
+        Vec::new()
+    }
+
+    fn loaded(&mut self, _: &Query, _: &Data) {}
+
+    fn go(&mut self, motion: Motion) {
+        self.top = match motion {
+            Motion::Up => self.top.saturating_sub(1),
+            Motion::Down => self.top + 1,
+            Motion::PageUp | Motion::First => 0,
+            _ => self.top,
+        };
+    }
+
+    fn commands(&self) -> Vec<Command> {
+        use Command::{AddPeer, Check, Install, Retry, Send, Why};
+        vec![Send, Install, Why, Check, Retry, AddPeer]
+    }
+
+    fn draw(&self, cx: &Context, area: Rect, buf: &mut Buffer) {
+        let Some(overview) = &cx.overview else {
+            text::paragraph("asking the vat ...", cx.theme.dim(), area, buf);
+            return;
+        };
+        let wrong = wrong(&overview.wrong, cx, area.width);
+        let most = area.height.saturating_sub(14).max(4);
+        let wrong_height = u16::try_from(wrong.len()).unwrap_or(u16::MAX).min(most);
+        let rows =
+            [Constraint::Length(wrong_height + 1), Constraint::Length(6), Constraint::Length(5), Constraint::Min(0)];
+        let [wrong_area, vat_area, charts_area, accounts_area] = Layout::vertical(rows).areas(area);
+        let top = self.top.min(wrong.len().saturating_sub(usize::from(wrong_height)));
+        text::lines(&wrong, top, Rect { height: wrong_height, ..wrong_area }, buf);
+        text::lines(&figures(overview, cx), 0, vat_area, buf);
+        charts(cx, charts_area, buf);
+        accounts(&overview.accounts, cx, accounts_area, buf);
+    }
+}
+
+/// What is wrong, a sentence each, with the command that would help.
+fn wrong(wrong: &[Why], cx: &Context, width: u16) -> Vec<Line<'static>> {
+    let theme = cx.theme;
+    if wrong.is_empty() {
+        let mark = theme.mark("✓", "ok:");
+        return vec![Line::styled(format!("{mark} nothing is wrong: every message goes on"), theme.good())];
+    }
+    let mut lines = Vec::new();
+    for why in wrong {
+        let mark = theme.mark("✗", "!");
+        let sentence = format!("{mark} {}", format::line(&why.sentence));
+        for line in format::wrap(&sentence, usize::from(width.max(20))).lines() {
+            lines.push(Line::styled(line.to_owned(), theme.bad()));
+        }
+        if let Some(command) = &why.command {
+            lines.push(Line::styled(format!("  {}", format::line(command)), theme.dim()));
+        }
+    }
+    lines
+}
+
+fn figures(overview: &View, cx: &Context) -> Vec<Line<'static>> {
+    let theme = cx.theme;
+    let View { info, .. } = overview;
+    let pair = |name: &str, value: String, style: Style| {
+        [Span::styled(format!("{name} "), theme.dim()), Span::styled(format!("{value}   "), style)]
+    };
+    let line = |pairs: Vec<[Span<'static>; 2]>| Line::from(pairs.into_iter().flatten().collect::<Vec<_>>());
+    let oldest = |at: Option<u64>| at.map_or_else(String::new, |at| format!(", oldest {}", format::age(at, cx.now)));
+    let attention = |count: u64| if count > 0 { theme.warning() } else { theme.plain() };
+    let up = info.started_at.map_or_else(String::new, |at| format::age(at, cx.now).replace(" ago", ""));
+    let cage = info.worker.as_ref().map_or_else(
+        || ("no worker yet".to_owned(), theme.plain()),
+        |worker| match (worker.sandbox.seccomp, worker.sandbox.landlock) {
+            (true, true) => ("seccomp, landlock".to_owned(), theme.plain()),
+            (true, false) => ("seccomp, no landlock here".to_owned(), theme.plain()),
+            (false, _) => ("NONE: sandbox = \"unsafe-none\"".to_owned(), theme.bad()),
+        },
+    );
+    let deaths = info.worker.as_ref().map_or(0, |worker| worker.deaths);
+    vec![
+        line(vec![pair("vat", info.vat.to_string(), theme.name())]),
+        line(vec![
+            pair("url", info.url.clone().unwrap_or_else(|| "none".to_owned()), theme.plain()),
+            pair("up", up, theme.plain()),
+            pair("pid", info.pid.map(|pid| pid.to_string()).unwrap_or_default(), theme.plain()),
+            pair("version", info.version.clone(), theme.plain()),
+        ]),
+        line(vec![
+            pair("objects", info.objects.to_string(), theme.plain()),
+            pair("turns", info.turns.to_string(), theme.plain()),
+            pair("faults", info.faults.to_string(), attention(info.faults)),
+            pair("database", format::size(overview.database_bytes), theme.plain()),
+            pair("log", format::size(overview.wal_bytes), theme.plain()),
+        ]),
+        line(vec![
+            pair("inbox", format!("{}{}", info.inbox, oldest(overview.oldest_inbox_at)), theme.plain()),
+            pair("outbox", format!("{}{}", info.outbox, oldest(overview.oldest_outbox_at)), attention(info.outbox)),
+        ]),
+        line(vec![pair("workers' cage", cage.0, cage.1), pair("died", deaths.to_string(), attention(deaths))]),
+    ]
+}
+
+fn charts(cx: &Context, area: Rect, buf: &mut Buffer) {
+    let columns = Layout::horizontal(CHARTS.iter().map(|_| Constraint::Ratio(1, 4))).spacing(2).split(area);
+    for ((name, of), column) in CHARTS.iter().zip(columns.iter()) {
+        let [label, chart] = Layout::vertical([Constraint::Length(1), Constraint::Length(3)]).areas(*column);
+        let history = cx.rates.history(usize::from(chart.width), of);
+        let most = history.iter().copied().max().unwrap_or(0);
+        let line = Line::from(vec![
+            Span::styled(of(&cx.rates.now()).to_string(), cx.theme.title()),
+            Span::styled(format!(" {name}, most {most}"), cx.theme.dim()),
+        ]);
+        buf.set_line(label.x, label.y, &line, label.width);
+        if cx.theme.ascii {
+            continue;
+        }
+        // What is newest stands at the right edge.
+        let from = chart.width.saturating_sub(u16::try_from(history.len()).unwrap_or(0));
+        let chart = Rect { x: chart.x + from, width: chart.width - from, ..chart };
+        Sparkline::default().data(&history).max(most.max(1)).style(cx.theme.title()).render(chart, buf);
+    }
+}
+
+fn accounts(rows: &[AccountRow], cx: &Context, area: Rect, buf: &mut Buffer) {
+    let head = ["ACCOUNTS BY COMPUTE", ">CPU", ">LEFT", ">OBJECTS", ">MEMORY", ">QUEUED"];
+    let theme = cx.theme;
+    let cells = |row: &AccountRow| {
+        let left = row.used.cpu_left_us.map_or_else(
+            || "no limit".to_owned(),
+            |left| {
+                if left < 0 {
+                    format!("owes {}", format::duration(left.unsigned_abs()))
+                } else {
+                    format::duration(left.unsigned_abs())
+                }
+            },
+        );
+        vec![
+            Cell::new(format::object(row.name.as_ref(), &row.account), theme.name()),
+            format::duration(row.used.cpu_us).into(),
+            Cell::new(
+                left,
+                if row.used.cpu_left_us.is_some_and(|left| left <= 0) { theme.bad() } else { theme.plain() },
+            ),
+            row.used.objects.to_string().into(),
+            format::size(row.used.memory_bytes).into(),
+            format::size(row.used.queued_bytes).into(),
+        ]
+    };
+    let cells: Vec<_> = rows.iter().map(cells).collect();
+    grid::grid(&head, &cells, None, cx, area, buf);
+}

@@ -1,0 +1,132 @@
+//! What lies over a pane: questions, answers, and what one types into. One file a noun.
+
+mod confirm;
+mod help;
+mod prompt;
+mod report;
+mod upgrade;
+mod why;
+
+use qrt_shared::id::Qrid;
+
+use super::Context;
+use super::command::Command;
+use super::event::{Do, Edit, Edited, Note};
+use super::popup::Popup;
+use super::request::Request;
+use super::thing::Thing;
+
+pub use upgrade::upgrade;
+
+/// Asks for the text that rows must have.
+pub fn filter(now: String) -> Box<dyn Popup> {
+    prompt::prompt("Filter", "part of a name or an id; nothing shows all", now, |text| Ok(vec![Do::Filter(text)]))
+}
+
+/// What a command comes to that asks, or shows something over the pane.
+pub fn of(command: Command, thing: &Thing, cx: &Context) -> Vec<Do> {
+    match command {
+        Command::Help => vec![Do::Popup(Box::new(help::Help::default()))],
+        Command::Why => vec![Do::Popup(Box::new(why::Whyever::new(thing.subject(), thing.called())))],
+        Command::Check => vec![Do::Popup(Box::new(report::Health::default())), Do::Ask(Request::Check)],
+        Command::Copy => thing.copied().map(Do::Copy).into_iter().collect(),
+        Command::Hold => hold(thing),
+        Command::Retry => retry(thing),
+        Command::Drop => drop(thing),
+        Command::Edit => edit(thing),
+        Command::Name => name(thing),
+        Command::AddPeer => vec![Do::Popup(add_peer())],
+        Command::Backup => vec![Do::Popup(backup(cx))],
+        _ => vec![Do::Say(Note::dim("not here"))],
+    }
+}
+
+fn hold(thing: &Thing) -> Vec<Do> {
+    match thing {
+        Thing::Object { qrid, held, .. } => vec![Do::Ask(Request::Hold(qrid.clone(), !held))],
+        Thing::Peer { vat, held, .. } => vec![Do::Ask(Request::HoldPeer(*vat, !held))],
+        _ => Vec::new(),
+    }
+}
+
+fn retry(thing: &Thing) -> Vec<Do> {
+    let request = match thing {
+        Thing::Fault { id, .. } => Request::FaultRetry(*id),
+        thing => Request::Retry(thing.peer()),
+    };
+    vec![Do::Ask(request)]
+}
+
+fn drop(thing: &Thing) -> Vec<Do> {
+    let popup = match thing {
+        Thing::Outgoing { peer, seq } => {
+            let (peer, seq) = (*peer, *seq);
+            let told =
+                "why is it dropped? The other vat is told. If it was tried before, it may have arrived all the same.";
+            prompt::prompt(&format!("Drop {}", thing.called()), told, String::new(), move |reason| {
+                if reason.trim().is_empty() {
+                    return Err("a reason is wanted: the other vat and the audit keep it".to_owned());
+                }
+                Ok(vec![Do::Ask(Request::Drop { peer, seq, reason })])
+            })
+        }
+        Thing::Fault { id, .. } => confirm::confirm(
+            &format!("Drop fault {id}?"),
+            "The message is forgotten for ever.",
+            Request::FaultDrop(*id),
+        ),
+        Thing::Object { qrid, .. } => confirm::confirm(
+            &format!("Remove {}?", thing.called()),
+            "Its memory is gone for ever, its QRID is refused for ever, and what is queued for it becomes faults. Who holds \
+             a reference to it is in its pane.",
+            Request::Remove(qrid.clone()),
+        ),
+        _ => return Vec::new(),
+    };
+    vec![Do::Popup(popup)]
+}
+
+/// Its code is read first.
+fn edit(thing: &Thing) -> Vec<Do> {
+    let called = thing.called();
+    thing.object().map(|object| Do::Ask(Request::ReadCode(object.clone(), called))).into_iter().collect()
+}
+
+fn name(thing: &Thing) -> Vec<Do> {
+    let told = "a-z 0-9 . _ - , at most 64; nothing takes the name away";
+    let named = |text: String| Some(text).filter(|text| !text.is_empty());
+    let popup = match thing.clone() {
+        Thing::Object { qrid, name, .. } => {
+            let now = name.map(|name| name.to_string()).unwrap_or_default();
+            prompt::prompt("Petname", told, now, move |text| {
+                Ok(vec![Do::Ask(Request::Name(qrid.clone(), named(text)))])
+            })
+        }
+        Thing::Peer { vat, name, .. } => {
+            let now = name.map(|name| name.to_string()).unwrap_or_default();
+            prompt::prompt("Petname", told, now, move |text| Ok(vec![Do::Ask(Request::NamePeer(vat, named(text)))]))
+        }
+        _ => return Vec::new(),
+    };
+    vec![Do::Popup(popup)]
+}
+
+fn add_peer() -> Box<dyn Popup> {
+    let told = "its vat id and its URL, with a blank between: qrt info shows both there";
+    prompt::prompt("Another vat", told, String::new(), |text| {
+        let (vat, url) = text.trim().split_once(' ').ok_or("two words: VATID http://host:port")?;
+        Ok(vec![Do::Ask(Request::PeerAdd { vat: vat.to_owned(), url: url.trim().to_owned() })])
+    })
+}
+
+fn backup(cx: &Context) -> Box<dyn Popup> {
+    let told = "the new file; the vat's key is not in it, so keep that apart";
+    prompt::prompt("Backup", told, format!("{}.backup", cx.dir.trim_end_matches('/')), |text| {
+        Ok(vec![Do::Ask(Request::Backup(text))])
+    })
+}
+
+/// Lets the operator edit the code of an object, which is `before`, from `text` on.
+pub fn edit_code(object: Qrid, name: String, before: String, text: String) -> Do {
+    Do::Edit(Edit { text, suffix: ".js", what: Edited::Code { object, name, before } })
+}

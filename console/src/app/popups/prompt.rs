@@ -1,0 +1,172 @@
+//! A line to type into.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use unicode_width::UnicodeWidthStr;
+
+use super::super::Context;
+use super::super::event::Do;
+use super::super::popup::Popup;
+use super::super::widgets::text;
+use crate::format;
+
+/// What is done with the text; if it will not do, why.
+type Then = Box<dyn Fn(String) -> Result<Vec<Do>, String>>;
+
+struct Prompt {
+    title: String,
+    told: String,
+    line: Line,
+    refused: Option<String>,
+    then: Then,
+}
+
+/// Asks for a line of text, `now` to begin with.
+pub(super) fn prompt(
+    title: &str,
+    told: &str,
+    now: String,
+    then: impl Fn(String) -> Result<Vec<Do>, String> + 'static,
+) -> Box<dyn Popup> {
+    let line = Line::new(now);
+    Box::new(Prompt { title: title.to_owned(), told: told.to_owned(), line, refused: None, then: Box::new(then) })
+}
+
+impl Popup for Prompt {
+    fn title(&self) -> String {
+        self.title.clone()
+    }
+
+    fn keys(&self) -> Vec<(&'static str, &'static str)> {
+        vec![("Enter", "do it"), ("Esc", "leave it"), ("Ctrl-U", "empty it")]
+    }
+
+    fn key(&mut self, key: KeyEvent, _: &Context) -> Vec<Do> {
+        match key.code {
+            KeyCode::Esc => return vec![Do::Close],
+            KeyCode::Enter => match (self.then)(self.line.text.trim().to_owned()) {
+                Ok(wanted) => return [Do::Close].into_iter().chain(wanted).collect(),
+                Err(why) => self.refused = Some(why),
+            },
+            _ => {
+                self.refused = None;
+                self.line.key(key);
+            }
+        }
+        Vec::new()
+    }
+
+    fn paste(&mut self, text: &str) {
+        self.line.insert(text);
+    }
+
+    fn size(&self, _: &Context, room: Rect) -> (u16, u16) {
+        let width = room.width.min(76);
+        let lines = format::wrap(&self.told, usize::from(width - 4)).lines().count();
+        (width, u16::try_from(lines).unwrap_or(u16::MAX).saturating_add(5))
+    }
+
+    fn draw(&self, cx: &Context, area: Rect, buf: &mut Buffer) {
+        self.line.draw(true, cx, area, buf);
+        if let Some(why) = &self.refused {
+            buf.set_stringn(area.x, area.y + 1, format::line(why), usize::from(area.width), cx.theme.bad());
+        }
+        let below = Rect { y: area.y + 2, height: area.height.saturating_sub(2), ..area };
+        text::paragraph(&self.told, cx.theme.dim(), below, buf);
+    }
+}
+
+/// A line of text with a cursor in it.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Line {
+    /// The text.
+    pub text: String,
+    /// The cursor: characters before it.
+    cursor: usize,
+}
+
+impl Line {
+    /// A line with the cursor at its end.
+    pub(super) fn new(text: String) -> Self {
+        Self { cursor: text.chars().count(), text }
+    }
+
+    /// The byte before which the character `at` stands.
+    fn byte(&self, at: usize) -> usize {
+        self.text.char_indices().nth(at).map_or(self.text.len(), |(byte, _)| byte)
+    }
+
+    /// Puts text, as one line, where the cursor is.
+    pub(super) fn insert(&mut self, text: &str) {
+        let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        self.text.insert_str(self.byte(self.cursor), &text);
+        self.cursor += text.chars().count();
+    }
+
+    /// A key; whether it meant something.
+    pub(super) fn key(&mut self, key: KeyEvent) -> bool {
+        let control = key.modifiers.contains(KeyModifiers::CONTROL);
+        match key.code {
+            KeyCode::Char('a') if control => self.cursor = 0,
+            KeyCode::Char('e') if control => self.cursor = self.text.chars().count(),
+            KeyCode::Char('u') if control => *self = Self::default(),
+            KeyCode::Char('w') if control => {
+                let before = &self.text[..self.byte(self.cursor)];
+                let from = before.trim_end().rfind([' ', '/']).map_or(0, |at| at + 1);
+                self.text.replace_range(from..before.len(), "");
+                self.cursor = self.text[..from].chars().count();
+            }
+            KeyCode::Char(c) if !control => self.insert(c.encode_utf8(&mut [0; 4])),
+            KeyCode::Backspace if self.cursor > 0 => {
+                self.cursor -= 1;
+                self.text.remove(self.byte(self.cursor));
+            }
+            KeyCode::Delete if self.cursor < self.text.chars().count() => {
+                self.text.remove(self.byte(self.cursor));
+            }
+            KeyCode::Left => self.cursor = self.cursor.saturating_sub(1),
+            KeyCode::Right => self.cursor = (self.cursor + 1).min(self.text.chars().count()),
+            KeyCode::Home => self.cursor = 0,
+            KeyCode::End => self.cursor = self.text.chars().count(),
+            _ => return false,
+        }
+        true
+    }
+
+    /// Draws it in the first line of `area`, what is around the cursor at any rate; the cursor if it has the keys.
+    pub(super) fn draw(&self, focus: bool, cx: &Context, area: Rect, buf: &mut Buffer) {
+        let safe = format::line(&self.text);
+        let before = format::line(&self.text[..self.byte(self.cursor)]).width();
+        let width = usize::from(area.width);
+        let skip = (before + 1).saturating_sub(width);
+        let shown: String = safe.chars().skip(skip).collect();
+        buf.set_stringn(area.x, area.y, shown, width, cx.theme.plain());
+        if focus {
+            let x = area.x + u16::try_from(before - skip).unwrap_or(0);
+            buf.set_style(Rect { x, y: area.y, width: 1, height: 1 }, cx.theme.selected());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn typed(keys: &[(KeyCode, KeyModifiers)]) -> String {
+        let mut line = Line::new("aé b".into());
+        for (code, modifiers) in keys {
+            assert!(line.key(KeyEvent::new(*code, *modifiers)));
+        }
+        line.text
+    }
+
+    #[test]
+    fn a_line_is_edited_as_in_a_shell() {
+        let none = KeyModifiers::NONE;
+        assert_eq!(typed(&[(KeyCode::Left, none), (KeyCode::Backspace, none), (KeyCode::Char('x'), none)]), "aéxb");
+        assert_eq!(typed(&[(KeyCode::Char('w'), KeyModifiers::CONTROL)]), "aé ");
+        assert_eq!(typed(&[(KeyCode::Home, none), (KeyCode::Delete, none)]), "é b");
+        assert_eq!(typed(&[(KeyCode::Char('u'), KeyModifiers::CONTROL)]), "");
+    }
+}

@@ -1,0 +1,5 @@
+//! What several panes draw.
+
+pub mod grid;
+pub mod json;
+pub mod text;

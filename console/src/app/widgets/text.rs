@@ -1,0 +1,48 @@
+//! Lines of text in a rectangle.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::Line;
+use ratatui::widgets::{Paragraph, Widget, Wrap};
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+/// `text` in at most `width` columns, `..` at its end when it is longer.
+pub fn clip(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let room = width.saturating_sub(2);
+    let mut used = 0;
+    let fits = |c: &char| {
+        used += c.width().unwrap_or(0);
+        used <= room
+    };
+    let mut clipped: String = text.chars().take_while(fits).collect();
+    clipped.push_str(&".."[..width.min(2)]);
+    clipped
+}
+
+/// Draws a text, broken between words.
+pub fn paragraph(text: &str, style: Style, area: Rect, buf: &mut Buffer) {
+    Paragraph::new(crate::format::block(text)).style(style).wrap(Wrap { trim: false }).render(area, buf);
+}
+
+/// Draws lines from the one numbered `top`.
+pub fn lines(lines: &[Line<'_>], top: usize, area: Rect, buf: &mut Buffer) {
+    for (y, line) in (area.y..area.bottom()).zip(lines.iter().skip(top)) {
+        buf.set_line(area.x, y, line, area.width);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wide_characters_count_for_two() {
+        assert_eq!(clip("日本語", 6), "日本語");
+        assert_eq!(clip("日本語", 5), "日..");
+        assert_eq!(clip("abc", 1), ".");
+    }
+}

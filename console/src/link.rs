@@ -1,0 +1,434 @@
+//! The console's side of the control socket, on a thread of its own: it reads what is on the screen whenever the
+//! vat has changed, carries requests, and listens for signals. It reconnects by itself.
+//!
+//! Nothing here decides anything: what to read and what to ask is told, what comes is an [`Event`].
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::thread;
+use std::time::Duration;
+
+use qrt_shared::control::{
+    Backup, Client, ClientError, DropOut, Install, InstallObject, MemorySet, Name, PeerAdd, Resync, Retry, Send,
+    Upgrade, WAIT_MS_MAX,
+};
+use qrt_shared::id::{MessageName, PeerName, Target};
+use qrt_shared::view::{self, Awaited};
+use serde_json::value::RawValue;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+
+use crate::app::event::Event;
+use crate::app::query::{Data, Query};
+use crate::app::request::{self, Reply, Request};
+use crate::cli;
+use crate::failure::Failure;
+
+/// How long what was read is shown at least before it is read again.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// The same for turns, which are to be seen as they happen.
+const TURNS_AGAIN: Duration = Duration::from_millis(250);
+
+/// How long what was read is shown at most, though nothing was committed: retries are counted in memory alone.
+const AT_MOST: Duration = Duration::from_secs(5);
+
+/// How long a daemon that is away is left alone.
+const AWAY: Duration = Duration::from_millis(500);
+
+/// How long a read may take before the daemon counts as away.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Where events go, and what wakes who waits for them.
+#[derive(Clone)]
+struct Events {
+    to: Sender<Event>,
+    wake: Arc<OwnedFd>,
+}
+
+impl Events {
+    /// Whether anybody still listens.
+    fn send(&self, event: Event) -> bool {
+        let listened = self.to.send(event).is_ok();
+        // A pipe that is full wakes as well.
+        rustix::io::write(&*self.wake, &[1]).ok();
+        listened
+    }
+}
+
+/// What the drawing thread tells the link.
+pub struct Link {
+    queries: watch::Sender<Vec<Query>>,
+    requests: mpsc::UnboundedSender<Request>,
+    woken: OwnedFd,
+}
+
+impl Link {
+    /// Starts the link to the vat in `dir`; what comes goes to `events`.
+    ///
+    /// # Errors
+    /// The system has no thread or no pipe left.
+    pub fn start(dir: PathBuf, events: Sender<Event>) -> Result<Self, Failure> {
+        let failed = |error: std::io::Error| Failure::new(format!("cannot start the link to the daemon: {error}"));
+        let flags = rustix::pipe::PipeFlags::CLOEXEC | rustix::pipe::PipeFlags::NONBLOCK;
+        let (woken, wake) = rustix::pipe::pipe_with(flags).map_err(|error| failed(error.into()))?;
+        let events = Events { to: events, wake: Arc::new(wake) };
+        let (queries, wanted) = watch::channel(Vec::new());
+        let (requests, asked) = mpsc::unbounded_channel();
+        let started = thread::Builder::new().name("link".to_owned()).spawn(move || {
+            // Without a link there is nothing to show: a panic here ends the console too.
+            let _ending = Ending(events.clone());
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            if let Ok(runtime) = runtime {
+                runtime.block_on(run(dir, events, wanted, asked));
+            }
+        });
+        started.map_err(failed)?;
+        Ok(Self { queries, requests, woken })
+    }
+
+    /// What can be read when an event has come.
+    pub fn woken(&self) -> BorrowedFd<'_> {
+        self.woken.as_fd()
+    }
+
+    /// Forgets that it was woken.
+    pub fn drain(&self) {
+        let mut bytes = [0; 256];
+        while rustix::io::read(&self.woken, &mut bytes).is_ok_and(|read| read == bytes.len()) {}
+    }
+
+    /// Says what is on the screen now.
+    pub fn watch(&self, queries: Vec<Query>) {
+        self.queries.send_if_modified(|now| {
+            let other = *now != queries;
+            *now = queries;
+            other
+        });
+    }
+
+    /// Asks for something, once.
+    pub fn ask(&self, request: Request) {
+        // A link that has ended says so by `Event::End`.
+        self.requests.send(request).ok();
+    }
+}
+
+/// Says [`Event::End`] when the link's thread ends, however it does.
+struct Ending(Events);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.send(Event::End);
+    }
+}
+
+async fn run(
+    dir: PathBuf,
+    events: Events,
+    wanted: watch::Receiver<Vec<Query>>,
+    mut asked: mpsc::UnboundedReceiver<Request>,
+) {
+    let changed = Arc::new(watch::channel(()).0);
+    let asking = async {
+        while let Some(request) = asked.recv().await {
+            let (dir, events, changed) = (dir.clone(), events.clone(), Arc::clone(&changed));
+            tokio::spawn(async move {
+                answer(&dir, request, &events).await;
+                // What it changed is to be seen at once.
+                changed.send_replace(());
+            });
+        }
+    };
+    tokio::select! {
+        () = read(&dir, &events, wanted, changed.subscribe()) => {}
+        () = listen(&dir, &events, &changed) => {}
+        () = asking => {}
+        () = resized(&events) => {}
+        () = signalled() => {}
+    }
+}
+
+/// Done when this process is asked to end.
+async fn signalled() {
+    let heard = |kind| async move {
+        match signal(kind) {
+            Ok(mut signal) => drop(signal.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = heard(SignalKind::interrupt()) => {}
+        () = heard(SignalKind::terminate()) => {}
+        () = heard(SignalKind::hangup()) => {}
+    }
+}
+
+/// Tells of each change of the terminal's size.
+async fn resized(events: &Events) {
+    let Ok(mut signal) = signal(SignalKind::window_change()) else { return std::future::pending().await };
+    while signal.recv().await.is_some() {
+        events.send(Event::Resized);
+    }
+}
+
+/// Listens to what the vat commits.
+async fn listen(dir: &Path, events: &Events, changed: &watch::Sender<()>) {
+    loop {
+        let watched = async {
+            let mut committed = Client::open(dir).await?.events().await?;
+            // Whatever was missed is read.
+            changed.send_replace(());
+            while let Some(event) = committed.next().await? {
+                if let view::Event::Commit { totals, .. } = event {
+                    events.send(Event::Committed(totals));
+                    changed.send_replace(());
+                }
+            }
+            Ok::<_, ClientError>(())
+        };
+        if let Err(error) = watched.await {
+            events.send(Event::Away(error.to_string()));
+        }
+        sleep(AWAY).await;
+    }
+}
+
+/// What was read, when, and whether it may be out of date.
+struct Seen {
+    query: Query,
+    at: Instant,
+    stale: bool,
+}
+
+impl Seen {
+    /// When it is to be read again.
+    fn due(&self) -> Option<Instant> {
+        if !self.query.changes() {
+            return None;
+        }
+        let again = if matches!(self.query, Query::Turns(_)) { TURNS_AGAIN } else { AGAIN };
+        Some(self.at + if self.stale { again } else { AT_MOST })
+    }
+}
+
+/// Reads what is wanted when it is new on the screen, and when the vat has changed since.
+async fn read(dir: &Path, events: &Events, mut wanted: watch::Receiver<Vec<Query>>, mut changed: watch::Receiver<()>) {
+    let mut client = None;
+    let mut seen: Vec<Seen> = Vec::new();
+    loop {
+        let queries = wanted.borrow_and_update().clone();
+        seen.retain(|seen| queries.contains(&seen.query));
+        let now = Instant::now();
+        let is_due = |query: &Query| {
+            let known = seen.iter().find(|seen| seen.query == *query);
+            known.is_none_or(|seen| seen.due().is_some_and(|due| due <= now))
+        };
+        let due: Vec<Query> = queries.into_iter().filter(is_due).collect();
+        for query in due {
+            let event = match load(dir, &mut client, &query).await {
+                Ok(data) => Event::Loaded(query.clone(), Box::new(data)),
+                Err(ClientError::Refused(problem)) => Event::Refused(query.clone(), problem.error),
+                Err(error) => {
+                    client = None;
+                    Event::Away(error.to_string())
+                }
+            };
+            let away = matches!(event, Event::Away(_));
+            if !events.send(event) {
+                return;
+            }
+            if away {
+                // The rest would only say the same.
+                sleep(AWAY).await;
+                break;
+            }
+            seen.retain(|seen| seen.query != query);
+            seen.push(Seen { query, at: Instant::now(), stale: false });
+            if wanted.has_changed().unwrap_or(false) {
+                // Something else is on the screen by now.
+                break;
+            }
+        }
+        let next = seen.iter().filter_map(Seen::due).min();
+        let unseen = wanted.borrow().iter().any(|query| seen.iter().all(|seen| seen.query != *query));
+        tokio::select! {
+            biased;
+            changed = wanted.changed() => if changed.is_err() { return },
+            () = std::future::ready(()), if unseen => {}
+            changed = changed.changed() => match changed {
+                Ok(()) => seen.iter_mut().for_each(|seen| seen.stale = true),
+                Err(_) => return,
+            },
+            () = sleep_until(next.unwrap_or_else(|| Instant::now() + AT_MOST)) => {}
+        }
+    }
+}
+
+/// One read, on the connection there is or a new one.
+async fn load(dir: &Path, client: &mut Option<Client>, query: &Query) -> Result<Data, ClientError> {
+    let reading = async {
+        let client = match client {
+            Some(client) => client,
+            None => client.insert(Client::open(dir).await?),
+        };
+        Ok(match query {
+            Query::Overview => Data::Overview(Box::new(client.overview().await?)),
+            Query::Objects(listing) => Data::Objects(client.list(listing).await?),
+            Query::Accounts(listing) => Data::Accounts(client.list(listing).await?),
+            Query::Turns(listing) => Data::Turns(client.list(listing).await?),
+            Query::Inbox(listing) => Data::Inbox(client.list(listing).await?),
+            Query::Outbox(listing) => Data::Outbox(client.list(listing).await?),
+            Query::Peers(listing) => Data::Peers(client.list(listing).await?),
+            Query::Faults(listing) => Data::Faults(client.list(listing).await?),
+            Query::Audit(listing) => Data::Audit(client.list(listing).await?),
+            Query::Object(qrid) => Data::Object(Box::new(client.object_brief(&Target::Qrid(qrid.clone())).await?)),
+            Query::Entries(qrid, listing) => Data::Entries(client.entries(&Target::Qrid(qrid.clone()), listing).await?),
+            Query::Entry(qrid, key) => Data::Entry(client.entry(&Target::Qrid(qrid.clone()), key).await?),
+            Query::Turn(turn) => Data::Turn(Box::new(client.turn(*turn).await?)),
+            Query::Peer(peer) => Data::Peer(Box::new(client.peer(peer).await?)),
+            Query::Trace(subject) => Data::Trace(cli::traced(dir, subject).await?),
+            Query::Why(subject) => Data::Why(client.why(subject.as_ref()).await?),
+            Query::Log(count) => Data::Log(client.newest_log(*count).await?),
+            Query::Settings => Data::Settings(client.settings().await?),
+            Query::Storage => Data::Storage(client.storage().await?),
+        })
+    };
+    let hangs = || ClientError::Hangs { dir: dir.display().to_string(), seconds: PATIENCE.as_secs() };
+    timeout(PATIENCE, reading).await.unwrap_or_else(|_| Err(hangs()))
+}
+
+/// Carries a request out, and says what came of it.
+async fn answer(dir: &Path, request: Request, events: &Events) {
+    let answer = perform(dir, &request).await.map_err(|failure| {
+        let told = failure.told().unwrap_or_default();
+        told.strip_prefix("qrt: ").map_or(told.clone(), str::to_owned)
+    });
+    let queued = match &answer {
+        Ok(Reply::Queued(message, _)) => Some(*message),
+        _ => None,
+    };
+    events.send(Event::Answered(request.clone(), answer));
+    if let Some(message) = queued {
+        let ended = outcome(dir, message).await;
+        events.send(Event::Answered(request, Ok(Reply::Ended(message, ended))));
+    }
+}
+
+/// What becomes of a message, however often the daemon goes away meanwhile.
+async fn outcome(dir: &Path, message: MessageName) -> Awaited {
+    loop {
+        let asked = async {
+            let mut client = Client::open(dir).await?;
+            client.outcome(message, Duration::from_millis(WAIT_MS_MAX)).await
+        };
+        match asked.await {
+            Ok(Awaited::Queued) => {}
+            Ok(awaited) => return awaited,
+            Err(ClientError::Refused(_)) => return Awaited::Unknown,
+            Err(_) => sleep(AWAY).await,
+        }
+    }
+}
+
+async fn perform(dir: &Path, request: &Request) -> Result<Reply, Failure> {
+    let mut client = Client::open(dir).await?;
+    Ok(match request {
+        Request::Send { target, args } => {
+            let args = cli::value(args, "args")?;
+            let queued = client.send(&Send { target: target.clone(), args, key: None }).await?;
+            Reply::Queued(queued.message, queued.target)
+        }
+        Request::Install(install) => {
+            let installed = client.install(&installation(install).await?).await?;
+            Reply::Installed(installed.objects)
+        }
+        Request::ReadCode(object, _) => {
+            Reply::Code(client.object_brief(&Target::Qrid(object.clone())).await?.code.text)
+        }
+        Request::Upgrade { object, code } => {
+            let upgrade = Upgrade { label: "code".to_owned(), code: code.clone() };
+            let upgraded = client.upgrade(&Target::Qrid(object.clone()), &upgrade).await?;
+            Reply::Upgraded(upgraded.version, upgraded.turn)
+        }
+        Request::MemorySet { object, key, value } => {
+            let set = MemorySet { value: cli::value(value, "value")? };
+            Reply::Set(client.memory_set(&Target::Qrid(object.clone()), key, &set).await?.turn)
+        }
+        Request::Hold(object, held) => Reply::Held(client.hold(&Target::Qrid(object.clone()), *held).await?.held),
+        Request::HoldPeer(peer, held) => Reply::Held(client.hold_peer(&PeerName::Vat(*peer), *held).await?.held),
+        Request::Name(object, name) => {
+            let target = Target::Qrid(object.clone());
+            let named = match name {
+                Some(name) => client.name(&target, Name { name: name.parse()? }).await?,
+                None => client.unname(&target).await?,
+            };
+            Reply::Named(named.name.map(|name| name.to_string()))
+        }
+        Request::NamePeer(peer, name) => {
+            let peer = PeerName::Vat(*peer);
+            match name {
+                Some(name) => client.name_peer(&peer, Name { name: name.parse()? }).await?,
+                None => client.unname_peer(&peer).await?,
+            };
+            Reply::Named(name.clone())
+        }
+        Request::Remove(object) => {
+            let removed = client.remove(&Target::Qrid(object.clone()), false).await?;
+            Reply::Removed(removed.objects.len(), removed.faults)
+        }
+        Request::Retry(peer) => Reply::Due(client.retry(&Retry { peer: peer.clone() }).await?.peers),
+        Request::Drop { peer, seq, reason } => {
+            let dropped = client.drop_out(&PeerName::Vat(*peer), *seq, &DropOut { reason: reason.clone() }).await?;
+            Reply::Dropped(dropped.may_have_arrived)
+        }
+        Request::FaultRetry(id) => Reply::Retried(client.fault_retry(*id).await?.message),
+        Request::FaultDrop(id) => {
+            client.fault_drop(*id).await?;
+            Reply::Gone
+        }
+        Request::PeerAdd { vat, url } => {
+            let add = PeerAdd { vat: vat.parse()?, urls: vec![url.parse()?] };
+            Reply::PeerIs(client.peer_add(&add).await?.pending)
+        }
+        Request::ResyncPlan(peer) => {
+            Reply::Resync(Box::new(client.resync(&PeerName::Vat(*peer), &Resync { expect: None }).await?))
+        }
+        Request::Resync(peer, expect) => {
+            let resync = Resync { expect: Some(expect.clone()) };
+            Reply::Resync(Box::new(client.resync(&PeerName::Vat(*peer), &resync).await?))
+        }
+        Request::Check => Reply::Checked(client.check(false).await?),
+        Request::Backup(file) => {
+            let file = std::path::absolute(file).map_err(|error| Failure::new(format!("{file}: {error}")))?;
+            let backup = Backup { file: file.display().to_string(), with_key: false };
+            let copied = client.backup(&backup).await?;
+            Reply::BackedUp(copied.file, copied.bytes)
+        }
+    })
+}
+
+/// What is sent to install an object; a file is read where a slow disk holds up nothing.
+async fn installation(install: &request::Install) -> Result<Install, Failure> {
+    let (label, code) = if install.file.is_empty() {
+        ("code".to_owned(), install.code.clone())
+    } else {
+        let path = PathBuf::from(&install.file);
+        let read = tokio::task::spawn_blocking(move || cli::code(&path)).await;
+        read.map_err(|error| Failure::new(format!("cannot read {}: {error}", install.file)))??
+    };
+    let name = if install.name.is_empty() { None } else { Some(install.name.parse()?) };
+    let memory: Option<Box<RawValue>> =
+        install.memory.as_deref().map(|text| cli::object_value(text, "memory")).transpose()?;
+    Ok(Install {
+        objects: vec![InstallObject { label, code, name }],
+        memory,
+        power: cli::object_value(&install.power, "power")?,
+        natives: install.natives.clone(),
+        budget: qrt_shared::budget::Budget::default(),
+        account_budget: qrt_shared::budget::Budget::default(),
+    })
+}
