@@ -574,6 +574,11 @@ pub static ACTIONS: &[Action] = &[
         via: Via::Qrt,
         args: &[
             DIR,
+            Arg {
+                name: "also",
+                kind: Kind::Repeated { value: "DIR" },
+                help: "the base directory of another vat, which `v` goes to; may be given again",
+            },
             flag("read-only", "look, and change nothing"),
             option("theme", "NAME", "dark, light, or mono for no colours [default: dark; mono under NO_COLOR]"),
             flag("ascii", "draw with ASCII alone [default: unless the locale is UTF-8]"),
@@ -582,12 +587,12 @@ pub static ACTIONS: &[Action] = &[
     },
     Action {
         verb: "demo",
-        summary: "Run two vats with live sample objects in a scratch directory",
-        details: "A scripted tour: it prints what happens, checks it against the vats' own journals, and exits 1 when a \
-                  check fails.",
+        summary: "Run two vats with live sample objects in a scratch directory, and the console on them",
+        details: "Without a terminal, or with --tour, a scripted tour: it prints what happens, checks it against the vats' own \
+                  journals, and exits 1 when a check fails. What it made is gone when it ends.",
         effect: Effect::Read,
         via: Via::Qrt,
-        args: &[],
+        args: &[flag("tour", "the scripted tour, on a terminal too")],
     },
     Action {
         verb: "completions",

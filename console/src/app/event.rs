@@ -55,6 +55,8 @@ pub enum Effect {
     Copy(String),
     /// Let the operator edit this.
     Edit(Edit),
+    /// Show the next vat.
+    Vat,
     /// Stop this process, as the shell's job control does.
     Suspend,
     /// End.
@@ -85,6 +87,8 @@ pub enum Do {
     Copy(String),
     /// Let the operator edit this.
     Edit(Edit),
+    /// Go to the next vat.
+    Vat,
     /// End the console.
     Quit,
 }

@@ -225,6 +225,7 @@ impl State {
         self.note = None;
         let wanted = match command {
             Command::Quit => vec![Do::Quit],
+            Command::Vat => vec![Do::Vat],
             Command::Screen(number) => vec![Do::Screen(number)],
             Command::Back => {
                 let stack = &mut self.screens[self.screen];
@@ -268,6 +269,7 @@ impl State {
                     effects.push(Effect::Copy(text));
                 }
                 Do::Edit(edit) => effects.push(Effect::Edit(edit)),
+                Do::Vat => effects.push(Effect::Vat),
                 Do::Quit => effects.push(Effect::Quit),
             }
         }

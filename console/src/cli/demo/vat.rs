@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use qrt_shared::control::{Client, ClientError, Install, InstallObject, PeerAdd, Retry, Send};
+use qrt_shared::control::{Client, ClientError, Install, InstallObject, Name, PeerAdd, Retry, Send};
 use qrt_shared::id::{PeerName, Petname, Qrid, Subject, Target, VatId};
 use qrt_shared::view::{Awaited, Ended, Fault, Info, Outgoing, Peer, Turn, Why};
 use rustix::process::{Pid, Signal, kill_process};
@@ -99,6 +99,17 @@ impl Vat {
     pub(super) async fn tell_of(&mut self, other: &Info) -> Result<(), Failure> {
         let url = other.url.as_deref().unwrap_or_default().parse()?;
         self.client()?.peer_add(&PeerAdd { vat: other.vat, urls: vec![url] }).await?;
+        Ok(())
+    }
+
+    /// Its base directory.
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Gives another vat a petname.
+    pub(super) async fn name_peer(&mut self, vat: VatId, name: Petname) -> Result<(), Failure> {
+        self.client()?.name_peer(&PeerName::Vat(vat), Name { name }).await?;
         Ok(())
     }
 
@@ -287,6 +298,6 @@ fn target(object: &str) -> Result<Target, Failure> {
     Ok(object.parse()?)
 }
 
-fn raw(value: &Value) -> Box<RawValue> {
+pub(super) fn raw(value: &Value) -> Box<RawValue> {
     serde_json::value::to_raw_value(value).expect("a value is JSON")
 }
