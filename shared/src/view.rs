@@ -414,6 +414,9 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Each of them.
+    pub const ALL: [Self; 3] = [Self::Ok, Self::Error, Self::Killed];
+
     /// The word people and scripts see.
     pub fn as_str(self) -> &'static str {
         match self {

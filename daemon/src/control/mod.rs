@@ -12,6 +12,7 @@ mod messages;
 mod objects;
 mod peers;
 mod readers;
+mod recent;
 mod router;
 mod service;
 mod turns;
@@ -33,9 +34,9 @@ use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use qrt_shared::VERSION;
-use qrt_shared::control::{BODY_BYTES_MAX, Problem, SOCKET, VERSION_HEADER};
+use qrt_shared::control::{BODY_BYTES_MAX, Listing, Problem, SOCKET, VERSION_HEADER};
 use qrt_shared::id::VatId;
-use qrt_shared::view::Setting;
+use qrt_shared::view::{AccountRow, ObjectRow, Page, Setting};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Mutex, Notify, Semaphore, oneshot};
 use tokio::time::timeout;
@@ -44,9 +45,11 @@ use crate::driver::{Event, News};
 use crate::executor::Status;
 use crate::executor::check::Checker;
 use crate::settings::{self, Settings};
+use crate::store::read::Queues;
 use crate::vat::checkpoint::Answer;
 use crate::vat::request::{Action, Who};
 use readers::Readers;
+use recent::Recent;
 
 /// Clients connected at one time; a further one waits for a place.
 const CLIENTS_MAX: usize = 64;
@@ -72,12 +75,22 @@ pub struct State {
     pub checker: Checker,
     /// Reads the database.
     pub readers: Readers,
+    /// What cost most to read.
+    sorted: Sorted,
     /// The base directory.
     pub dir: PathBuf,
     /// Held while a backup or a check is made.
     pub backing_up: Mutex<()>,
     /// Told when an operator has stopped the vat and the answer is on its way.
     pub stopped: Notify,
+}
+
+/// What is read through a whole table for.
+#[derive(Default)]
+struct Sorted {
+    objects: Recent<Listing, Page<ObjectRow>>,
+    accounts: Recent<Listing, Page<AccountRow>>,
+    queues: Recent<(), Queues>,
 }
 
 impl State {
@@ -101,10 +114,17 @@ impl State {
             worker,
             checker,
             readers,
+            sorted: Sorted::default(),
             dir: dir.to_owned(),
             backing_up: Mutex::default(),
             stopped: Notify::new(),
         }
+    }
+
+    /// How many messages are queued for whom.
+    async fn queues(&self) -> Result<Arc<Queues>, Refusal> {
+        #[expect(clippy::redundant_closure_for_method_calls, reason = "the method alone is not general enough")]
+        self.sorted.queues.answer((), self.readers.ask(|db| db.queues())).await
     }
 
     /// Asks the kernel for a change; answered when it is durable.

@@ -15,8 +15,8 @@ const ASK: Duration = Duration::from_secs(10);
 
 /// `GET /v1/peers`
 pub(super) async fn list(asked: &Asked<'_>) -> Result<Vec<u8>, Refusal> {
-    let after = asked.after()?;
-    router::json(&asked.state.readers.ask(move |db| db.peers(after)).await?)
+    let listing = asked.listing()?;
+    router::json(&asked.state.readers.ask(move |db| db.peers(&listing)).await?)
 }
 
 /// `GET /v1/peers/{peer}`
@@ -50,10 +50,10 @@ pub(super) async fn unname(asked: &Asked<'_>, peer: &str) -> Result<Vec<u8>, Ref
     asked.change(Action::NamePeer { peer: segment(peer)?, name: None }).await
 }
 
-/// `GET /v1/outbox?after=&peer=`
+/// `GET /v1/outbox`
 pub(super) async fn outbox(asked: &Asked<'_>) -> Result<Vec<u8>, Refusal> {
-    let (after, peer) = (asked.after()?, asked.parameter::<PeerName>("peer")?);
-    router::json(&asked.state.readers.ask(move |db| db.outbox(peer.as_ref(), after)).await?)
+    let listing = asked.listing()?;
+    router::json(&asked.state.readers.ask(move |db| db.outbox(&listing)).await?)
 }
 
 /// `POST /v1/retry`

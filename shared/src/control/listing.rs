@@ -71,6 +71,16 @@ pub struct Listing {
 }
 
 impl Listing {
+    /// The rows after a cursor.
+    pub fn after(cursor: u64) -> Self {
+        Self { at: At::After(cursor), ..Self::default() }
+    }
+
+    /// The last `count` rows.
+    pub fn last(count: u64) -> Self {
+        Self { at: At::Last, limit: Some(count), ..Self::default() }
+    }
+
     /// The path and query to ask for a list of `T`.
     pub fn path<T: Listed>(&self) -> String {
         self.path_at(T::PATH)

@@ -3,8 +3,9 @@
 use std::io::Read;
 use std::net::TcpListener;
 
-use qrt_shared::control::PeerAdd;
+use qrt_shared::control::{Listing, PeerAdd};
 use qrt_shared::id::PeerName;
+use qrt_shared::view::Outgoing;
 use qrt_tests::Scratch;
 use serde_json::json;
 
@@ -43,7 +44,7 @@ fn messages_to_a_stopped_vat_wait_with_their_reason_and_go_when_it_is_back() {
     a.start();
     let again = until_peer(&a, other, "another failure", |peer| peer.attempts > waiting.attempts);
     assert_eq!((again.pending, again.failing_since), (5, waiting.failing_since));
-    let rows = a.ask(async |client| client.outbox(None, 0).await).items;
+    let rows = a.list::<Outgoing>(&Listing::default());
     assert_eq!(rows.iter().map(|row| row.seq).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
     assert!(rows.iter().all(|row| row.attempts > 0 && row.target.as_ref().is_some_and(|to| to.to_string() == sink)));
     b.start();
@@ -109,7 +110,7 @@ fn a_vat_that_never_answers_delays_no_other() {
         deliver(&a, &sink, &json!(n));
     }
     assert_eq!(until_got(&b, "sink", 20).len(), 20);
-    let stuck = a.ask(async |client| client.outbox(None, 0).await).items;
+    let stuck = a.list::<Outgoing>(&Listing::default());
     assert_eq!(stuck.len(), holes.len(), "theirs wait");
 }
 

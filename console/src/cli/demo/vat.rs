@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use qrt_shared::control::{Client, ClientError, Install, InstallObject, Name, PeerAdd, Retry, Send};
+use qrt_shared::control::{Client, ClientError, Install, InstallObject, Listing, Name, PeerAdd, Retry, Send};
 use qrt_shared::id::{PeerName, Petname, Qrid, Subject, Target, VatId};
 use qrt_shared::view::{Awaited, Ended, Fault, Info, Outgoing, Peer, Turn, Why};
 use rustix::process::{Pid, Signal, kill_process};
@@ -120,7 +120,7 @@ impl Vat {
 
     /// The first page of what is not acknowledged.
     pub(super) async fn outbox(&mut self) -> Result<Vec<Outgoing>, Failure> {
-        Ok(self.client()?.outbox(None, 0).await?.items)
+        Ok(self.client()?.list(&Listing::default()).await?.items)
     }
 
     /// What keeps a message to another vat waiting.
@@ -244,7 +244,7 @@ impl Vat {
 
     /// The first page of faults.
     pub(super) async fn faults(&mut self) -> Result<Vec<Fault>, Failure> {
-        Ok(self.client()?.faults(0).await?.items)
+        Ok(self.client()?.list(&Listing::default()).await?.items)
     }
 
     /// Forgets a fault.

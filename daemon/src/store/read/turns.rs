@@ -1,22 +1,15 @@
 //! The turn journal.
 
 use data_encoding::HEXLOWER;
-use qrt_shared::id::MessageName;
-use qrt_shared::view::{Change, From, Page, Turn};
-use rusqlite::{OptionalExtension, Row};
+use qrt_shared::control::Listing;
+use qrt_shared::id::{MessageName, Target};
+use qrt_shared::view::{self, Change, Page, Turn};
+use rusqlite::{Row, params};
 
-use super::{Asked, PAGE_ROWS, Read, list, outcome};
+use super::list::{Filter, From};
+use super::{Asked, Read, list, outcome};
 use crate::protocol::{Handle, MemoryHandle};
 use crate::vat::source::{PeerNumber, Source};
-
-/// Which turns to read.
-#[derive(Debug, Clone, Copy)]
-pub enum Turns {
-    /// Those after this one, oldest first.
-    After(u64),
-    /// So many of the newest, oldest first.
-    Newest(u64),
-}
 
 const COLUMNS: &str = "turn, message, source, object, code.sha256, args, outcome, result, result_error, error, made,
     sent, log, ticks, cpu_us, clock_ms, edit, seq, abroad, posted FROM turn JOIN code ON code.code = turn.code";
@@ -70,37 +63,43 @@ fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
 }
 
 impl Asked<'_> {
-    /// A page of the journal, oldest first, of one object or of all.
-    pub fn turns(&self, which: Turns, object: Option<Handle>) -> Read<Page<Turn>> {
-        let rows = match (which, object) {
-            (Turns::After(after), None) => {
-                let sql = format!("SELECT {COLUMNS} WHERE turn > ?1 ORDER BY turn LIMIT ?2");
-                self.rows(&sql, [after, PAGE_ROWS], stored)?
+    /// A page of the journal, oldest first; `filter` is of names and ids of the object and the source, of the verb
+    /// of an edit, and of the error.
+    pub fn turns(&self, listing: &Listing) -> Read<Page<Turn>> {
+        let from = From::of(listing);
+        let filter = Filter::of(listing);
+        let resolve = |target: &Option<Target>| target.as_ref().map(|target| self.resolve_ever(target)).transpose();
+        let (object, account) = (resolve(&listing.object)?, resolve(&listing.account)?);
+        let keep = |row: &Row<'_>| {
+            let source = row.get(2)?;
+            if account.is_some_and(|account| source != Source::Account(account))
+                || listing
+                    .outcome
+                    .is_some_and(|outcome| row.get_ref(6).is_ok_and(|word| word != outcome.as_str().into()))
+            {
+                return Ok(false);
             }
-            (Turns::After(after), Some(object)) => {
-                let sql = format!("SELECT {COLUMNS} WHERE turn > ?1 AND object = ?3 ORDER BY turn LIMIT ?2");
-                self.rows(&sql, [after, PAGE_ROWS, object], stored)?
-            }
-            (Turns::Newest(count), None) => {
-                let sql = format!("SELECT {COLUMNS} ORDER BY turn DESC LIMIT ?1");
-                self.newest(&sql, &[count.min(PAGE_ROWS)])?
-            }
-            (Turns::Newest(count), Some(object)) => {
-                let sql = format!("SELECT {COLUMNS} WHERE object = ?2 ORDER BY turn DESC LIMIT ?1");
-                self.newest(&sql, &[count.min(PAGE_ROWS), object])?
-            }
+            let error: Option<String> = if filter.is_empty() { return Ok(true) } else { row.get(9)? };
+            Ok(self.named_by(&filter, row.get(3)?)?
+                || filter.text(self.source(source)?)
+                || filter.some(row.get::<_, Option<String>>(16)?)
+                || filter.some(error.map(|error| self.error(&error)).transpose()?.map(|error| error.message)))
         };
-        let bytes = |row: &Stored| {
+        let item = |row: &Row<'_>| {
+            let row = stored(row)?;
             let texts = [&row.result, &row.error, &row.log, &row.made, &row.sent];
-            row.args.len() + texts.into_iter().flatten().map(String::len).sum::<usize>()
+            let size = row.args.len() + texts.into_iter().flatten().map(String::len).sum::<usize>();
+            Ok((self.turn_row(row)?, size))
         };
-        self.page(rows, |row| Ok((row.turn, self.turn(row)?)), bytes)
-    }
-
-    fn newest(&self, sql: &str, params: &[u64]) -> Read<Vec<Stored>> {
-        let mut rows = self.rows(sql, rusqlite::params_from_iter(params), stored)?;
-        rows.reverse();
-        Ok(rows)
+        match object {
+            None => {
+                self.listed(from, &format!("SELECT {COLUMNS} WHERE {}", from.by("turn")), [from.cursor], keep, item)
+            }
+            Some(object) => {
+                let sql = format!("SELECT {COLUMNS} WHERE object = ?2 AND {}", from.by("turn"));
+                self.listed(from, &sql, params![from.cursor, object], keep, item)
+            }
+        }
     }
 
     /// The names of what a turn sent, in this vat and to others.
@@ -112,12 +111,12 @@ impl Asked<'_> {
     }
 
     /// Where a message came from, if it was from another vat.
-    pub(super) fn from(&self, source: Source, seq: Option<u64>, cause: Option<String>) -> Read<Option<From>> {
+    pub(super) fn from(&self, source: Source, seq: Option<u64>, cause: Option<String>) -> Read<Option<view::From>> {
         let (Source::Peer(peer), Some(seq)) = (source, seq) else { return Ok(None) };
-        Ok(Some(From { vat: self.peer_row(peer)?.vat, seq, cause }))
+        Ok(Some(view::From { vat: self.peer_row(peer)?.vat, seq, cause }))
     }
 
-    fn turn(&self, row: Stored) -> Read<Turn> {
+    fn turn_row(&self, row: Stored) -> Read<Turn> {
         let made: Vec<Handle> = list(row.made.as_ref())?;
         let sent = self.sent(row.sent.as_ref(), row.posted.as_ref())?;
         let from = self.from(row.source, row.seq, row.abroad)?;
@@ -160,7 +159,7 @@ impl Asked<'_> {
     /// An object with this Memory: `ran` if it is one.
     fn sharer(&self, memory: MemoryHandle, ran: Handle) -> Read<Handle> {
         let sql = "SELECT object FROM object WHERE memory = ?1 ORDER BY object <> ?2, object LIMIT 1";
-        let found = self.db.prepare_cached(sql)?.query_row([memory, ran], |row| row.get(0)).optional()?;
+        let found = self.one(sql, [memory, ran], |row| row.get(0))?;
         Ok(found.unwrap_or(ran))
     }
 }

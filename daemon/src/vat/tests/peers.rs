@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use qrt_shared::control::{Problem, Queued};
+use qrt_shared::control::{Listing, Problem, Queued};
 use qrt_shared::id::{MessageName, ObjectId, PeerName, Qrid, Target, VatId};
 use qrt_shared::qjson;
 use qrt_shared::view::PeerState;
@@ -12,7 +12,7 @@ use super::world::World;
 use crate::key::Key;
 use crate::peer::seal::{Head, Opened, OpenedRequest};
 use crate::peer::session::Asked;
-use crate::store::read::Parcel;
+use crate::store::read::{Parcel, Queues};
 use crate::vat::Input;
 use crate::vat::checkpoint::{Answer, Effect};
 use crate::vat::peer::attempt::{Answered, Attempt, Failed};
@@ -61,7 +61,7 @@ impl World {
     /// The id of its object of that name.
     fn id(&self, name: &str) -> ObjectId {
         let target = Target::Petname(name.parse().expect("a petname"));
-        self.read(|db| db.object(db.resolve(&target)?)).row.qrid.object
+        self.read(|db| db.object(db.resolve(&target)?, true, &Queues::default())).row.qrid.object
     }
 
     fn send_to(&mut self, to: &Qrid, args: &str) -> Result<Answer, Problem> {
@@ -134,7 +134,7 @@ fn what_can_be_given_to_no_object_is_a_fault_with_its_head_and_stops_nothing() {
     ];
     let messages = messages.iter().map(|json| other.next(json)).collect();
     assert_eq!(world.receive(&other, messages).expect("taken").number, Sequence(5));
-    let faults = world.read(|db| db.faults(0)).items;
+    let faults = world.read(|db| db.faults(&Listing::default())).items;
     assert_eq!(faults.len(), 2, "of three, as many as the limit says");
     assert!(faults[0].error.message.contains("no such object") && faults[0].target.is_none());
     assert_eq!(faults[0].head.as_ref().expect("a head").len(), 256);
@@ -155,7 +155,7 @@ fn strangers_are_so_many_and_no_more_however_they_are_heard_of() {
         (10..20).map(|n| format!(r#"{{"@qref":"{}?at=http://10.0.0.{n}:1"}}"#, Other::new(n).object(1))).collect();
     let message = first.next(&format!(r#"{{"to":"{a}","args":[{}]}}"#, references.join(",")));
     world.receive(&first, vec![message]).expect("taken");
-    assert_eq!(world.read(|db| db.peers(0)).items.len(), 3);
+    assert_eq!(world.read(|db| db.peers(&Listing::default())).items.len(), 3);
     let mut late = Other::new(4);
     let message = late.next("{}");
     assert_eq!(world.receive(&late, vec![message]), Err(Busy::Strangers));

@@ -1,5 +1,7 @@
 //! The control socket, asked by any HTTP client.
 
+mod lists;
+
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
