@@ -128,12 +128,13 @@ impl Post {
 
     /// One attempt at one peer; the kernel has heard of it when this returns.
     async fn attempt(self: &Arc<Self>, parcel: Parcel) {
-        let (peer, acked, carried) = (parcel.peer, parcel.acked, !parcel.letters.is_empty());
+        let (peer, acked, due_at) = (parcel.peer, parcel.acked, parcel.due_at);
+        let carried = !parcel.letters.is_empty();
         let (result, id) = match self.deliver(parcel).await {
             Ok((answered, id)) => (Ok(answered), id),
             Err((failed, id)) => (Err(failed), id),
         };
-        let attempt = Attempt { peer, asked: Asked { id, acked }, carried, result };
+        let attempt = Attempt { peer, asked: Asked { id, acked }, due_at, carried, result };
         let (committed, commit) = oneshot::channel();
         // When the loop has ended, the next daemon tries again.
         if self.news.events.send(Event::Attempted { attempt, committed }).is_ok() {

@@ -23,6 +23,8 @@ pub struct Parcel {
     pub vat: VatId,
     /// Failed attempts in a row.
     pub failures: u32,
+    /// Since when it is due.
+    pub due_at: Option<u64>,
     /// The last message it had acknowledged when this was read.
     pub acked: Sequence,
     /// Where it may answer, in the order to try.
@@ -70,6 +72,14 @@ impl Asked<'_> {
             }
         }
         let acked = peer.outbound.acked.number;
-        Ok(Parcel { peer: peer.peer, vat: peer.vat, failures: peer.failures, acked, urls, letters })
+        Ok(Parcel {
+            peer: peer.peer,
+            vat: peer.vat,
+            failures: peer.failures,
+            due_at: peer.due_at,
+            acked,
+            urls,
+            letters,
+        })
     }
 }

@@ -207,8 +207,11 @@ impl<V: View, E: Entropy> Step<'_, V, E> {
         }
         let urls = new.into_iter().cloned().collect();
         self.checkpoint.writes.push(Write::Peer(PeerWrite::Urls { peer: peer.peer, urls, origin }));
-        let policy = self.vat.limits.retry;
-        peer.hurry(&policy, self.now_ms);
+        if origin == Origin::Operator {
+            peer.retry(self.now_ms);
+        } else {
+            peer.hurry(&self.vat.limits.retry, self.now_ms);
+        }
         self.checkpoint.effects.push(Effect::Due);
         Ok(())
     }

@@ -79,6 +79,10 @@ impl World {
     }
 
     fn attempted(&mut self, parcel: &Parcel, result: Result<Position, &str>) {
+        self.ended(parcel, result, false);
+    }
+
+    fn ended(&mut self, parcel: &Parcel, result: Result<Position, &str>, nowhere: bool) {
         let id = RequestId::from_bytes([2; 16]);
         let asked = Asked { id, acked: parcel.acked };
         let result = match result {
@@ -86,9 +90,10 @@ impl World {
                 let at = "http://127.0.0.1:9".parse().expect("a URL");
                 Ok(Answered { ack: Ack { re: id, number, tip, bad: None }, at })
             }
-            Err(error) => Err(Failed { error: error.to_owned(), retry_after_ms: None, nowhere: false }),
+            Err(error) => Err(Failed { error: error.to_owned(), retry_after_ms: None, nowhere }),
         };
-        self.step(Input::Attempted(Attempt { peer: parcel.peer, asked, carried: !parcel.letters.is_empty(), result }));
+        let carried = !parcel.letters.is_empty();
+        self.step(Input::Attempted(Attempt { peer: parcel.peer, asked, due_at: parcel.due_at, carried, result }));
     }
 }
 
@@ -200,6 +205,50 @@ fn what_is_for_another_vat_is_seen_by_nobody_before_its_commit_and_goes_with_its
     assert_eq!((counters.outbox, counters.outbox_bytes), (1, again.letters[1].text.len() as u64));
     let [rest] = <[Parcel; 1]>::try_from(world.due()).expect("the rest is due at once");
     assert_eq!(rest.letters.len(), 1);
+}
+
+#[test]
+fn what_an_operator_wants_while_an_attempt_is_under_way_is_done_after_it() {
+    let (mut world, other) = (World::of(&["a"]), Other::new(3));
+    world.send_to(&other.object(1), "1").expect("queued");
+    let parcel = world.due().pop().expect("mail");
+    // Somebody says where it is while there is still nowhere to go.
+    let urls = vec!["http://127.0.0.1:5".parse().expect("a URL")];
+    world.ask(Action::PeerAdd { vat: other.vat, urls }).expect("added");
+    world.ended(&parcel, Err("no location"), true);
+    let parcel = world.due().pop().expect("it is tried there at once");
+
+    world.now_ms += 10;
+    let name = PeerName::Vat(other.vat);
+    world.ask(Action::Retry(Some(name.clone()))).expect("due");
+    world.attempted(&parcel, Err("refused"));
+    let parcel = world.due().pop().expect("once more, since it was wanted after this attempt had begun");
+    world.attempted(&parcel, Err("refused"));
+    assert!(world.due().is_empty(), "and then it waits");
+
+    // The same of one that is stopped, which would else be asked in a day.
+    world.now_ms += 10_000;
+    let parcel = world.due().pop().expect("again");
+    let ahead = Position { number: Sequence(9), tip: Tip::ZERO };
+    world.attempted(&parcel, Ok(ahead));
+    assert!(world.due().is_empty());
+    for _ in 0..2 {
+        world.now_ms += 10;
+        world.ask(Action::Retry(Some(name.clone()))).expect("due");
+    }
+    let question = world.due().pop().expect("a question");
+    world.now_ms += 10;
+    world.ask(Action::Retry(Some(name))).expect("due");
+    world.attempted(&question, Ok(ahead));
+    assert_eq!(world.due().len(), 1);
+
+    // And of one whose place somebody tells anew while the old one is tried.
+    let parcel = world.due().pop().expect("still that question");
+    world.now_ms += 10;
+    let urls = vec!["http://127.0.0.1:6".parse().expect("a URL")];
+    world.ask(Action::PeerAdd { vat: other.vat, urls }).expect("added");
+    world.attempted(&parcel, Err("refused"));
+    assert_eq!(world.due().pop().expect("it is tried there").urls.len(), 2);
 }
 
 #[test]
