@@ -17,7 +17,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::driver::{Event, News, now_ms};
 use crate::http::channels::Channels;
-use crate::http::deliver::{Candidate, Courier, Failure};
+use crate::http::deliver::{self as http, Candidate, Courier, Failure};
 use crate::http::policy::Named;
 use crate::peer::seal::Stored;
 use crate::peer::session::Asked;
@@ -128,13 +128,8 @@ impl Post {
 
     /// One attempt at one peer; the kernel has heard of it when this returns.
     async fn attempt(self: &Arc<Self>, parcel: Parcel) {
-        let (peer, acked, due_at) = (parcel.peer, parcel.acked, parcel.due_at);
-        let carried = !parcel.letters.is_empty();
-        let (result, id) = match self.deliver(parcel).await {
-            Ok((answered, id)) => (Ok(answered), id),
-            Err((failed, id)) => (Err(failed), id),
-        };
-        let attempt = Attempt { peer, asked: Asked { id, acked }, due_at, carried, result };
+        let (peer, due_at, carried) = (parcel.peer, parcel.due_at, !parcel.letters.is_empty());
+        let attempt = Attempt { peer, due_at, carried, result: self.deliver(parcel).await };
         let (committed, commit) = oneshot::channel();
         // When the loop has ended, the next daemon tries again.
         if self.news.events.send(Event::Attempted { attempt, committed }).is_ok() {
@@ -142,18 +137,17 @@ impl Post {
         }
     }
 
-    async fn deliver(self: &Arc<Self>, parcel: Parcel) -> Result<(Answered, RequestId), (Failed, RequestId)> {
-        let mut id = RequestId::from_bytes([0; 16]);
+    async fn deliver(self: &Arc<Self>, parcel: Parcel) -> Result<Answered, Failed> {
         let failed = |error: String| Failed { error, retry_after_ms: None, nowhere: false };
         let candidates: Vec<_> =
             parcel.urls.iter().map(|(url, origin)| Candidate { url: url.clone(), named: named(*origin) }).collect();
         let post = Arc::clone(self);
-        let vat = parcel.vat;
+        let Parcel { vat, acked, letters, good, .. } = parcel;
         // Sealing a full request takes a few milliseconds: not on the threads that serve everybody.
         let sealed = spawn_blocking(move || {
             let channel = post.channels.get(vat).map_err(|error| error.to_string())?;
             post.channels.keep(&channel);
-            let stored = parcel.letters.iter().map(|letter| Stored {
+            let stored = letters.iter().map(|letter| Stored {
                 number: letter.seq,
                 random: letter.random,
                 text: Plaintext { id: letter.id, prev: letter.prev, json: letter.text.as_bytes() },
@@ -162,22 +156,29 @@ impl Post {
             Ok::<_, String>((channel, request))
         });
         let sealed = sealed.await.unwrap_or_else(|error| Err(error.to_string()));
-        let (channel, request) = sealed.map_err(|error| (failed(error), id))?;
-        let answered = self.courier.deliver(vat, &candidates, || {
+        let (channel, request) = sealed.map_err(failed)?;
+        let make = || {
             let mut bytes = [0; 16];
             getrandom::fill(&mut bytes).expect("the operating system has randomness");
-            id = RequestId::from_bytes(bytes);
-            request.body(id)
-        });
-        let answered = answered.await.map_err(|failure| {
-            let retry_after_ms = failure.retry_after().map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
-            let nowhere = matches!(failure, Failure::NowhereToGo);
-            (Failed { error: failure.to_string(), retry_after_ms, nowhere }, id)
-        })?;
-        let at = |error: &dyn std::fmt::Display| failed(format!("{}: {error}", answered.url));
-        let response = Response::decode(&answered.body).map_err(|error| (at(&error), id))?;
-        let ack = channel.open_ack(&response).map_err(|error| (at(&error), id))?;
-        Ok((Answered { ack, at: answered.url }, id))
+            let id = RequestId::from_bytes(bytes);
+            (id, request.body(id))
+        };
+        let open = |id, response: &Response<'_>| {
+            let ack = channel.open_ack(response).map_err(|error| error.to_string())?;
+            // Whoever once saw an answer of the peer's can show it again.
+            if ack.re == id { Ok(ack) } else { Err("the answer was to another request".to_owned()) }
+        };
+        match self.courier.deliver(vat, &candidates, good.as_ref(), make, open).await {
+            Ok(http::Answered { url, opened: ack }) => {
+                Ok(Answered { asked: Asked { id: ack.re, acked }, ack, at: url })
+            }
+            Err(failure) => {
+                let wait = failure.retry_after();
+                let retry_after_ms = wait.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+                let nowhere = matches!(failure, Failure::NowhereToGo);
+                Err(Failed { error: failure.to_string(), retry_after_ms, nowhere })
+            }
+        }
     }
 }
 

@@ -29,6 +29,8 @@ pub struct Parcel {
     pub acked: Sequence,
     /// Where it may answer, in the order to try.
     pub urls: Vec<(Location, Origin)>,
+    /// Where it proved itself last, if that is still one of them.
+    pub good: Option<Location>,
     /// The oldest messages it has not acknowledged, in order, as many as a request holds.
     pub letters: Vec<Letter>,
 }
@@ -57,6 +59,7 @@ impl Asked<'_> {
 
     fn parcel(&self, peer: &Peer) -> Read<Parcel> {
         let urls = self.rows(peers::URLS, [peer.peer], peers::url)?;
+        let good = self.rows(peers::GOOD_URL, [peer.peer], peers::url)?.pop().map(|(url, _)| url);
         let mut letters = Vec::new();
         if peer.has_mail() {
             let sql = "SELECT * FROM outbox WHERE peer = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3";
@@ -79,6 +82,7 @@ impl Asked<'_> {
             due_at: peer.due_at,
             acked,
             urls,
+            good,
             letters,
         })
     }

@@ -197,10 +197,12 @@ impl<V: View, E: Entropy> Step<'_, V, E> {
                 new.push(url);
             }
         }
+        let all_known = new.iter().all(|url| of(origin).any(|known| known == *url));
         let same = match origin {
-            // What a peer says of itself is all there is to say; the others add.
-            Origin::Peer => of(origin).eq(new.iter().copied()),
-            Origin::Operator | Origin::Hint => new.iter().all(|url| of(origin).any(|known| known == *url)),
+            // What a peer says of itself is all there is to say; the others add. The order is not compared: what
+            // worked last comes first.
+            Origin::Peer => of(origin).count() == new.len() && all_known,
+            Origin::Operator | Origin::Hint => all_known,
         };
         if same || (origin == Origin::Hint && of(origin).count() + new.len() > URLS_MAX) {
             return Ok(());

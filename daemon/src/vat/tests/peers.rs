@@ -84,16 +84,16 @@ impl World {
 
     fn ended(&mut self, parcel: &Parcel, result: Result<Position, &str>, nowhere: bool) {
         let id = RequestId::from_bytes([2; 16]);
-        let asked = Asked { id, acked: parcel.acked };
         let result = match result {
             Ok(Position { number, tip }) => {
                 let at = "http://127.0.0.1:9".parse().expect("a URL");
-                Ok(Answered { ack: Ack { re: id, number, tip, bad: None }, at })
+                let asked = Asked { id, acked: parcel.acked };
+                Ok(Answered { asked, ack: Ack { re: id, number, tip, bad: None }, at })
             }
             Err(error) => Err(Failed { error: error.to_owned(), retry_after_ms: None, nowhere }),
         };
         let carried = !parcel.letters.is_empty();
-        self.step(Input::Attempted(Attempt { peer: parcel.peer, asked, due_at: parcel.due_at, carried, result }));
+        self.step(Input::Attempted(Attempt { peer: parcel.peer, due_at: parcel.due_at, carried, result }));
     }
 }
 
@@ -249,6 +249,32 @@ fn what_an_operator_wants_while_an_attempt_is_under_way_is_done_after_it() {
     world.ask(Action::PeerAdd { vat: other.vat, urls }).expect("added");
     world.attempted(&parcel, Err("refused"));
     assert_eq!(world.due().pop().expect("it is tried there").urls.len(), 2);
+}
+
+#[test]
+fn where_a_peer_proved_itself_last_is_tried_first_whatever_it_says_of_itself_later() {
+    let (mut world, mut other) = (World::of(&["a"]), Other::new(3));
+    let to = world.id("a");
+    let [first, second, third] = [5, 9, 6].map(|port| format!("http://127.0.0.1:{port}"));
+    for at in [[&first, &second], [&second, &third]] {
+        let message = other.next(&format!(r#"{{"to":"{to}","args":1,"at":["{}","{}"]}}"#, at[0], at[1]));
+        world.receive(&other, vec![message]).expect("taken");
+        world.send_to(&other.object(1), "1").expect("queued");
+        let parcel = world.due().pop().expect("mail");
+        let tried: Vec<_> = parcel.urls.iter().map(|(url, _)| url.to_string()).collect();
+        assert_eq!(tried, at.map(String::clone));
+        let good = (at[0] == &second).then(|| second.parse().expect("a URL"));
+        assert_eq!(parcel.good, good, "only where it has answered");
+        // It answers at the second.
+        let before = Position { number: parcel.acked, tip: parcel.letters[0].prev };
+        let position = parcel.letters.iter().try_fold(before, |before, letter| before.next(&letter.id));
+        world.attempted(&parcel, Ok(position.expect("a number")));
+    }
+    let message = other.next(&format!(r#"{{"to":"{to}","args":1,"at":["{third}","{second}"]}}"#));
+    world.receive(&other, vec![message]).expect("taken");
+    world.send_to(&other.object(1), "1").expect("queued");
+    let urls = world.due().pop().expect("mail").urls;
+    assert_eq!(urls[0].0.to_string(), second);
 }
 
 #[test]
