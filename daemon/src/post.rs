@@ -2,10 +2,11 @@
 //!
 //! It sees the outbox on read-only connections, which show nothing that is not committed: what it can
 //! send is a [`Parcel`], and only such a read makes one. Each peer has at most one request under way.
-//! Peers that work and peers that fail have places of their own, so a thousand black holes delay
-//! nobody who answers. Nothing is kept here between attempts: a peer costs its row.
+//! Peers of each [`Standing`] have places of their own, so a thousand black holes delay nobody who answers,
+//! neither the old ones, which fail, nor new ones, of which nothing is known yet. Nothing is kept here between
+//! attempts: a peer costs its row.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -21,15 +22,14 @@ use crate::http::deliver::{self as http, Candidate, Courier, Failure};
 use crate::http::policy::Named;
 use crate::peer::seal::Stored;
 use crate::peer::session::Asked;
-use crate::store::read::{Parcel, ReadError, Reader};
+use crate::store::read::{Parcel, ReadError, Reader, Standing};
 use crate::vat::Input;
 use crate::vat::peer::Origin;
 use crate::vat::peer::attempt::{Answered, Attempt, Failed};
 use crate::vat::source::PeerNumber;
 
-/// Requests under way to peers that answered last time, and to those that did not.
-const WORKING_MAX: usize = 64;
-const FAILING_MAX: usize = 64;
+/// Requests under way to peers of each standing.
+const PLACES: usize = 64;
 
 /// How long it sleeps when nothing is due, at most: it also notices then that the clock was set.
 const NAP: Duration = Duration::from_secs(30);
@@ -46,9 +46,8 @@ pub struct Post {
     news: News,
 }
 
-/// What is under way, by peer and whether it was failing.
-#[derive(Default)]
-struct UnderWay(HashSet<PeerNumber>, HashSet<PeerNumber>);
+/// What is under way: whose place each has.
+type UnderWay = HashMap<PeerNumber, Standing>;
 
 impl Post {
     /// The post office of the vat in `dir`.
@@ -58,7 +57,7 @@ impl Post {
 
     /// Works for ever, or until the kernel's loop has ended.
     pub async fn run(self: Arc<Self>, due: Arc<Notify>) {
-        let (ended, mut endings) = mpsc::unbounded_channel::<(PeerNumber, bool)>();
+        let (ended, mut endings) = mpsc::unbounded_channel::<PeerNumber>();
         let mut under_way = UnderWay::default();
         let mut clock = Clock::start();
         loop {
@@ -70,15 +69,13 @@ impl Post {
             let next = match self.look(&under_way).await {
                 Ok((parcels, next)) => {
                     for parcel in parcels {
-                        let failing = parcel.failures > 0;
-                        let all = if failing { &mut under_way.1 } else { &mut under_way.0 };
-                        all.insert(parcel.peer);
+                        under_way.insert(parcel.peer, parcel.standing);
                         let (post, ended) = (Arc::clone(&self), ended.clone());
                         tokio::spawn(async move {
                             let peer = parcel.peer;
                             post.attempt(parcel).await;
                             // The loop may have ended meanwhile.
-                            ended.send((peer, failing)).ok();
+                            ended.send(peer).ok();
                         });
                     }
                     next
@@ -96,12 +93,8 @@ impl Post {
                 }
             };
             // A nap that ends without news is as good a reason to look again.
-            if let Ok(Some((peer, failing))) = timeout(nap.max(Duration::from_millis(1)), woken).await {
-                if failing {
-                    under_way.1.remove(&peer)
-                } else {
-                    under_way.0.remove(&peer)
-                };
+            if let Ok(Some(peer)) = timeout(nap.max(Duration::from_millis(1)), woken).await {
+                under_way.remove(&peer);
             }
         }
     }
@@ -109,7 +102,7 @@ impl Post {
     /// What is due, and when the next is.
     async fn look(self: &Arc<Self>, under_way: &UnderWay) -> Result<(Vec<Parcel>, Option<u64>), ReadError> {
         let post = Arc::clone(self);
-        let (working, failing) = (under_way.0.clone(), under_way.1.clone());
+        let under_way = under_way.clone();
         let looked = spawn_blocking(move || {
             let mut reader = post.reader.lock().unwrap_or_else(PoisonError::into_inner);
             let reader = match &mut *reader {
@@ -117,9 +110,11 @@ impl Post {
                 none => none.insert(Reader::open(&post.dir)?),
             };
             reader.ask(|db| {
-                let busy: HashSet<_> = working.union(&failing).copied().collect();
-                let mut parcels = db.due(false, now_ms(), WORKING_MAX - working.len().min(WORKING_MAX), &busy)?;
-                parcels.extend(db.due(true, now_ms(), FAILING_MAX - failing.len().min(FAILING_MAX), &busy)?);
+                let mut parcels = Vec::new();
+                for standing in Standing::ALL {
+                    let taken = under_way.values().filter(|of| **of == standing).count();
+                    parcels.extend(db.due(standing, now_ms(), PLACES.saturating_sub(taken), &under_way)?);
+                }
                 Ok((parcels, db.next_due(now_ms())?))
             })
         });

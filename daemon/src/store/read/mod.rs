@@ -30,7 +30,7 @@ use crate::protocol::{self, Handle};
 use crate::vat::source::Source;
 
 pub use check::Found;
-pub use post::Parcel;
+pub use post::{Parcel, Standing};
 pub use turns::Turns;
 
 /// Rows of a page.

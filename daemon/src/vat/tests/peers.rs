@@ -1,6 +1,6 @@
 //! What the kernel does with other vats: what they send, what is sent to them, and what they may cost.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use qrt_shared::control::{Problem, Queued};
 use qrt_shared::id::{MessageName, ObjectId, PeerName, Qrid, Target, VatId};
@@ -12,7 +12,7 @@ use super::world::World;
 use crate::key::Key;
 use crate::peer::seal::{Head, Opened, OpenedRequest};
 use crate::peer::session::Asked;
-use crate::store::read::Parcel;
+use crate::store::read::{Parcel, Standing};
 use crate::vat::Input;
 use crate::vat::checkpoint::{Answer, Effect};
 use crate::vat::peer::attempt::{Answered, Attempt, Failed};
@@ -72,8 +72,10 @@ impl World {
     fn due(&self) -> Vec<Parcel> {
         let now_ms = self.now_ms;
         self.read(|db| {
-            let mut parcels = db.due(false, now_ms, 10, &HashSet::new())?;
-            parcels.extend(db.due(true, now_ms, 10, &HashSet::new())?);
+            let mut parcels = Vec::new();
+            for standing in Standing::ALL {
+                parcels.extend(db.due(standing, now_ms, 10, &HashMap::new())?);
+            }
             Ok(parcels)
         })
     }
@@ -275,6 +277,25 @@ fn where_a_peer_proved_itself_last_is_tried_first_whatever_it_says_of_itself_lat
     world.send_to(&other.object(1), "1").expect("queued");
     let urls = world.due().pop().expect("mail").urls;
     assert_eq!(urls[0].0.to_string(), second);
+}
+
+#[test]
+fn a_peer_has_a_place_among_its_like() {
+    let (mut world, other) = (World::of(&["a"]), Other::new(3));
+    let urls = vec!["http://127.0.0.1:5".parse().expect("a URL")];
+    world.ask(Action::PeerAdd { vat: other.vat, urls }).expect("added");
+    for n in 0..3 {
+        world.send_to(&other.object(1), &n.to_string()).expect("queued");
+    }
+    let parcel = world.due().pop().expect("mail");
+    assert_eq!(parcel.standing, Standing::Unknown, "it was never tried");
+    let first = Position::default().next(&parcel.letters[0].id).expect("a number");
+    world.attempted(&parcel, Ok(first));
+    let parcel = world.due().pop().expect("the rest");
+    assert_eq!(parcel.standing, Standing::Proven);
+    world.attempted(&parcel, Err("refused"));
+    world.now_ms += 1000;
+    assert_eq!(world.due().pop().expect("again").standing, Standing::Failing);
 }
 
 #[test]
