@@ -6,11 +6,13 @@
 //! - [`receive`]: a request of another vat is taken in, and what it brings is queued.
 //! - [`attempt`]: what came of trying to deliver.
 //! - [`operator`]: what an operator does to a channel.
+//! - [`notices`]: what the log says of other vats, so much in a minute.
 //!
 //! Whoever delivers sees the outbox only as it was committed, and hears by [`Effect::Due`] that there is
 //! something new.
 
 pub mod attempt;
+pub(super) mod notices;
 pub(super) mod operator;
 pub mod post;
 pub mod receive;
@@ -179,6 +181,13 @@ impl<V: View, E: Entropy> Step<'_, V, E> {
         self.vat.counters.strangers += 1;
         self.keep(peer.clone());
         Ok(peer)
+    }
+
+    /// Has a line about another vat logged, if there were not too many lately.
+    fn note(&mut self, line: impl FnOnce() -> String) {
+        if let Some(line) = self.vat.notices.note(self.now_ms, line) {
+            self.checkpoint.effects.push(Effect::Log(line));
+        }
     }
 
     /// Has a peer's row written.

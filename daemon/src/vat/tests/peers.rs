@@ -49,13 +49,21 @@ impl Other {
 
 impl World {
     fn receive(&mut self, from: &Other, messages: Vec<Opened>) -> Result<Ack, Busy> {
+        self.received(from, messages).0
+    }
+
+    /// What is answered, and what is logged.
+    fn received(&mut self, from: &Other, messages: Vec<Opened>) -> (Result<Ack, Busy>, Vec<String>) {
         let request = OpenedRequest { id: RequestId::from_bytes([1; 16]), messages, bad: None };
-        let (effects, _) = self.step(Input::Received { ticket: Ticket(7), from: from.vat, request });
+        let (mut effects, _) = self.step(Input::Received { ticket: Ticket(7), from: from.vat, request });
+        let logged = effects.extract_if(.., |effect| matches!(effect, Effect::Log(_)));
+        let logged =
+            logged.filter_map(|effect| if let Effect::Log(line) = effect { Some(line) } else { None }).collect();
         let answer = effects.into_iter().find_map(|effect| match effect {
             Effect::Received(Ticket(7), answer) => Some(answer),
             _ => None,
         });
-        answer.expect("a request has an answer")
+        (answer.expect("a request has an answer"), logged)
     }
 
     /// The id of its object of that name.
@@ -173,6 +181,32 @@ fn strangers_are_so_many_and_no_more_however_they_are_heard_of() {
     let message = late.next("{}");
     assert_eq!(world.receive(&late, vec![message]).expect("taken").number, Sequence(1));
     assert_eq!(world.store.counters().strangers, 3);
+}
+
+#[test]
+fn a_request_of_which_nothing_is_taken_leaves_a_line_in_the_log_and_nobody_in_the_database() {
+    let (mut world, mut other) = (World::of(&["a"]), Other::new(3));
+    let before = world.store.counters().clone();
+    let first = other.next("{}");
+    let mut wrong = first.clone();
+    wrong.head.prev = Tip::from_bytes([1; 32]);
+    let second = other.next("{}");
+    for (message, why) in [(&second, "missing"), (&wrong, "another history")] {
+        let (answer, logged) = world.received(&other, vec![message.clone()]);
+        assert_eq!(answer.expect("an answer").number, Sequence(0));
+        assert!(matches!(logged.as_slice(), [line] if line.contains(why)), "{logged:?}");
+    }
+    assert_eq!(*world.store.counters(), before);
+    // However many are sent, and however they fail.
+    let lines: usize = (0..100).map(|_| world.received(&other, vec![second.clone()]).1.len()).sum();
+    assert!(lines < 20, "{lines} lines within a minute");
+    world.receive(&other, vec![first, second]).expect("taken");
+    let nonsense: Vec<_> = (0..100).map(|_| other.next("nonsense")).collect();
+    assert!(world.received(&other, nonsense).1.is_empty());
+    world.now_ms += 60_000;
+    let line = other.next("nonsense");
+    let (_, logged) = world.received(&other, vec![line]);
+    assert!(matches!(logged.as_slice(), [line] if line.contains("dropped") && line.contains("left out")), "{logged:?}");
 }
 
 #[test]
