@@ -12,6 +12,7 @@ use super::world::World;
 use crate::key::Key;
 use crate::peer::seal::{Head, Opened, OpenedRequest};
 use crate::peer::session::Asked;
+use crate::protocol::{Limit, Report, Verdict};
 use crate::store::read::{Parcel, Standing};
 use crate::vat::Input;
 use crate::vat::checkpoint::{Answer, Effect};
@@ -207,6 +208,26 @@ fn a_request_of_which_nothing_is_taken_leaves_a_line_in_the_log_and_nobody_in_th
     let line = other.next("nonsense");
     let (_, logged) = world.received(&other, vec![line]);
     assert!(matches!(logged.as_slice(), [line] if line.contains("dropped") && line.contains("left out")), "{logged:?}");
+}
+
+#[test]
+fn what_strangers_have_queued_is_counted_once_while_they_are_strangers_and_when_it_is_retried() {
+    let (mut world, mut first, mut second) = (World::of(&["a"]), Other::new(3), Other::new(4));
+    let json = format!(r#"{{"to":"{}","args":"{}"}}"#, world.id("a"), "x".repeat(700_000));
+    let own = first.next(&json);
+    world.receive(&first, vec![own.clone()]).expect("taken");
+    let message = second.next(&json);
+    assert_eq!(world.receive(&second, vec![message.clone()]), Err(Busy::StrangersBytes));
+    let again = world.receive(&first, vec![own]).expect("what is sent again is not counted again");
+    assert_eq!(again.number, Sequence(1));
+    // It fails, and the operator has it queued again: it is still a stranger's.
+    let turn = world.poll().pop().expect("its turn");
+    let killed = Verdict::Killed { limit: Limit::Ticks, message: "too much".to_owned() };
+    assert!(world.done(&turn, Report::empty(killed)).is_none());
+    world.ask(Action::FaultRetry(1)).expect("queued again");
+    assert_eq!(world.receive(&second, vec![message.clone()]), Err(Busy::StrangersBytes));
+    world.ask(Action::PeerAdd { vat: first.vat, urls: Vec::new() }).expect("named");
+    world.receive(&second, vec![message]).expect("what waits is no stranger's any more");
 }
 
 #[test]
