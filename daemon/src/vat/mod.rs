@@ -67,6 +67,7 @@ pub use checkpoint::{Checkpoint, Counters};
 use death::Offenders;
 use entropy::Entropy;
 use lane::{Isolation, Lane};
+use peer::notices::Notices;
 pub use request::Request;
 pub use schedule::Queued;
 use schedule::Schedule;
@@ -259,6 +260,8 @@ pub struct Vat {
     offenders: Option<Offenders>,
     /// Whose worker has the turns in flight.
     lane: Lane,
+    /// What was logged of other vats lately.
+    notices: Notices,
 }
 
 impl Vat {
@@ -275,6 +278,7 @@ impl Vat {
             accounts: Accounts::new(limits.account),
             offenders: None,
             lane: Lane::Shared,
+            notices: Notices::default(),
         }
     }
 

@@ -18,7 +18,7 @@ use super::in_flight::{InFlight, Turn};
 use super::lane::Lane;
 use super::send::Recipient;
 use super::shares::{Parked, Path, Shares};
-use super::source::Source;
+use super::source::{PeerNumber, Source};
 use super::view::{Message, Object, View};
 use super::{Halt, QueueLimits, budget};
 use crate::protocol::Handle;
@@ -339,6 +339,15 @@ impl Schedule {
     /// Bytes in queues of peers that no operator named.
     pub(super) fn strangers_bytes(&self) -> u64 {
         self.strangers_bytes
+    }
+
+    /// An operator has named this peer: what it has queued is no stranger's any more.
+    pub(super) fn named(&mut self, peer: PeerNumber) {
+        let its = |(source, _): &Key| *source == Source::Peer(peer);
+        for (_, queue) in self.queues.iter_mut().filter(|(key, queue)| its(key) && queue.stranger) {
+            queue.stranger = false;
+            self.strangers_bytes -= queue.bytes;
+        }
     }
 
     /// Whether another message that had no room may be kept as a fault; it is then counted.

@@ -34,7 +34,7 @@ use crate::vat::source::Source;
 use list::Filter;
 
 pub use check::Found;
-pub use post::Parcel;
+pub use post::{Parcel, Standing};
 pub use sorted::{By, NoOrder, Order, Queues};
 
 /// Why a question has no answer.
