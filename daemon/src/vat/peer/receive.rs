@@ -47,6 +47,7 @@ pub(in crate::vat) fn receive<V: View, E: Entropy>(
     for (message, verdict) in request.messages.iter().zip(&intake.verdicts) {
         if *verdict == Verdict::Accepted {
             accept(step, &mut peer, message)?;
+            step.checkpoint.received += 1;
         }
     }
     if intake.position != peer.inbound {
