@@ -102,7 +102,7 @@ pub fn serve(dir: &Path, after_rollback: bool) -> Result<()> {
         }
         if outcome.is_ok() {
             // Everything is on the disk: the next start can tell whether it still is.
-            Mark { commit: *commits.borrow(), ..mark }.write(directory.path())?;
+            Mark { commit: commits.borrow().commit, ..mark }.write(directory.path())?;
         }
         outcome.map_err(anyhow::Error::from)
     });

@@ -199,7 +199,7 @@ pub static ACTIONS: &[Action] = &[
         summary: "Show what the vat is and how it is doing",
         details: "Works on a stopped vat too: the counts are then those of its database.",
         effect: Effect::Read,
-        via: Via::Control(&[get("/v1/info"), get("/v1/")]),
+        via: Via::Control(&[get("/v1/info"), get("/v1/overview"), ask("/v1/events", &["after"]), get("/v1/")]),
         args: &[DIR, JSON],
     },
     Action {

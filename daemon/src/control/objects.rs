@@ -6,7 +6,7 @@ use qrt_shared::budget;
 use qrt_shared::control::{At, Install, Listing, MemorySet, Name, Problem, Upgrade};
 use qrt_shared::id::Target;
 use qrt_shared::qjson::{self, Document};
-use qrt_shared::view::Page;
+use qrt_shared::view::{AccountRow, Page};
 
 use super::Refusal;
 use super::router::{self, Asked, segment};
@@ -26,7 +26,7 @@ pub(super) async fn list(asked: &Asked<'_>) -> Result<Vec<u8>, Refusal> {
         return router::json(&state.readers.ask(move |db| db.objects(&listing, &queues)).await?);
     };
     let limit = listing.limit;
-    let question = Listing { limit: None, ..listing.clone() };
+    let question = (order, listing.filter.clone(), listing.account.clone());
     let found = state.readers.ask(move |db| db.objects_by(order, &listing, &queues));
     router::json(&first(&*state.sorted.objects.answer(question, found).await?, limit))
 }
@@ -38,10 +38,19 @@ pub(super) async fn accounts(asked: &Asked<'_>) -> Result<Vec<u8>, Refusal> {
     let Some(order) = order(&listing, By::ACCOUNTS)? else {
         return router::json(&state.readers.ask(move |db| db.accounts(&listing)).await?);
     };
+    router::json(&accounts_by(asked, order, listing).await?)
+}
+
+/// The head of all accounts in an order.
+pub(super) async fn accounts_by(
+    asked: &Asked<'_>,
+    order: Order,
+    listing: Listing,
+) -> Result<Page<AccountRow>, Refusal> {
     let limit = listing.limit;
-    let question = Listing { limit: None, ..listing.clone() };
-    let found = state.readers.ask(move |db| db.accounts_by(order, &listing));
-    router::json(&first(&*state.sorted.accounts.answer(question, found).await?, limit))
+    let question = (order, listing.filter.clone());
+    let found = asked.state.readers.ask(move |db| db.accounts_by(order, &listing));
+    Ok(first(&*asked.state.sorted.accounts.answer(question, found).await?, limit))
 }
 
 /// The order a list is wanted in, unless it is its own.

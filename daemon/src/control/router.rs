@@ -1,6 +1,7 @@
 //! Routes to handlers.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,7 +12,7 @@ use qrt_shared::control::{At, Listing, WAIT_MS_MAX};
 use qrt_shared::view::Outcome;
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{Refusal, State, faults, messages, objects, peers, service, turns, vat};
+use super::{Cut, Refusal, Reply, State, faults, messages, objects, peers, service, turns, vat, watch};
 use crate::vat::request::{Action, Who};
 
 /// A request, taken apart.
@@ -22,56 +23,71 @@ pub(super) struct Asked<'a> {
     body: &'a Bytes,
 }
 
-/// Answers a request with a JSON document.
-pub(super) async fn route(state: &State, who: Who, head: &Parts, body: &Bytes) -> Result<Vec<u8>, Refusal> {
+/// Answers a request; what `cut` is for can end its connection.
+pub(super) async fn route(
+    state: &State,
+    who: Who,
+    head: &Parts,
+    body: &Bytes,
+    cut: Arc<Cut>,
+) -> Result<Reply, Refusal> {
     let path = head.uri.path();
     let path = if path == "/v1/" { "/v1" } else { path };
     let segments = path.trim_start_matches('/').split('/').map(decode).collect::<Result<Vec<_>, _>>()?;
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     let asked = Asked { state, who, query: query(head.uri.query().unwrap_or_default())?, body };
     asked.check(&head.method, &segments)?;
-    match (&head.method, segments.as_slice()) {
+    if head.method == Method::GET && segments == ["v1", "events"] {
+        return watch::events(&asked, cut).map(Reply::Lines);
+    }
+    document(&asked, &head.method, &segments).await.map(Reply::Json)
+}
+
+/// Answers a request with a JSON document.
+async fn document(asked: &Asked<'_>, method: &Method, segments: &[&str]) -> Result<Vec<u8>, Refusal> {
+    match (method, segments) {
         (&Method::GET, ["v1"]) => vat::description(),
-        (&Method::GET, ["v1", "info"]) => vat::info(&asked).await,
-        (&Method::POST, ["v1", "stop"]) => vat::stop(&asked).await,
-        (&Method::POST, ["v1", "backup"]) => service::backup(&asked).await,
-        (&Method::GET, ["v1", "check"]) => service::check(&asked).await,
-        (&Method::GET, ["v1", "audit"]) => service::audit(&asked).await,
-        (&Method::GET, ["v1", "settings"]) => service::settings(&asked).await,
-        (&Method::GET, ["v1", "log"]) => service::log(&asked).await,
-        (&Method::GET, ["v1", "accounts"]) => objects::accounts(&asked).await,
-        (&Method::GET, ["v1", "objects"]) => objects::list(&asked).await,
-        (&Method::POST, ["v1", "objects"]) => objects::install(&asked).await,
-        (&Method::GET, ["v1", "objects", object]) => objects::one(&asked, object).await,
-        (&Method::DELETE, ["v1", "objects", object]) => objects::remove(&asked, object).await,
-        (&Method::POST, ["v1", "objects", object, "code"]) => objects::upgrade(&asked, object).await,
-        (&Method::POST, ["v1", "objects", object, "hold"]) => objects::hold(&asked, object, true).await,
-        (&Method::POST, ["v1", "objects", object, "release"]) => objects::hold(&asked, object, false).await,
-        (&Method::PUT, ["v1", "objects", object, "memory", key]) => objects::memory_set(&asked, object, key).await,
-        (&Method::GET, ["v1", "objects", object, "memory"]) => objects::memory(&asked, object).await,
-        (&Method::PUT, ["v1", "objects", object, "name"]) => objects::name(&asked, object).await,
-        (&Method::DELETE, ["v1", "objects", object, "name"]) => objects::unname(&asked, object).await,
-        (&Method::POST, ["v1", "messages"]) => messages::send(&asked).await,
-        (&Method::GET, ["v1", "messages", message, "outcome"]) => messages::outcome(&asked, message).await,
-        (&Method::GET, ["v1", "inbox"]) => messages::inbox(&asked).await,
-        (&Method::GET, ["v1", "peers"]) => peers::list(&asked).await,
-        (&Method::POST, ["v1", "peers"]) => peers::add(&asked).await,
-        (&Method::GET, ["v1", "peers", peer]) => peers::one(&asked, peer).await,
-        (&Method::POST, ["v1", "peers", peer, "hold"]) => peers::hold(&asked, peer, true).await,
-        (&Method::POST, ["v1", "peers", peer, "release"]) => peers::hold(&asked, peer, false).await,
-        (&Method::PUT, ["v1", "peers", peer, "name"]) => peers::name(&asked, peer).await,
-        (&Method::DELETE, ["v1", "peers", peer, "name"]) => peers::unname(&asked, peer).await,
-        (&Method::POST, ["v1", "peers", peer, "outbox", seq, "drop"]) => peers::drop(&asked, peer, seq).await,
-        (&Method::POST, ["v1", "peers", peer, "resync"]) => peers::resync(&asked, peer).await,
-        (&Method::GET, ["v1", "outbox"]) => peers::outbox(&asked).await,
-        (&Method::POST, ["v1", "retry"]) => peers::retry(&asked).await,
-        (&Method::GET, ["v1", "why"]) => peers::why(&asked).await,
-        (&Method::GET, ["v1", "trace", subject]) => peers::trace(&asked, subject).await,
-        (&Method::GET, ["v1", "trace", "from", vat, seq]) => peers::trace_from(&asked, vat, seq).await,
-        (&Method::GET, ["v1", "turns"]) => turns::list(&asked).await,
-        (&Method::GET, ["v1", "faults"]) => faults::list(&asked).await,
-        (&Method::POST, ["v1", "faults", fault, "retry"]) => faults::retry(&asked, fault).await,
-        (&Method::DELETE, ["v1", "faults", fault]) => faults::drop(&asked, fault).await,
+        (&Method::GET, ["v1", "info"]) => vat::info(asked).await,
+        (&Method::GET, ["v1", "overview"]) => vat::overview(asked).await,
+        (&Method::POST, ["v1", "stop"]) => vat::stop(asked).await,
+        (&Method::POST, ["v1", "backup"]) => service::backup(asked).await,
+        (&Method::GET, ["v1", "check"]) => service::check(asked).await,
+        (&Method::GET, ["v1", "audit"]) => service::audit(asked).await,
+        (&Method::GET, ["v1", "settings"]) => service::settings(asked).await,
+        (&Method::GET, ["v1", "log"]) => service::log(asked).await,
+        (&Method::GET, ["v1", "accounts"]) => objects::accounts(asked).await,
+        (&Method::GET, ["v1", "objects"]) => objects::list(asked).await,
+        (&Method::POST, ["v1", "objects"]) => objects::install(asked).await,
+        (&Method::GET, ["v1", "objects", object]) => objects::one(asked, object).await,
+        (&Method::DELETE, ["v1", "objects", object]) => objects::remove(asked, object).await,
+        (&Method::POST, ["v1", "objects", object, "code"]) => objects::upgrade(asked, object).await,
+        (&Method::POST, ["v1", "objects", object, "hold"]) => objects::hold(asked, object, true).await,
+        (&Method::POST, ["v1", "objects", object, "release"]) => objects::hold(asked, object, false).await,
+        (&Method::PUT, ["v1", "objects", object, "memory", key]) => objects::memory_set(asked, object, key).await,
+        (&Method::GET, ["v1", "objects", object, "memory"]) => objects::memory(asked, object).await,
+        (&Method::PUT, ["v1", "objects", object, "name"]) => objects::name(asked, object).await,
+        (&Method::DELETE, ["v1", "objects", object, "name"]) => objects::unname(asked, object).await,
+        (&Method::POST, ["v1", "messages"]) => messages::send(asked).await,
+        (&Method::GET, ["v1", "messages", message, "outcome"]) => messages::outcome(asked, message).await,
+        (&Method::GET, ["v1", "inbox"]) => messages::inbox(asked).await,
+        (&Method::GET, ["v1", "peers"]) => peers::list(asked).await,
+        (&Method::POST, ["v1", "peers"]) => peers::add(asked).await,
+        (&Method::GET, ["v1", "peers", peer]) => peers::one(asked, peer).await,
+        (&Method::POST, ["v1", "peers", peer, "hold"]) => peers::hold(asked, peer, true).await,
+        (&Method::POST, ["v1", "peers", peer, "release"]) => peers::hold(asked, peer, false).await,
+        (&Method::PUT, ["v1", "peers", peer, "name"]) => peers::name(asked, peer).await,
+        (&Method::DELETE, ["v1", "peers", peer, "name"]) => peers::unname(asked, peer).await,
+        (&Method::POST, ["v1", "peers", peer, "outbox", seq, "drop"]) => peers::drop(asked, peer, seq).await,
+        (&Method::POST, ["v1", "peers", peer, "resync"]) => peers::resync(asked, peer).await,
+        (&Method::GET, ["v1", "outbox"]) => peers::outbox(asked).await,
+        (&Method::POST, ["v1", "retry"]) => peers::retry(asked).await,
+        (&Method::GET, ["v1", "why"]) => peers::why(asked).await,
+        (&Method::GET, ["v1", "trace", subject]) => peers::trace(asked, subject).await,
+        (&Method::GET, ["v1", "trace", "from", vat, seq]) => peers::trace_from(asked, vat, seq).await,
+        (&Method::GET, ["v1", "turns"]) => turns::list(asked).await,
+        (&Method::GET, ["v1", "faults"]) => faults::list(asked).await,
+        (&Method::POST, ["v1", "faults", fault, "retry"]) => faults::retry(asked, fault).await,
+        (&Method::DELETE, ["v1", "faults", fault]) => faults::drop(asked, fault).await,
         (method, path) => Err(no_route(method, path)),
     }
 }

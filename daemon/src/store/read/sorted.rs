@@ -7,7 +7,6 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
-use std::fmt;
 use std::time::{Duration, Instant};
 
 use qrt_shared::control::Listing;
@@ -77,17 +76,14 @@ impl NoOrder {
 }
 
 impl Order {
+    /// What used the most CPU time first.
+    pub const BUSIEST: Self = Self { by: By::Cpu, reversed: false };
+
     /// The order that `text` means, one of `known` with or without a `-` before it.
     pub fn parse(text: &str, known: &'static [By]) -> Result<Self, NoOrder> {
         let (word, reversed) = text.strip_prefix('-').map_or((text, false), |word| (word, true));
         let by = known.iter().find(|by| by.word() == word);
         by.map(|by| Self { by: *by, reversed }).ok_or_else(|| NoOrder { word: text.to_owned(), known })
-    }
-}
-
-impl fmt::Display for Order {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", if self.reversed { "-" } else { "" }, self.by.word())
     }
 }
 

@@ -57,6 +57,7 @@ pub(in crate::vat) fn receive<V: View, E: Entropy>(
         let mut peer = step.meet(from)?;
         for (message, _) in accepted {
             accept(step, &mut peer, message)?;
+            step.checkpoint.received += 1;
         }
         peer.inbound = intake.position;
         peer.last_contact_at = Some(step.now_ms);
