@@ -5,11 +5,12 @@
 //! Peers that work and peers that fail have places of their own, so a thousand black holes delay
 //! nobody who answers. Nothing is kept here between attempts: a peer costs its row.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use qrt_shared::id::VatId;
 use qrt_shared::wire::{Plaintext, RequestId, Response};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::spawn_blocking;
@@ -36,6 +37,21 @@ const NAP: Duration = Duration::from_secs(30);
 
 /// A difference between two clocks that is a setting of one, not its drift.
 const CLOCK_SET_MS: i64 = 2_000;
+
+/// How long peers took to answer last, since the daemon started.
+#[derive(Debug, Default)]
+pub struct RoundTrips(Mutex<HashMap<VatId, Duration>>);
+
+impl RoundTrips {
+    /// How long that one took, if it answered.
+    pub fn of(&self, vat: &VatId) -> Option<Duration> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(vat).copied()
+    }
+
+    fn took(&self, vat: VatId, time: Duration) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(vat, time);
+    }
+}
 
 /// The post office's parts.
 pub struct Post {
@@ -129,8 +145,12 @@ impl Post {
     /// One attempt at one peer; the kernel has heard of it when this returns.
     async fn attempt(self: &Arc<Self>, parcel: Parcel) {
         let (peer, acked, carried) = (parcel.peer, parcel.acked, !parcel.letters.is_empty());
+        let (vat, started) = (parcel.vat, Instant::now());
         let (result, id) = match self.deliver(parcel).await {
-            Ok((answered, id)) => (Ok(answered), id),
+            Ok((answered, id)) => {
+                self.news.round_trips.took(vat, started.elapsed());
+                (Ok(answered), id)
+            }
             Err((failed, id)) => (Err(failed), id),
         };
         let attempt = Attempt { peer, asked: Asked { id, acked }, carried, result };
