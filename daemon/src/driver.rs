@@ -20,6 +20,7 @@ use zeroize::Zeroizing;
 
 use crate::executor::{Executor, Generation};
 use crate::peer::seal::OpenedRequest;
+use crate::post::RoundTrips;
 use crate::store::{self, Store};
 use crate::totals::{Committed, Tally};
 use crate::vat::checkpoint::{Answer, Effect, Embargo};
@@ -104,6 +105,8 @@ pub struct News {
     pub due: Arc<Notify>,
     /// Where events go.
     pub events: Sender<Event>,
+    /// How long peers took to answer.
+    pub round_trips: Arc<RoundTrips>,
 }
 
 /// The loop's parts.
@@ -162,7 +165,13 @@ impl Driver {
         let tally = Tally::new(store.counters());
         let (heard, _) = broadcast::channel(4096);
         let due = Arc::new(Notify::new());
-        let news = News { commits: commits_heard, heard: heard.clone(), due: Arc::clone(&due), events: events.0 };
+        let news = News {
+            commits: commits_heard,
+            heard: heard.clone(),
+            due: Arc::clone(&due),
+            events: events.0,
+            round_trips: Arc::default(),
+        };
         let outward =
             Outward { waiting: HashMap::new(), vats: HashMap::new(), attempts: Vec::new(), commits, tally, heard, due };
         (Self { vat, store, executor, entropy: Os::default(), events: events.1, outward }, news)

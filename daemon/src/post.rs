@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use qrt_shared::id::VatId;
 use qrt_shared::wire::{Plaintext, RequestId, Response};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::spawn_blocking;
@@ -36,6 +37,21 @@ const NAP: Duration = Duration::from_secs(30);
 
 /// A difference between two clocks that is a setting of one, not its drift.
 const CLOCK_SET_MS: i64 = 2_000;
+
+/// How long peers took to answer last, since the daemon started.
+#[derive(Debug, Default)]
+pub struct RoundTrips(Mutex<HashMap<VatId, Duration>>);
+
+impl RoundTrips {
+    /// How long that one took, if it answered.
+    pub fn of(&self, vat: &VatId) -> Option<Duration> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(vat).copied()
+    }
+
+    fn took(&self, vat: VatId, time: Duration) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(vat, time);
+    }
+}
 
 /// The post office's parts.
 pub struct Post {
@@ -124,7 +140,12 @@ impl Post {
     /// One attempt at one peer; the kernel has heard of it when this returns.
     async fn attempt(self: &Arc<Self>, parcel: Parcel) {
         let (peer, due_at, carried) = (parcel.peer, parcel.due_at, !parcel.letters.is_empty());
-        let attempt = Attempt { peer, due_at, carried, result: self.deliver(parcel).await };
+        let (vat, started) = (parcel.vat, Instant::now());
+        let result = self.deliver(parcel).await;
+        if result.is_ok() {
+            self.news.round_trips.took(vat, started.elapsed());
+        }
+        let attempt = Attempt { peer, due_at, carried, result };
         let (committed, commit) = oneshot::channel();
         // When the loop has ended, the next daemon tries again.
         if self.news.events.send(Event::Attempted { attempt, committed }).is_ok() {

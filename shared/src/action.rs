@@ -199,7 +199,13 @@ pub static ACTIONS: &[Action] = &[
         summary: "Show what the vat is and how it is doing",
         details: "Works on a stopped vat too: the counts are then those of its database.",
         effect: Effect::Read,
-        via: Via::Control(&[get("/v1/info"), get("/v1/overview"), ask("/v1/events", &["after"]), get("/v1/")]),
+        via: Via::Control(&[
+            get("/v1/info"),
+            get("/v1/overview"),
+            ask("/v1/events", &["after"]),
+            get("/v1/storage"),
+            get("/v1/"),
+        ]),
         args: &[DIR, JSON],
     },
     Action {
@@ -288,7 +294,11 @@ pub static ACTIONS: &[Action] = &[
         summary: "Print an object's memory as QJSON",
         details: "",
         effect: Effect::Read,
-        via: Via::Control(&[get("/v1/objects/{object}/memory")]),
+        via: Via::Control(&[
+            get("/v1/objects/{object}/memory"),
+            ask("/v1/objects/{object}/entries", LIST),
+            get("/v1/objects/{object}/entries/{key}"),
+        ]),
         args: &[DIR, OBJECT, JSON],
     },
     Action {
@@ -365,10 +375,10 @@ pub static ACTIONS: &[Action] = &[
         summary: "Show the turn journal, newest last",
         details: "With --follow --json, one document a line until interrupted.",
         effect: Effect::Read,
-        via: Via::Control(&[ask(
-            "/v1/turns",
-            &["after", "before", "limit", "filter", "object", "account", "outcome", "wait_ms"],
-        )]),
+        via: Via::Control(&[
+            ask("/v1/turns", &["after", "before", "limit", "filter", "object", "account", "outcome", "wait_ms"]),
+            get("/v1/turns/{turn}"),
+        ]),
         args: &[
             DIR,
             flag("follow", "go on with each new turn until interrupted"),

@@ -39,7 +39,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use qrt_shared::VERSION;
 use qrt_shared::control::{BODY_BYTES_MAX, Problem, SOCKET, VERSION_HEADER};
 use qrt_shared::id::{Target, VatId};
-use qrt_shared::view::{AccountRow, ObjectRow, Page, Setting, Why};
+use qrt_shared::view::{AccountRow, ObjectRow, Page, Setting, TableSize, Why};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Mutex, Notify, Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
@@ -98,6 +98,7 @@ struct Sorted {
     accounts: Recent<(Order, String), Page<AccountRow>>,
     queues: Recent<(), Queues>,
     wrong: Recent<(), Vec<Why>>,
+    storage: Recent<(), (u64, Vec<TableSize>)>,
 }
 
 impl State {

@@ -6,7 +6,7 @@ use qrt_shared::budget;
 use qrt_shared::control::{At, Install, Listing, MemorySet, Name, Problem, Upgrade};
 use qrt_shared::id::Target;
 use qrt_shared::qjson::{self, Document};
-use qrt_shared::view::{AccountRow, Page};
+use qrt_shared::view::{AccountRow, ObjectRow, Page};
 
 use super::Refusal;
 use super::router::{self, Asked, segment};
@@ -20,23 +20,27 @@ const INSTALL_MAX: usize = 1000;
 /// `GET /v1/objects`
 pub(super) async fn list(asked: &Asked<'_>) -> Result<Vec<u8>, Refusal> {
     let listing = asked.listing()?;
-    let state = asked.state;
-    let queues = state.queues().await?;
     let Some(order) = order(&listing, By::OBJECTS)? else {
-        return router::json(&state.readers.ask(move |db| db.objects(&listing, &queues)).await?);
+        let queues = asked.state.queues().await?;
+        return router::json(&asked.state.readers.ask(move |db| db.objects(&listing, &queues)).await?);
     };
+    router::json(&objects_by(asked, order, listing).await?)
+}
+
+/// The head of all objects in an order.
+pub(super) async fn objects_by(asked: &Asked<'_>, order: Order, listing: Listing) -> Result<Page<ObjectRow>, Refusal> {
     let limit = listing.limit;
     let question = (order, listing.filter.clone(), listing.account.clone());
-    let found = state.readers.ask(move |db| db.objects_by(order, &listing, &queues));
-    router::json(&first(&*state.sorted.objects.answer(question, found).await?, limit))
+    let queues = asked.state.queues().await?;
+    let found = asked.state.readers.ask(move |db| db.objects_by(order, &listing, &queues));
+    Ok(first(&*asked.state.sorted.objects.answer(question, found).await?, limit))
 }
 
 /// `GET /v1/accounts`
 pub(super) async fn accounts(asked: &Asked<'_>) -> Result<Vec<u8>, Refusal> {
     let listing = asked.listing()?;
-    let state = asked.state;
     let Some(order) = order(&listing, By::ACCOUNTS)? else {
-        return router::json(&state.readers.ask(move |db| db.accounts(&listing)).await?);
+        return router::json(&asked.state.readers.ask(move |db| db.accounts(&listing)).await?);
     };
     router::json(&accounts_by(asked, order, listing).await?)
 }
@@ -75,6 +79,18 @@ pub(super) async fn one(asked: &Asked<'_>, object: &str) -> Result<Vec<u8>, Refu
     let queues = asked.state.queues().await?;
     let object = asked.state.readers.ask(move |db| db.object(db.resolve(&target)?, with_memory, &queues));
     router::json(&object.await?)
+}
+
+/// `GET /v1/objects/{object}/entries`
+pub(super) async fn entries(asked: &Asked<'_>, object: &str) -> Result<Vec<u8>, Refusal> {
+    let (target, listing): (Target, _) = (segment(object)?, asked.listing()?);
+    router::json(&asked.state.readers.ask(move |db| db.entries(db.resolve(&target)?, &listing)).await?)
+}
+
+/// `GET /v1/objects/{object}/entries/{key}`
+pub(super) async fn entry(asked: &Asked<'_>, object: &str, key: &str) -> Result<Vec<u8>, Refusal> {
+    let (target, key): (Target, _) = (segment(object)?, key.to_owned());
+    router::json(&asked.state.readers.ask(move |db| db.entry(db.resolve(&target)?, &key)).await?)
 }
 
 /// `GET /v1/objects/{object}/memory`

@@ -5,7 +5,13 @@ use qrt_shared::view::{Page, Turn};
 use tokio::time::{Instant, timeout_at};
 
 use super::Refusal;
-use super::router::{self, Asked};
+use super::router::{self, Asked, segment};
+
+/// `GET /v1/turns/{turn}`
+pub(super) async fn one(asked: &Asked<'_>, turn: &str) -> Result<Vec<u8>, Refusal> {
+    let turn: u64 = segment(turn)?;
+    router::json(&asked.state.readers.ask(move |db| db.turn(turn)).await?)
+}
 
 /// `GET /v1/turns`: with `wait_ms`, the turns after a cursor are waited for when there are none yet.
 pub(super) async fn list(asked: &Asked<'_>) -> Result<Vec<u8>, Refusal> {

@@ -3,7 +3,7 @@
 use qrt_shared::VERSION;
 use qrt_shared::action::ACTIONS;
 use qrt_shared::control::{Done, Listing};
-use qrt_shared::view::{Info, Overview, Sandbox, State, Worker, WorkerProcess};
+use qrt_shared::view::{Info, Overview, Sandbox, State, Storage, Worker, WorkerProcess};
 use serde_json::json;
 use tokio::sync::oneshot;
 
@@ -76,6 +76,26 @@ pub(super) async fn overview(asked: &router::Asked<'_>) -> Result<Vec<u8>, Refus
         database_bytes: state.size_of(store::FILE),
         wal_bytes: state.size_of(store::WAL),
         at,
+    })
+}
+
+/// Objects that are shown by the room they take.
+const LARGEST: u64 = 20;
+
+/// `GET /v1/storage`
+pub(super) async fn storage(asked: &router::Asked<'_>) -> Result<Vec<u8>, Refusal> {
+    let state = asked.state;
+    #[expect(clippy::redundant_closure_for_method_calls, reason = "the method alone is not general enough")]
+    let tables = state.sorted.storage.answer((), state.readers.ask(|db| db.storage())).await?;
+    let some = Listing { limit: Some(LARGEST), ..Listing::default() };
+    let objects = objects::objects_by(asked, Order::LARGEST, some).await?;
+    let (free_bytes, tables) = &*tables;
+    router::json(&Storage {
+        database_bytes: state.size_of(store::FILE),
+        wal_bytes: state.size_of(store::WAL),
+        free_bytes: *free_bytes,
+        tables: tables.clone(),
+        objects: objects.items,
     })
 }
 

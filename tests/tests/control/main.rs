@@ -1,5 +1,6 @@
 //! The control socket, asked by any HTTP client.
 
+mod details;
 mod events;
 mod lists;
 

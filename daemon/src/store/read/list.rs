@@ -19,10 +19,10 @@ pub(super) const PAGE_ROWS: u64 = 500;
 const PAGE_BYTES: usize = 4 << 20;
 
 /// Rows a page looks at for those that fit.
-const SCANNED: u64 = 20_000;
+pub(super) const SCANNED: u64 = 20_000;
 
 /// How long it looks.
-const LOOK: Duration = Duration::from_millis(250);
+pub(super) const LOOK: Duration = Duration::from_millis(250);
 
 /// Which way a page is read from its cursor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,6 +7,7 @@
 mod accounts;
 mod audit;
 mod check;
+mod entries;
 mod faults;
 mod list;
 mod log;
@@ -15,6 +16,7 @@ mod objects;
 mod peers;
 mod post;
 mod sorted;
+mod storage;
 mod trace;
 mod turns;
 mod vat;

@@ -157,8 +157,7 @@ impl Asked<'_> {
 
     /// One object's memory; null when it has none.
     pub fn memory(&self, object: Handle) -> Read<Box<RawValue>> {
-        let sql = "SELECT memory FROM object WHERE object = ?1";
-        match self.db.prepare_cached(sql)?.query_row([object], |row| row.get(0))? {
+        match self.memory_of(object)? {
             Some(memory) => self.memory_text(memory),
             None => self.outside(None),
         }

@@ -78,6 +78,8 @@ impl NoOrder {
 impl Order {
     /// What used the most CPU time first.
     pub const BUSIEST: Self = Self { by: By::Cpu, reversed: false };
+    /// What has the largest memory first.
+    pub const LARGEST: Self = Self { by: By::Memory, reversed: false };
 
     /// The order that `text` means, one of `known` with or without a `-` before it.
     pub fn parse(text: &str, known: &'static [By]) -> Result<Self, NoOrder> {

@@ -1,13 +1,16 @@
 //! The turn journal.
 
+use std::collections::{HashMap, HashSet};
+use std::time::Instant;
+
 use data_encoding::HEXLOWER;
 use qrt_shared::control::Listing;
 use qrt_shared::id::{MessageName, Target};
 use qrt_shared::view::{self, Change, Page, Turn};
 use rusqlite::{Row, params};
 
-use super::list::{Filter, From};
-use super::{Asked, Read, list, outcome};
+use super::list::{Filter, From, LOOK};
+use super::{Asked, Read, ReadError, list, outcome};
 use crate::protocol::{Handle, MemoryHandle};
 use crate::vat::source::{PeerNumber, Source};
 
@@ -144,16 +147,74 @@ impl Asked<'_> {
         })
     }
 
-    fn changes(&self, turn: u64, ran: Handle) -> Read<Vec<Change>> {
+    /// One turn; its changes say what each key became.
+    pub fn turn(&self, turn: u64) -> Read<Turn> {
+        let bound = i64::try_from(turn).unwrap_or(i64::MAX);
+        let row = self.one(&format!("SELECT {COLUMNS} WHERE turn = ?1"), [bound], stored)?;
+        let row = row.ok_or_else(|| ReadError::Nothing(format!("the journal has no turn {turn}")))?;
+        let mut found = self.turn_row(row)?;
+        let became = self.became(turn)?;
+        for (change, became) in found.changes.iter_mut().zip(became) {
+            match became {
+                Some(Some(new)) => change.new = Some(self.outside(Some(&new))?),
+                Some(None) => change.deleted = true,
+                None => change.unknown = true,
+            }
+        }
+        Ok(found)
+    }
+
+    /// What a turn's changes became, in their order: the value, or none when the key was deleted. The next change of the
+    /// same key holds it, or the present does; `None` when neither was found in time, or the memory is gone.
+    fn became(&self, turn: u64) -> Read<Vec<Option<Option<String>>>> {
+        let keys: Vec<(MemoryHandle, String)> =
+            self.change_rows(turn)?.into_iter().map(|(memory, key, _)| (memory, key)).collect();
+        let mut found: HashMap<&(MemoryHandle, String), Option<String>> = HashMap::new();
+        let sql = "SELECT memory, key, old FROM turn_change WHERE turn > ?1 ORDER BY turn";
+        let mut statement = self.db.prepare_cached(sql)?;
+        let mut later = statement.query([turn])?;
+        let wanted: HashSet<&(MemoryHandle, String)> = keys.iter().collect();
+        let started = Instant::now();
+        let mut known = true;
+        while found.len() < wanted.len()
+            && let Some(row) = later.next()?
+        {
+            if let Some(key) = wanted.get(&(row.get(0)?, row.get(1)?))
+                && !found.contains_key(*key)
+            {
+                found.insert(*key, row.get(2)?);
+            }
+            if started.elapsed() > LOOK {
+                known = false;
+                break;
+            }
+        }
+        let became = |key: &(MemoryHandle, String)| {
+            if let Some(old) = found.get(key) {
+                return Ok(Some(old.clone()));
+            }
+            let there = self.one("SELECT 1 FROM memory WHERE memory = ?1", [key.0], |_| Ok(()))?;
+            if !known || there.is_none() {
+                return Ok(None);
+            }
+            let sql = "SELECT value FROM memory_entry WHERE memory = ?1 AND key = ?2";
+            self.one(sql, params![key.0, key.1], |row| row.get(0)).map(Some)
+        };
+        keys.iter().map(became).collect()
+    }
+
+    fn change_rows(&self, turn: u64) -> Read<Vec<(MemoryHandle, String, Option<String>)>> {
         let sql = "SELECT memory, key, old FROM turn_change WHERE turn = ?1";
-        let rows: Vec<(MemoryHandle, String, Option<String>)> =
-            self.rows(sql, [turn], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        self.rows(sql, [turn], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+    }
+
+    fn changes(&self, turn: u64, ran: Handle) -> Read<Vec<Change>> {
         let change = |(memory, key, old): (MemoryHandle, String, Option<String>)| {
             let object = self.qrid(self.sharer(memory, ran)?)?;
             let old = old.map(|old| self.outside(Some(&old))).transpose()?;
-            Ok(Change { object, key, added: old.is_none(), old, new: None, deleted: false })
+            Ok(Change { object, key, added: old.is_none(), old, new: None, deleted: false, unknown: false })
         };
-        rows.into_iter().map(change).collect()
+        self.change_rows(turn)?.into_iter().map(change).collect()
     }
 
     /// An object with this Memory: `ran` if it is one.
