@@ -1,6 +1,9 @@
 //! What lies over a pane: questions, answers, and what one types into. One file a noun.
 
+mod compose;
 mod confirm;
+mod did;
+mod editor;
 mod help;
 mod prompt;
 mod report;
@@ -27,6 +30,7 @@ pub fn filter(now: String) -> Box<dyn Popup> {
 pub fn of(command: Command, thing: &Thing, cx: &Context) -> Vec<Do> {
     match command {
         Command::Help => vec![Do::Popup(Box::new(help::Help::default()))],
+        Command::Send => vec![Do::Popup(Box::new(compose::Compose::new(thing, cx)))],
         Command::Why => vec![Do::Popup(Box::new(why::Whyever::new(thing.subject(), thing.called())))],
         Command::Check => vec![Do::Popup(Box::new(report::Health::default())), Do::Ask(Request::Check)],
         Command::Copy => thing.copied().map(Do::Copy).into_iter().collect(),
