@@ -19,6 +19,7 @@ use super::super::widgets::text;
 use super::did;
 use super::editor::Editor;
 use super::prompt;
+use super::report::wheel;
 use crate::cli;
 use crate::format;
 
@@ -326,7 +327,7 @@ impl Popup for Compose {
     }
 
     fn scroll(&mut self, motion: Motion) {
-        self.top = if motion == Motion::Up { self.top.saturating_sub(3) } else { self.top + 3 };
+        wheel(&mut self.top, motion);
     }
 
     fn size(&self, _: &Context, room: Rect) -> (u16, u16) {
@@ -359,8 +360,7 @@ impl Popup for Compose {
         let refused = refused.flat_map(|why| why.lines().map(str::to_owned).collect::<Vec<_>>());
         let mut lines: Vec<_> = refused.map(|line| Line::styled(line, theme.bad())).collect();
         lines.extend(self.sent.iter().flat_map(|sent| sent.lines(cx, width)));
-        let top = self.top.min(lines.len().saturating_sub(usize::from(became.height)));
-        text::lines(&lines, top, became, buf);
+        text::scrolled(&lines, self.top, became, buf);
         if let Ok(request) = self.request() {
             let command = text::clip(&format::line(&request.line(&cx.dir)), usize::from(line.width));
             buf.set_stringn(line.x, line.y, command, usize::from(line.width), theme.dim());

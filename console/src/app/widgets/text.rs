@@ -37,6 +37,12 @@ pub fn lines(lines: &[Line<'_>], top: usize, area: Rect, buf: &mut Buffer) {
     }
 }
 
+/// The same, but no further than that the last line stands at the bottom.
+pub fn scrolled(lines: &[Line<'_>], top: usize, area: Rect, buf: &mut Buffer) {
+    let last = lines.len().saturating_sub(usize::from(area.height));
+    self::lines(lines, top.min(last), area, buf);
+}
+
 /// Draws lines of which one is picked, which is among those that show.
 pub fn choice(lines: &[Line<'_>], picked: Option<usize>, cx: &Context, area: Rect, buf: &mut Buffer) {
     let top = picked.map_or(0, |picked| (picked + 1).saturating_sub(usize::from(area.height)));
