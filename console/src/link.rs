@@ -303,10 +303,7 @@ async fn load(dir: &Path, client: &mut Option<Client>, query: &Query) -> Result<
 
 /// Carries a request out, and says what came of it.
 async fn answer(dir: &Path, request: Request, events: &Events) {
-    let answer = perform(dir, &request).await.map_err(|failure| {
-        let told = failure.told().unwrap_or_default();
-        told.strip_prefix("qrt: ").map_or(told.clone(), str::to_owned)
-    });
+    let answer = perform(dir, &request).await.map_err(|failure| failure.reason());
     let queued = match &answer {
         Ok(Reply::Queued(message, _)) => Some(*message),
         _ => None,

@@ -83,6 +83,13 @@ pub enum Do {
     Say(Note),
     /// Ask the daemon for this.
     Ask(Request),
+    /// Remember arguments that were left unsent.
+    Remember {
+        /// The target they are for, as the operator named it.
+        target: String,
+        /// The arguments.
+        args: String,
+    },
     /// Put this into the clipboard.
     Copy(String),
     /// Let the operator edit this.

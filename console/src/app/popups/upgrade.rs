@@ -8,12 +8,13 @@ use ratatui::text::Line;
 use similar::{ChangeTag, TextDiff};
 
 use super::super::Context;
+use super::super::command::Motion;
 use super::super::event::{Answer, Do, Note};
 use super::super::popup::Popup;
 use super::super::request::Request;
 use super::super::widgets::text;
 use super::edit_code;
-use super::report::scrolled;
+use super::report::{scrolled, wheel};
 use crate::format;
 
 /// Lines around a change.
@@ -106,11 +107,15 @@ impl Popup for Upgrade {
         }
     }
 
+    fn scroll(&mut self, motion: Motion) {
+        wheel(&mut self.top, motion);
+    }
+
     fn size(&self, cx: &Context, room: Rect) -> (u16, u16) {
         (room.width.min(120), u16::try_from(self.lines(cx).len() + 2).unwrap_or(u16::MAX))
     }
 
     fn draw(&self, cx: &Context, area: Rect, buf: &mut Buffer) {
-        text::lines(&self.lines(cx), self.top, area, buf);
+        text::scrolled(&self.lines(cx), self.top, area, buf);
     }
 }

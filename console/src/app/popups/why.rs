@@ -8,11 +8,12 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 
 use super::super::Context;
+use super::super::command::Motion;
 use super::super::event::Do;
 use super::super::popup::Popup;
 use super::super::query::{Data, Query};
 use super::super::widgets::text;
-use super::report::scrolled;
+use super::report::{scrolled, wheel};
 use crate::format;
 
 /// The answer to why.
@@ -83,6 +84,10 @@ impl Popup for Whyever {
         scrolled(&mut self.top, key, lines)
     }
 
+    fn scroll(&mut self, motion: Motion) {
+        wheel(&mut self.top, motion);
+    }
+
     fn size(&self, cx: &Context, room: Rect) -> (u16, u16) {
         let width = room.width.min(96);
         let lines = self.lines(cx, usize::from(width - 4)).len();
@@ -90,6 +95,6 @@ impl Popup for Whyever {
     }
 
     fn draw(&self, cx: &Context, area: Rect, buf: &mut Buffer) {
-        text::lines(&self.lines(cx, usize::from(area.width)), self.top, area, buf);
+        text::scrolled(&self.lines(cx, usize::from(area.width)), self.top, area, buf);
     }
 }

@@ -1,0 +1,120 @@
+//! A session as a script: keys and answers in, effects and the text on the screen out.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use qrt_shared::id::Qrid;
+use qrt_shared::view::{ObjectRow, Page};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::State;
+use super::event::{Answer, Effect, Event};
+use super::query::{Data, Query};
+use super::request::Request;
+use super::theme::{Palette, Theme};
+
+/// Some vat.
+pub(crate) const VAT: &str = "rnll4pb23zsgr5bw2idvqqmn6zqn3wa6zgiubrtw2r4f4p5tm55q";
+
+/// An object of it.
+pub(crate) fn qrid() -> Qrid {
+    format!("qrt:{VAT}/7z2fziy4eazx2seb54ittqs77cr5lfj3").parse().expect("a QRID")
+}
+
+/// A row of the list of objects.
+pub(crate) fn object(name: &str) -> ObjectRow {
+    ObjectRow {
+        qrid: qrid(),
+        name: Some(name.parse().expect("a petname")),
+        turns: 3,
+        faults: 0,
+        memory_bytes: 9,
+        cpu_us: 1,
+        created_at: 5,
+        account: qrid(),
+        held: false,
+        queued: 0,
+        refused: 0,
+    }
+}
+
+/// The only page of a list.
+pub(crate) fn page<T>(items: Vec<T>) -> Page<T> {
+    Page { items, next: None, prev: None, partial: false, as_of: 1 }
+}
+
+/// A console, and what it wanted done so far.
+pub(crate) struct Script {
+    pub(crate) state: State,
+    now: u64,
+}
+
+impl Script {
+    /// A console with colours, or one that draws ASCII alone and no colour.
+    pub(crate) fn new(plain: bool) -> Self {
+        let palette = if plain { Palette::Mono } else { Palette::Dark };
+        let theme = Theme { palette, ascii: plain };
+        Self { state: State::new("/v".to_owned(), false, theme, 0), now: 1_000_000 }
+    }
+
+    pub(crate) fn event(&mut self, event: Event) -> Vec<Effect> {
+        self.now += 100;
+        self.state.update(self.now, event)
+    }
+
+    pub(crate) fn press(&mut self, code: KeyCode, modifiers: KeyModifiers) -> Vec<Effect> {
+        self.event(Event::Key(KeyEvent::new(code, modifiers)))
+    }
+
+    pub(crate) fn key(&mut self, code: KeyCode) -> Vec<Effect> {
+        self.press(code, KeyModifiers::NONE)
+    }
+
+    pub(crate) fn ctrl(&mut self, c: char) -> Vec<Effect> {
+        self.press(KeyCode::Char(c), KeyModifiers::CONTROL)
+    }
+
+    /// Types each character; the effects of the last.
+    pub(crate) fn typed(&mut self, text: &str) -> Vec<Effect> {
+        text.chars().map(|c| self.key(KeyCode::Char(c))).last().unwrap_or_default()
+    }
+
+    /// Types each character, and says what was asked for by the last.
+    pub(crate) fn asked(effects: &[Effect]) -> Vec<Request> {
+        let request = |effect: &Effect| match effect {
+            Effect::Ask(request) => Some(request.clone()),
+            _ => None,
+        };
+        effects.iter().filter_map(request).collect()
+    }
+
+    pub(crate) fn loaded(&mut self, query: Query, data: Data) {
+        self.event(Event::Loaded(query, Box::new(data)));
+    }
+
+    pub(crate) fn answered(&mut self, request: &Request, answer: Answer) -> Vec<Effect> {
+        self.event(Event::Answered(request.clone(), answer))
+    }
+
+    /// Answers every question for objects that is on the screen with these.
+    pub(crate) fn objects(&mut self, rows: &[ObjectRow]) {
+        for query in self.state.queries() {
+            if matches!(query, Query::Objects(_)) {
+                self.loaded(query, Data::Objects(page(rows.to_vec())));
+            }
+        }
+    }
+
+    /// The text on a screen of that size.
+    pub(crate) fn drawn_at(&self, width: u16, height: u16) -> String {
+        let area = Rect::new(0, 0, width, height);
+        let mut buf = Buffer::empty(area);
+        self.state.draw(area, &mut buf);
+        let line = |y: u16| (0..width).map(|x| buf[(x, y)].symbol()).collect::<String>().trim_end().to_owned();
+        (0..height).map(line).collect::<Vec<_>>().join("\n")
+    }
+
+    /// The text on the smallest screen that is promised.
+    pub(crate) fn drawn(&self) -> String {
+        self.drawn_at(80, 24)
+    }
+}
