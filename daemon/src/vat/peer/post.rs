@@ -5,7 +5,7 @@ use qrt_shared::wire::{self, MessageId, PLAINTEXT_BYTES_MAX, Plaintext, RANDOM_B
 
 use super::Peer;
 use crate::protocol::Handle;
-use crate::vat::checkpoint::{Effect, PeerWrite, Write};
+use crate::vat::checkpoint::{PeerWrite, Write};
 use crate::vat::entropy::Entropy;
 use crate::vat::source::PeerNumber;
 use crate::vat::view::View;
@@ -105,9 +105,7 @@ pub(in crate::vat) fn post<V: View, E: Entropy>(
     step.vat.counters.outbox_bytes += bytes;
     peer.pending_bytes += bytes;
     step.checkpoint.writes.push(Write::Peer(PeerWrite::Letter(Box::new(letter))));
-    let policy = step.vat.limits.retry;
-    peer.hurry(&policy, step.now_ms);
-    step.checkpoint.effects.push(Effect::Due);
+    step.hurry(&mut peer);
     let to = (peer.peer, peer.vat, numbered.number);
     step.keep(peer);
     Ok(to)

@@ -61,10 +61,8 @@ pub(in crate::vat) fn receive<V: View, E: Entropy>(
         peer.inbound = intake.position;
         peer.last_contact_at = Some(step.now_ms);
         // It is there: what waits for it need not wait long.
-        let policy = step.vat.limits.retry;
-        peer.hurry(&policy, step.now_ms);
+        step.hurry(&mut peer);
         step.keep(peer);
-        step.checkpoint.effects.push(Effect::Due);
     }
     step.checkpoint.effects.push(Effect::Received(ticket, Ok(intake.ack(request.id))));
     Ok(())
