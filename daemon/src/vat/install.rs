@@ -13,6 +13,7 @@ use super::account::Change;
 use super::checkpoint::{NewObject, Write};
 use super::entropy::Entropy;
 use super::request::{Install, Refusal, Who};
+use super::turn::damaged;
 use super::view::{Entry, View};
 use super::{Halt, Step, budget, name};
 use crate::protocol::{CodeNumber, Handle, MemoryHandle, Native};
@@ -168,5 +169,5 @@ pub(super) fn edges(value: &str, old: Option<&str>) -> Option<Vec<Handle>> {
 }
 
 fn split(object: &str) -> Result<Vec<(String, String)>, Halt> {
-    qjson::split_object(object).map_err(|error| Halt::Damaged(error.to_string()))
+    qjson::split_object(object).map_err(damaged)
 }

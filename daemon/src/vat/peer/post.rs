@@ -8,6 +8,7 @@ use crate::protocol::Handle;
 use crate::vat::checkpoint::{PeerWrite, Write};
 use crate::vat::entropy::Entropy;
 use crate::vat::source::PeerNumber;
+use crate::vat::turn::damaged;
 use crate::vat::view::View;
 use crate::vat::{Halt, Step};
 
@@ -70,7 +71,6 @@ pub(in crate::vat) fn post<V: View, E: Entropy>(
     let cause = new.turn.map(|turn| step.vat.nonce_key.cause(turn));
     let names = names(step, new.args)?;
     let name = |handle: u64| names.iter().find(|(known, _)| *known == handle).map(|(_, qrid)| qrid.clone());
-    let damaged = |error: qrt_shared::qjson::Error| Halt::Damaged(error.to_string());
     let outgoing = wire::Outgoing {
         to: new.to.object,
         args: new.args,
@@ -135,7 +135,7 @@ fn has_room<V, E>(step: &Step<'_, V, E>, peer: &Peer, bytes: u64) -> bool {
 
 /// The QRIDs of all references in `args`; those of other vats with where those may answer.
 fn names<V: View, E: Entropy>(step: &Step<'_, V, E>, args: &str) -> Result<Vec<(Handle, Qrid)>, Halt> {
-    let mut handles = qrt_shared::qjson::references(args).map_err(|error| Halt::Damaged(error.to_string()))?;
+    let mut handles = qrt_shared::qjson::references(args).map_err(damaged)?;
     handles.sort_unstable();
     handles.dedup();
     let mut names = Vec::new();

@@ -104,8 +104,8 @@ fn accept<V: View, E: Entropy>(step: &mut Step<'_, V, E>, peer: &mut Peer, messa
     let references =
         args.references.iter().map(|qrid: &Qrid| step.refer(qrid, Origin::Hint)).collect::<Result<Vec<_>, _>>()?;
     let index = |number: u64| usize::try_from(number).ok().and_then(|index| references.get(index).copied());
-    let text = qrt_shared::qjson::renumber(&args.text, |number| index(number).unwrap_or_default())
-        .map_err(|error| Halt::Damaged(error.to_string()))?;
+    let text =
+        qrt_shared::qjson::renumber(&args.text, |number| index(number).unwrap_or_default()).map_err(turn::damaged)?;
     let (source, bytes) = (Source::Peer(peer.peer), args.size_bytes as u64);
     let abroad = Abroad { seq: message.head.number.0, cause };
     let new = New { source, target, args: text, bytes, cause: None, abroad: Some(abroad), chain: 1 };
