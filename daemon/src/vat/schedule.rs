@@ -319,16 +319,7 @@ impl Schedule {
         bytes: u64,
     ) -> Result<(), Full> {
         let here = self.queues.get(&(source, target)).map_or((0, 0), |queue| (queue.messages, queue.bytes));
-        let fits = |(messages, sum): (u64, u64), messages_max, bytes_max| {
-            messages < messages_max && (sum == 0 || sum.saturating_add(bytes) <= bytes_max)
-        };
-        if !fits(here, limits.messages, limits.bytes) {
-            Err(Full::Queue)
-        } else if !fits(all, limits.all_messages, limits.all_bytes) {
-            Err(Full::Vat)
-        } else {
-            Ok(())
-        }
+        limits.room(here, all, bytes)
     }
 
     /// Who pays for the turns of a queue that has messages, the nearest first.

@@ -65,9 +65,9 @@ pub(in crate::vat) fn post<V: View, E: Entropy>(
         return Err(Refusal::Full);
     }
     let mut peer = step.meet(new.to.vat)?;
-    if !has_room(step, &peer, new.bytes) {
-        return Err(Refusal::Full);
-    }
+    let (here, counters) = ((peer.outbound.held(), peer.pending_bytes), &step.vat.counters);
+    let all = (counters.outbox, counters.outbox_bytes);
+    step.vat.limits.outbox.room(here, all, new.bytes).map_err(|_| Refusal::Full)?;
     let cause = new.turn.map(|turn| step.vat.nonce_key.cause(turn));
     let names = names(step, new.args)?;
     let name = |handle: u64| names.iter().find(|(known, _)| *known == handle).map(|(_, qrid)| qrid.clone());
@@ -122,15 +122,6 @@ pub(super) fn seal<V, E: Entropy>(
 ) -> [u8; RANDOM_BYTES] {
     let text = Plaintext { id, prev, json: json.as_bytes() };
     step.vat.nonce_key.message(&step.entropy.draw(), peer.vat, number, &text)
-}
-
-fn has_room<V, E>(step: &Step<'_, V, E>, peer: &Peer, bytes: u64) -> bool {
-    let (limits, counters) = (&step.vat.limits.outbox, &step.vat.counters);
-    let fits = |sum: u64, max| sum == 0 || sum.saturating_add(bytes) <= max;
-    peer.outbound.held() < limits.messages
-        && fits(peer.pending_bytes, limits.bytes)
-        && counters.outbox < limits.all_messages
-        && fits(counters.outbox_bytes, limits.all_bytes)
 }
 
 /// The QRIDs of all references in `args`; those of other vats with where those may answer.
