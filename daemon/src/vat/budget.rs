@@ -10,7 +10,7 @@ use std::sync::Arc;
 use qrt_shared::budget;
 use qrt_shared::control::Problem;
 
-use super::account::{Accounts, Change};
+use super::account::{Accounts, Change, signed};
 use super::entropy::Entropy;
 use super::in_flight::Turn;
 use super::request::Refusal;
@@ -152,8 +152,4 @@ fn size_after(found: &super::memory::Found, change: &MemoryChange) -> u64 {
 /// The bytes of keys and values.
 pub(super) fn entries_bytes(entries: &[(String, String)]) -> u64 {
     entries.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>() as u64
-}
-
-pub(super) fn signed(bytes: u64) -> i64 {
-    i64::try_from(bytes).unwrap_or(i64::MAX)
 }

@@ -9,7 +9,7 @@ use qrt_shared::qjson;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::account::Change;
+use super::account::{Change, signed};
 use super::checkpoint::{NewObject, Write};
 use super::entropy::Entropy;
 use super::request::{Install, Refusal, Who};
@@ -109,7 +109,7 @@ impl<V: View, E: Entropy> Step<'_, V, E> {
         }
         let bytes = budget::entries_bytes(entries);
         self.checkpoint.writes.push(Write::MemorySize { memory, bytes, next_ordinal });
-        self.count(account, Change { memory_bytes: budget::signed(bytes), ..Change::default() })?;
+        self.count(account, Change { memory_bytes: signed(bytes), ..Change::default() })?;
         Ok(memory)
     }
 

@@ -273,7 +273,7 @@ pub(super) fn remember<V: View, E: Entropy>(
     if (bytes, next_ordinal) != (before.row.bytes, before.row.next_ordinal) {
         writes.push(Write::MemorySize { memory, bytes, next_ordinal });
     }
-    let memory_bytes = budget::signed(bytes) - budget::signed(before.row.bytes);
+    let memory_bytes = account::signed(bytes) - account::signed(before.row.bytes);
     if memory_bytes != 0 {
         step.count(account, account::Change { memory_bytes, ..account::Change::default() })?;
     }

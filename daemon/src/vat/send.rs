@@ -8,7 +8,7 @@ use qrt_shared::qjson::ARGS_BYTES_MAX;
 use qrt_shared::view::Outcome;
 use qrt_shared::wire::Sequence;
 
-use super::account::Change;
+use super::account::{Change, signed};
 use super::checkpoint::{Effect, Ended, Keyed, Write};
 use super::entropy::Entropy;
 use super::peer::{Origin, post};
@@ -140,7 +140,7 @@ pub(super) fn room<V: View, E>(
         Some(payers) => payers,
         None => budget::payers(&mut step.vat.accounts, step.view, source, account)?,
     };
-    let more = Change { queued_bytes: budget::signed(bytes), ..Change::default() };
+    let more = Change { queued_bytes: signed(bytes), ..Change::default() };
     Ok(step.vat.accounts.over(step.view, &payers, more)?.map(|_| Full::Account))
 }
 
