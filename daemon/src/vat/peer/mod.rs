@@ -183,6 +183,12 @@ impl<V: View, E: Entropy> Step<'_, V, E> {
         Ok(peer)
     }
 
+    /// There is something new to send to a peer, or somewhere new to send it: whoever delivers looks.
+    fn hurry(&mut self, peer: &mut Peer) {
+        peer.hurry(&self.vat.limits.retry, self.now_ms);
+        self.checkpoint.effects.push(Effect::Due);
+    }
+
     /// Has a line about another vat logged, if there were not too many lately.
     fn note(&mut self, line: impl FnOnce() -> String) {
         if let Some(line) = self.vat.notices.note(self.now_ms, line) {
@@ -220,10 +226,8 @@ impl<V: View, E: Entropy> Step<'_, V, E> {
         self.checkpoint.writes.push(Write::Peer(PeerWrite::Urls { peer: peer.peer, urls, origin }));
         if origin == Origin::Operator {
             peer.retry(self.now_ms);
-        } else {
-            peer.hurry(&self.vat.limits.retry, self.now_ms);
         }
-        self.checkpoint.effects.push(Effect::Due);
+        self.hurry(peer);
         Ok(())
     }
 

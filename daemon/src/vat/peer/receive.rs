@@ -62,10 +62,8 @@ pub(in crate::vat) fn receive<V: View, E: Entropy>(
         peer.inbound = intake.position;
         peer.last_contact_at = Some(step.now_ms);
         // It is there: what waits for it need not wait long.
-        let policy = step.vat.limits.retry;
-        peer.hurry(&policy, step.now_ms);
+        step.hurry(&mut peer);
         step.keep(peer);
-        step.checkpoint.effects.push(Effect::Due);
     }
     step.checkpoint.effects.push(Effect::Received(ticket, Ok(intake.ack(request.id))));
     Ok(())
@@ -107,8 +105,8 @@ fn accept<V: View, E: Entropy>(step: &mut Step<'_, V, E>, peer: &mut Peer, messa
     let references =
         args.references.iter().map(|qrid: &Qrid| step.refer(qrid, Origin::Hint)).collect::<Result<Vec<_>, _>>()?;
     let index = |number: u64| usize::try_from(number).ok().and_then(|index| references.get(index).copied());
-    let text = qrt_shared::qjson::renumber(&args.text, |number| index(number).unwrap_or_default())
-        .map_err(|error| Halt::Damaged(error.to_string()))?;
+    let text =
+        qrt_shared::qjson::renumber(&args.text, |number| index(number).unwrap_or_default()).map_err(turn::damaged)?;
     let (source, bytes) = (Source::Peer(peer.peer), args.size_bytes as u64);
     let abroad = Abroad { seq: message.head.number.0, cause };
     let new = New { source, target, args: text, bytes, cause: None, abroad: Some(abroad), chain: 1 };

@@ -293,7 +293,9 @@ impl Run {
                 (false, false) => {}
             }
         }
-        hits.into_iter().for_each(|hit| self.hit(hit));
+        for hit in hits {
+            self.hit(hit);
+        }
     }
 
     fn spoilt(&mut self) {

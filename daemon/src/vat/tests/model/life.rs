@@ -1,5 +1,6 @@
 //! The daemon's life around its turns: what it is asked, its commits, its ends, its workers' ends.
 
+use super::oracle::Fault;
 use super::program::Ask;
 use super::run::{Run, What};
 use super::worker::Said;
@@ -28,7 +29,7 @@ impl Run {
         assert!(seen.turn.is_none() && seen.order.is_none(), "an ask runs no turn");
         let (turns, before) = (self.model.turns.len(), self.model.before.len());
         let refused = match &ask {
-            Ask::Retry(fault) => self.model.faults.get(fault).is_some_and(|fault| fault.is_refused()),
+            Ask::Retry(fault) => self.model.faults.get(fault).is_some_and(Fault::is_refused),
             Ask::Send { to, .. } => self.model.objects.contains_key(to),
             _ => false,
         };

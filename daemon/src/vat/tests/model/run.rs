@@ -51,6 +51,7 @@ enum Mood {
 }
 
 /// See the module.
+#[expect(clippy::struct_excessive_bools, reason = "each is a state of its own, and all combinations happen")]
 pub(super) struct Run {
     pub(super) dice: Dice,
     pub(super) operator: Operator,

@@ -253,7 +253,7 @@ impl Author {
                 let key = self.key();
                 Op::Set { to: self.to(&key), key }
             }
-            18..28 if self.taste.large => Op::Keys { key: self.key() },
+            18..28 | 95..99 if self.taste.large => Op::Keys { key: self.key() },
             27 => Op::Keys { key: self.key() },
             28..34 => Op::Delete { key: self.key() },
             34..40 => Op::Move { key: self.key() },
@@ -268,7 +268,6 @@ impl Author {
             82..89 => self.make(),
             89..92 => Op::Clock { key: self.key() },
             92..95 => Op::Random { key: self.key() },
-            95..99 if self.taste.large => Op::Keys { key: self.key() },
             95..99 => Op::Log { line: self.small(100) },
             99 => Op::Slow,
             _ => Op::Increment { key: self.key() },
