@@ -25,6 +25,7 @@ use crate::app::event::{Edit, Effect, Event};
 use crate::failure::Failure;
 use crate::format;
 use crate::link::Link;
+use crate::record::Record;
 
 /// The longest that something new waits to be drawn, unless it answers a key.
 const DRAW: Duration = Duration::from_millis(50);
@@ -38,14 +39,15 @@ struct Vat {
     came: Receiver<Event>,
 }
 
-/// Runs the console on vats, each in its directory and with what is known of it, until the operator leaves.
+/// Runs the console on vats, each in its directory and with what is known of it, until the operator leaves; what
+/// they answer is written into `record`.
 ///
 /// # Errors
 /// The terminal's, or no link can be started.
-pub fn run(vats: Vec<(PathBuf, State)>, mouse: bool) -> Result<(), Failure> {
+pub fn run(vats: Vec<(PathBuf, State)>, mouse: bool, record: Option<&Record>) -> Result<(), Failure> {
     let attach = |(dir, state)| {
         let (events, came) = channel();
-        Ok(Vat { state, link: Link::start(dir, events)?, came })
+        Ok(Vat { state, link: Link::start(dir, events, record.cloned())?, came })
     };
     let mut vats = vats.into_iter().map(attach).collect::<Result<Vec<_>, Failure>>()?;
     let mut screen = Screen::open(mouse).map_err(failed)?;

@@ -617,6 +617,7 @@ pub static ACTIONS: &[Action] = &[
             option("theme", "NAME", "dark, light, or mono for no colours [default: dark; mono under NO_COLOR]"),
             flag("ascii", "draw with ASCII alone [default: unless the locale is UTF-8]"),
             flag("mouse", "take the mouse: the wheel scrolls"),
+            option("record", "FILE", "write down all that the console is told: for a bug report; QRIDs are in it"),
         ],
     },
     Action {

@@ -1,6 +1,7 @@
 //! `qrt console`: the operator console on a terminal.
 
 use std::io::{self, IsTerminal};
+use std::path::Path;
 
 use qrt_shared::control::Client;
 
@@ -9,6 +10,7 @@ use crate::app::State;
 use crate::app::theme::{Palette, Theme};
 use crate::failure::Failure;
 use crate::format;
+use crate::record::Record;
 use crate::terminal;
 
 pub(super) async fn run(call: &mut Call) -> Done {
@@ -16,6 +18,10 @@ pub(super) async fn run(call: &mut Call) -> Done {
         return Err(Failure::new("the console needs a terminal: scripts have the other verbs, see `qrt help`"));
     }
     let theme = theme(call)?;
+    let record = call.text("record").map(|file| {
+        Record::create(Path::new(file)).map_err(|error| Failure::new(format!("cannot record into {file}: {error}")))
+    });
+    let record = record.transpose()?;
     let mut vats = Vec::new();
     for dir in [call.dir().to_owned()].into_iter().chain(call.paths("also")) {
         // What is wrong with the directory is said before the screen is taken.
@@ -24,7 +30,7 @@ pub(super) async fn run(call: &mut Call) -> Done {
         vats.push((dir, state));
     }
     // It has threads of its own, and nothing else is to be done here meanwhile.
-    terminal::run(vats, call.flag("mouse"))
+    terminal::run(vats, call.flag("mouse"), record.as_ref())
 }
 
 /// How things are to look: as the flags say, else as the environment does.

@@ -65,7 +65,7 @@ pub(super) async fn run(report: &mut Report<'_>, [alice, bob, carol]: [&mut Vat;
         let state = State::new(dir.display().to_string(), false, console::environment(), format::now_ms());
         (dir.to_owned(), state)
     };
-    let shown = terminal::run(vec![attach(alice.dir()), attach(bob.dir())], false);
+    let shown = terminal::run(vec![attach(alice.dir()), attach(bob.dir())], false, None);
     drop(leave);
     let visited = visiting.join().unwrap_or_else(|_| Err(Failure::new("the visitor broke")));
     shown.and(visited)
