@@ -627,7 +627,10 @@ pub static ACTIONS: &[Action] = &[
                   journals, and exits 1 when a check fails. What it made is gone when it ends.",
         effect: Effect::Read,
         via: Via::Qrt,
-        args: &[flag("tour", "the scripted tour, on a terminal too")],
+        args: &[
+            flag("tour", "the scripted tour, on a terminal too"),
+            option("record", "FILE", "write down all that the console is told, as `qrt console --record` does"),
+        ],
     },
     Action {
         verb: "completions",

@@ -5,9 +5,11 @@
 //! socket. A test names a claim and asserts what could fail; nothing here sleeps: everything that
 //! takes time is waited for by the event that ends it, within [`PATIENCE`].
 
+mod console;
 mod lone;
 mod object;
 
+pub use console::Console;
 pub use lone::{Lone, on_engine_stack};
 pub use object::{Grant, Object};
 

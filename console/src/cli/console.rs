@@ -18,10 +18,7 @@ pub(super) async fn run(call: &mut Call) -> Done {
         return Err(Failure::new("the console needs a terminal: scripts have the other verbs, see `qrt help`"));
     }
     let theme = theme(call)?;
-    let record = call.text("record").map(|file| {
-        Record::create(Path::new(file)).map_err(|error| Failure::new(format!("cannot record into {file}: {error}")))
-    });
-    let record = record.transpose()?;
+    let record = record(call)?;
     let mut vats = Vec::new();
     for dir in [call.dir().to_owned()].into_iter().chain(call.paths("also")) {
         // What is wrong with the directory is said before the screen is taken.
@@ -31,6 +28,13 @@ pub(super) async fn run(call: &mut Call) -> Done {
     }
     // It has threads of its own, and nothing else is to be done here meanwhile.
     terminal::run(vats, call.flag("mouse"), record.as_ref())
+}
+
+/// The file that `--record` names, begun.
+pub(super) fn record(call: &Call) -> Result<Option<Record>, Failure> {
+    let Some(file) = call.text("record") else { return Ok(None) };
+    let begun = Record::create(Path::new(file));
+    begun.map(Some).map_err(|error| Failure::new(format!("cannot record into {file}: {error}")))
 }
 
 /// How things are to look: as the flags say, else as the environment does.

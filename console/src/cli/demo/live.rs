@@ -18,6 +18,7 @@ use super::vat::{Vat, raw};
 use crate::app::State;
 use crate::cli::console;
 use crate::failure::Failure;
+use crate::record::Record;
 use crate::{format, terminal};
 
 /// How long the visitor waits between two messages.
@@ -31,7 +32,11 @@ const TRADING: u64 = 5;
 
 /// # Errors
 /// Something could not be done or read, or the console could not be shown.
-pub(super) async fn run(report: &mut Report<'_>, [alice, bob, carol]: [&mut Vat; 3]) -> Result<(), Failure> {
+pub(super) async fn run(
+    report: &mut Report<'_>,
+    [alice, bob, carol]: [&mut Vat; 3],
+    record: Option<&Record>,
+) -> Result<(), Failure> {
     report.step("Make three vats, and stop one of them")?;
     let mut known = Vec::new();
     for vat in [&mut *alice, &mut *bob, &mut *carol] {
@@ -65,7 +70,7 @@ pub(super) async fn run(report: &mut Report<'_>, [alice, bob, carol]: [&mut Vat;
         let state = State::new(dir.display().to_string(), false, console::environment(), format::now_ms());
         (dir.to_owned(), state)
     };
-    let shown = terminal::run(vec![attach(alice.dir()), attach(bob.dir())], false, None);
+    let shown = terminal::run(vec![attach(alice.dir()), attach(bob.dir())], false, record);
     drop(leave);
     let visited = visiting.join().unwrap_or_else(|_| Err(Failure::new("the visitor broke")));
     shown.and(visited)

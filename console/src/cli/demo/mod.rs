@@ -13,7 +13,7 @@ use std::io::IsTerminal;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Call, Done};
+use super::{Call, Done, console};
 use crate::failure::Failure;
 use report::Report;
 use vat::Vat;
@@ -27,12 +27,13 @@ pub(super) async fn run(call: &mut Call) -> Done {
     let mut bob = Vat::new("bob", scratch.path())?;
     let mut carol = Vat::new("carol", scratch.path())?;
     let live = std::io::stdin().is_terminal() && call.out.is_terminal() && !call.flag("tour");
+    let record = console::record(call)?;
     let mut report = Report::new(&mut call.out);
     let done = tokio::select! {
         biased;
         done = async {
             if live {
-                live::run(&mut report, [&mut alice, &mut bob, &mut carol]).await
+                live::run(&mut report, [&mut alice, &mut bob, &mut carol], record.as_ref()).await
             } else {
                 tour::run(&mut report, &mut alice, &mut bob).await
             }
