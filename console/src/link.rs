@@ -351,7 +351,8 @@ async fn perform(dir: &Path, request: &Request) -> Result<Reply, Failure> {
         }
         Request::ReadKey(object, key) => {
             let entry = client.entry(&Target::Qrid(object.clone()), key).await?;
-            Reply::Value(entry.value.map(|value| value.get().to_owned()))
+            // One key comes whole; a value that is null reads as one that is missing.
+            Reply::Value(entry.value.map_or_else(|| "null".to_owned(), |value| value.get().to_owned()))
         }
         Request::Upgrade { object, code } => {
             let upgrade = Upgrade { label: "code".to_owned(), code: code.clone() };

@@ -180,7 +180,7 @@ impl State {
             (Request::ReadCode(object, name), Ok(Reply::Code(code))) => {
                 wanted.push(popups::edit_code(object.clone(), name.clone(), code.clone()));
             }
-            (Request::ReadKey(object, key), Ok(Reply::Value(Some(value)))) => {
+            (Request::ReadKey(object, key), Ok(Reply::Value(value))) => {
                 wanted.push(popups::edit_value(object.clone(), key.clone(), value));
             }
             _ => {}

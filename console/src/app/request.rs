@@ -113,8 +113,8 @@ pub enum Reply {
     Installed(Vec<InstalledObject>),
     /// The object's code.
     Code(String),
-    /// The key's value; `None` when there is no such key.
-    Value(Option<String>),
+    /// The key's value.
+    Value(String),
     /// The object has this version of code now, since this turn.
     Upgraded(u64, u64),
     /// The key was set, by this turn.
@@ -149,7 +149,7 @@ impl Reply {
         match self {
             Self::Ended(_, Awaited::Ended(ended)) if ended.outcome != Outcome::Ok => Tone::Bad,
             Self::Ended(_, Awaited::Unknown) => Tone::Bad,
-            Self::Due(0) | Self::Value(None) => Tone::Dim,
+            Self::Due(0) => Tone::Dim,
             _ => Tone::Good,
         }
     }
@@ -164,8 +164,7 @@ impl Reply {
                 format!("installed {}", qrids.join(" "))
             }
             Self::Code(_) => "its code is in the editor".to_owned(),
-            Self::Value(Some(_)) => "its value is in the editor".to_owned(),
-            Self::Value(None) => "there is no such key".to_owned(),
+            Self::Value(_) => "its value is in the editor".to_owned(),
             Self::Upgraded(version, turn) => format!("version {version} of its code runs from turn {turn} on"),
             Self::Set(turn) => format!("set, as turn {turn}"),
             Self::Held(true) => "held: what is queued waits".to_owned(),

@@ -39,7 +39,7 @@ impl Whole for OneFault {
         Thing::Fault { id: self.id, object: self.object.clone(), turn: self.turn }
     }
 
-    fn lines(&self, fault: &Fault, fields: Fields, now: u64) -> Vec<Line<'static>> {
+    fn lines(&self, fault: &Fault, fields: Fields, _: u64) -> Vec<Line<'static>> {
         let theme = fields.theme;
         let mut lines = error::lines(&fault.error, fields);
         lines.push(Line::default());
@@ -53,18 +53,14 @@ impl Whole for OneFault {
         lines.extend(fields.plain("from", &fault.source));
         let turn = fault.turn.map_or_else(|| "it never ran".to_owned(), |turn| format!("turn {turn}"));
         lines.extend(fields.plain("message", format!("{}, {turn}", fault.message)));
-        lines.extend(fields.plain("failed", format!("{} UTC, {}", format::time(fault.at), format::age(fault.at, now))));
+        lines.extend(fields.plain("failed", format!("{} UTC", format::time(fault.at))));
         let used = &fault.used;
-        let told = format!(
-            "{} ticks, {} of CPU time, {} written; {}, {} and {} jobs that never were",
-            fault.ticks,
-            format::duration(used.cpu_us),
-            format::size(used.bytes),
-            format::count(used.messages.into(), "message"),
-            format::count(used.objects.into(), "object"),
-            used.jobs
-        );
-        lines.extend(fields.plain("rolled back", told));
+        let (cpu, written) = (format::duration(used.cpu_us), format::size(used.bytes));
+        let told = format!("{} ticks, {cpu} of CPU time, {written} written, {} promise jobs", fault.ticks, used.jobs);
+        lines.extend(fields.plain("used", told));
+        let (sent, made) =
+            (format::count(used.messages.into(), "message"), format::count(used.objects.into(), "object"));
+        lines.extend(fields.plain("rolled back", format!("{sent} and {made} never were")));
         lines.extend(fields.heading("Arguments"));
         match &fault.head {
             Some(head) => lines.extend(fields.said(head, theme.string())),

@@ -36,7 +36,7 @@ pub(super) trait Whole: 'static {
     /// What it is, by what is known of it.
     fn thing(&self, view: Option<&Self::View>) -> Thing;
 
-    /// What there is to say about it.
+    /// What there is to say about it. Of what cannot be asked why, nothing depends on `now`.
     fn lines(&self, view: &Self::View, fields: Fields, now: u64) -> Vec<Line<'static>>;
 
     /// What one goes into from it.

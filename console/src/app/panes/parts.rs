@@ -59,7 +59,8 @@ impl Parts {
             (x, _) = buf.set_stringn(x, area.y, text, room, style);
         }
         let room = usize::from(area.right().saturating_sub(x + 2));
-        let told = text::clip(&format::line(&self.part().title()), room);
+        let told = Some(self.part().title()).filter(|told| *told != self.title).unwrap_or_default();
+        let told = text::clip(&format::line(&told), room);
         let from = area.right().saturating_sub(u16::try_from(told.width()).unwrap_or(0));
         buf.set_stringn(from, area.y, told, room, theme.plain().add_modifier(Modifier::ITALIC));
     }

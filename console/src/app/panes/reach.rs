@@ -154,10 +154,7 @@ impl Reach {
         };
         let abroad = self.root.as_ref().is_some_and(|root| root.vat != holding.object.vat);
         let told = match (abroad, opens) {
-            (true, _) => format!(
-                "  in vat {}: what goes on from there is not known here",
-                format::vat(None, &holding.object.vat)
-            ),
+            (true, _) => format!("  in vat {}: not known here", format::vat(None, &holding.object.vat)),
             (false, false) => "  (again: it is on the way here)".to_owned(),
             (false, true) => String::new(),
         };

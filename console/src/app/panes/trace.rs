@@ -33,6 +33,15 @@ impl Trace {
     pub(super) fn new(subject: Subject) -> Self {
         Self { subject, found: None, sheet: Sheet::default() }
     }
+
+    fn query(&self) -> Query {
+        Query::Trace(self.subject.clone())
+    }
+}
+
+/// Whether nothing more will come of the steps: a tree is expensive to ask for.
+pub(super) fn settled<'a>(mut steps: impl Iterator<Item = &'a Traced>) -> bool {
+    steps.all(|step| !matches!(step.state.as_str(), "queued" | "unacknowledged"))
 }
 
 /// What a step is.
@@ -102,12 +111,15 @@ impl Pane for Trace {
     }
 
     fn queries(&self) -> Vec<Query> {
-        vec![Query::Trace(self.subject.clone())]
+        match &self.found {
+            Some(Ok(steps)) if settled(steps.iter().map(|(_, step)| step)) => Vec::new(),
+            _ => vec![self.query()],
+        }
     }
 
     fn loaded(&mut self, query: &Query, data: &Data) {
         if let Data::Trace(steps) = data
-            && self.queries().contains(query)
+            && *query == self.query()
         {
             let asked = steps.iter().find(|(_, step)| is(step, &self.subject)).and_then(|(_, step)| thing(step));
             match asked.filter(|_| self.found.is_none()) {
@@ -119,7 +131,7 @@ impl Pane for Trace {
     }
 
     fn refused(&mut self, query: &Query, why: &str) {
-        if self.queries().contains(query) {
+        if *query == self.query() {
             self.found = Some(Err(why.to_owned()));
         }
     }

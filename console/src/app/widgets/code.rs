@@ -106,18 +106,23 @@ impl Code {
         self.lines.get(line).into_iter().flatten().map(|(_, text)| text.as_str()).collect()
     }
 
-    /// A line with its colours, from a column on.
-    pub fn line(&self, line: usize, from: usize, theme: Theme) -> Line<'_> {
-        let mut skip = from;
+    /// So many columns of a line from one on, with their colours.
+    pub fn line(&self, line: usize, from: usize, width: usize, theme: Theme) -> Line<'_> {
+        let (mut skip, mut room) = (from, width);
         let mut spans = Vec::new();
         for (kind, text) in self.lines.get(line).into_iter().flatten() {
-            match text.char_indices().nth(skip) {
-                Some((at, _)) => {
-                    spans.push(Span::styled(&text[at..], kind.style(theme)));
-                    skip = 0;
-                }
-                None => skip -= text.chars().count(),
+            if room == 0 {
+                break;
             }
+            let Some((start, _)) = text.char_indices().nth(skip) else {
+                skip -= text.chars().count();
+                continue;
+            };
+            let shown = &text[start..];
+            let end = shown.char_indices().nth(room).map_or(shown.len(), |(end, _)| end);
+            room -= shown[..end].chars().count();
+            skip = 0;
+            spans.push(Span::styled(&shown[..end], kind.style(theme)));
         }
         Line::from(spans)
     }
@@ -303,7 +308,7 @@ mod tests {
     fn a_slash_divides_only_after_an_operand() {
         assert_eq!(kinds("a / b / c; x[0] / 2"), [(Kind::Number, "0"), (Kind::Number, "2")]);
         assert_eq!(kinds("f(/[/'\"]\\//gi, b)"), [(Kind::Text, "/[/'\"]\\//gi")]);
-        assert_eq!(kinds("x = /"), []);
+        assert_eq!(kinds("x = / 'a'\n'b'"), [(Kind::Text, "/"), (Kind::Text, "'a'"), (Kind::Text, "'b'")]);
     }
 
     #[test]
@@ -320,8 +325,8 @@ mod tests {
     fn a_line_can_be_shown_from_a_column_on() {
         let code = Code::new("let é = 'x'; y");
         let theme = Theme { palette: super::super::super::theme::Palette::Dark, ascii: false };
-        assert_eq!(code.line(0, 4, theme).to_string(), "é = 'x'; y");
-        assert_eq!(code.line(0, 9, theme).to_string(), "x'; y".get(1..).expect("ASCII"));
-        assert_eq!(code.line(0, 99, theme).to_string(), "");
+        assert_eq!(code.line(0, 4, 80, theme).to_string(), "é = 'x'; y");
+        assert_eq!(code.line(0, 9, 3, theme).to_string(), "x';");
+        assert_eq!(code.line(0, 99, 80, theme).to_string(), "");
     }
 }

@@ -64,3 +64,30 @@ impl Fields {
         lines
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::theme::Palette;
+
+    fn shown(lines: &[Line<'_>]) -> Vec<String> {
+        lines.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_value_stands_beside_its_name_and_is_safe_to_show() {
+        let fields = Fields { theme: Theme { palette: Palette::Dark, ascii: false }, width: 40 };
+        let lines = fields.plain("from", format!("a\u{1b} {}", "b".repeat(26)));
+        assert_eq!(shown(&lines), ["from          a\\u{1b}", &format!("              {}", "b".repeat(26))]);
+    }
+
+    #[test]
+    fn of_a_large_value_the_beginning_is_laid_out() {
+        let fields = Fields { theme: Theme { palette: Palette::Dark, ascii: false }, width: 80 };
+        let lines = fields.value(&format!("[{}1]", "1,".repeat(1 << 20)), "qrt x");
+        assert!(lines.len() < 40, "{}", lines.len());
+        assert_eq!(shown(&lines).last().map(String::as_str), Some("2.0 MiB in all: qrt x has it whole"));
+        let long = fields.value(&format!("\"{}\"", "x".repeat(200)), "qrt x");
+        assert!(long.iter().all(|line| line.width() <= 80) && long.len() == 3, "{long:?}");
+    }
+}

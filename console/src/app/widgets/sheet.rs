@@ -137,3 +137,56 @@ impl<T: Clone + PartialEq> Laid<T> {
         self.scroll.to(if self.follows { last } else { found.unwrap_or(self.scroll.place()).min(last) });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::Link;
+    use crate::app::rates::Rates;
+    use crate::app::theme::Palette;
+
+    fn draw(sheet: &Sheet<u8>, moment: u64, rows: &[u8]) -> bool {
+        let theme = Theme { palette: Palette::Mono, ascii: true };
+        let cx = Context {
+            dir: String::new(),
+            read_only: false,
+            now: 0,
+            theme,
+            overview: None,
+            rates: Rates::default(),
+            link: Link::Up,
+        };
+        let area = Rect::new(0, 0, 10, 3);
+        let mut laid = false;
+        sheet.draw(moment, &cx, area, &mut Buffer::empty(area), |_| {
+            laid = true;
+            rows.iter().map(|row| Row::of(*row, row.to_string())).collect()
+        });
+        laid
+    }
+
+    #[test]
+    fn lines_are_laid_out_only_when_something_is_new() {
+        let mut sheet = Sheet::default();
+        assert!(draw(&sheet, 1, &[1]) && !draw(&sheet, 1, &[1]));
+        assert!(draw(&sheet, 2, &[1]), "a second later");
+        sheet.renew();
+        assert!(draw(&sheet, 2, &[1]));
+    }
+
+    #[test]
+    fn the_selection_stays_on_what_its_line_is_about() {
+        let mut sheet = Sheet::default();
+        draw(&sheet, 0, &[1, 2, 3]);
+        sheet.go(Motion::Down);
+        sheet.renew();
+        draw(&sheet, 0, &[7, 1, 2, 3]);
+        assert_eq!(sheet.selected(), Some(2));
+        sheet.renew();
+        draw(&sheet, 0, &[7]);
+        assert_eq!(sheet.selected(), Some(7), "its line is gone");
+        sheet.follow(true);
+        draw(&sheet, 0, &[7, 8, 9]);
+        assert_eq!((sheet.selected(), sheet.go(Motion::Down)), (Some(9), false));
+    }
+}

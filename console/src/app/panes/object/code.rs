@@ -97,7 +97,8 @@ impl CodePart {
         let style = if fault.is_some() { theme.bad() } else { theme.dim() };
         let (x, _) =
             buf.set_stringn(area.x, area.y, format!("{mark}{:>gutter$} ", line + 1), usize::from(area.width), style);
-        let (x, _) = buf.set_line(x, area.y, &self.code.line(line, self.from, theme), area.right().saturating_sub(x));
+        let room = area.right().saturating_sub(x);
+        let (x, _) = buf.set_line(x, area.y, &self.code.line(line, self.from, usize::from(room), theme), room);
         if let Some(fault) = fault {
             // Beside the code where there is room; over its end where there is none.
             let half = area.x + area.width / 2;

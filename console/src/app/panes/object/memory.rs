@@ -10,6 +10,7 @@ use qrt_shared::view::Entry;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
+use serde_json::value::RawValue;
 
 use crate::app::Context;
 use crate::app::command::{self, Command, Motion};
@@ -73,8 +74,7 @@ impl Memory {
 
     /// The text of a key's value, when it is here whole.
     fn text<'a>(&'a self, entry: &'a Entry) -> Option<&'a str> {
-        let whole = entry.value.as_ref().or_else(|| self.whole.get(&entry.key)?.value.as_ref());
-        whole.map(|value| value.get())
+        text_of(entry).or_else(|| text_of(self.whole.get(&entry.key)?))
     }
 
     /// The text of the value at a place.
@@ -195,6 +195,13 @@ impl Memory {
     }
 }
 
+/// The text of an entry's value, when that is whole.
+fn text_of(entry: &Entry) -> Option<&str> {
+    // A value that is null reads as one that is missing.
+    let missing = if entry.head.is_none() { Some("null") } else { None };
+    entry.value.as_deref().map(RawValue::get).or(missing)
+}
+
 /// Whether a value has members to show, or is longer than a line.
 fn folds(value: &str) -> bool {
     let nested = value.starts_with(['{', '[']) && !value.starts_with("{\"@qref\"") && value != "{}" && value != "[]";
@@ -241,7 +248,7 @@ impl Pane for Memory {
         let behind = |entry: &&Entry| {
             let open = self.open.iter().any(|open| open.key == entry.key);
             // A value that was read once is read again when another turn has changed it.
-            open && entry.value.is_none() && self.whole.get(&entry.key).is_none_or(|whole| whole.turn < entry.turn)
+            open && text_of(entry).is_none() && self.whole.get(&entry.key).is_none_or(|whole| whole.turn < entry.turn)
         };
         let missing = self.list.rows().unwrap_or_default().iter().filter(behind);
         let missing = missing.map(|entry| Query::Entry(self.qrid.clone(), entry.key.clone()));

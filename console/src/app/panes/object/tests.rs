@@ -82,7 +82,7 @@ fn code_is_moved_to_the_side_and_edited() {
     let mut script = pane(Part::Code);
     script.answers(answer);
     script.keys("→");
-    script.shows(&[" 1 emory }) => {"]);
+    script.shows(&[" 1  memory }) => {"]);
     let effects = script.keys("e");
     assert!(matches!(&effects[..], [Effect::Ask(Request::ReadCode(object, _))] if object.to_string() == qrid(0)));
 }
@@ -131,7 +131,7 @@ fn a_key_that_changed_is_marked_until_it_is_looked_at() {
         let later = [entry("count", 5, "41"), entry("friends", 8, "null"), entry("new", 9, "1")];
         matches!(query, Query::Entries(..)).then(|| Data::Entries(page(&later)))
     });
-    script.shows(&["* 1 changed since you looked", "*   friends: null", "turn 8"]);
+    script.shows(&["* 1 changed since you looked", "*   friends: null  30 B, turn 8", "turn 8"]);
     script.keys("j");
     assert!(!script.screen().contains('*'), "{}", script.screen());
 }
@@ -142,7 +142,7 @@ fn a_value_is_edited_shown_and_set_only_when_asked_to() {
     script.answers(answer);
     let effects = script.keys("e");
     let [Effect::Ask(read @ Request::ReadKey(..))] = &effects[..] else { panic!("{effects:?}") };
-    let effects = script.answered(read.clone(), Ok(Reply::Value(Some("41".to_owned()))));
+    let effects = script.answered(read.clone(), Ok(Reply::Value("41".to_owned())));
     let [Effect::Edit(edit)] = &effects[..] else { panic!("{effects:?}") };
     assert_eq!((edit.text.as_str(), edit.suffix), ("41\n", ".json"));
     script.event(Event::Edited(edit.clone(), Some("42\n".to_owned())));

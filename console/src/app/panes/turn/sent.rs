@@ -75,7 +75,9 @@ impl Pane for Sent {
     }
 
     fn queries(&self) -> Vec<Query> {
-        vec![Query::Turn(self.turn), Query::Trace(Subject::Turn(self.turn))]
+        let known = !self.steps.is_empty() && trace::settled(self.steps.iter());
+        let trace = Some(Query::Trace(Subject::Turn(self.turn))).filter(|_| !known);
+        [Query::Turn(self.turn)].into_iter().chain(trace).collect()
     }
 
     fn loaded(&mut self, query: &Query, data: &Data) {
