@@ -354,6 +354,11 @@ async fn perform(dir: &Path, request: &Request) -> Result<Reply, Failure> {
         Request::ReadCode(object, _) => {
             Reply::Code(client.object_brief(&Target::Qrid(object.clone())).await?.code.text)
         }
+        Request::ReadKey(object, key) => {
+            let entry = client.entry(&Target::Qrid(object.clone()), key).await?;
+            // One key comes whole; a value that is null reads as one that is missing.
+            Reply::Value(entry.value.map_or_else(|| "null".to_owned(), |value| value.get().to_owned()))
+        }
         Request::Upgrade { object, code } => {
             let upgrade = Upgrade { label: "code".to_owned(), code: code.clone() };
             let upgraded = client.upgrade(&Target::Qrid(object.clone()), &upgrade).await?;

@@ -123,15 +123,22 @@ pub enum Edited {
         /// The code it has.
         before: String,
     },
+    /// The new value of a key of an object's memory.
+    Value {
+        /// The object.
+        object: Qrid,
+        /// The key.
+        key: String,
+        /// The value it has, as it was laid out to be edited.
+        before: String,
+    },
 }
 
 impl Edit {
     /// What is to be done when the editor has ended.
     pub fn done(self, text: Option<String>) -> Vec<Do> {
         let Some(text) = text else { return vec![Do::Say(Note::dim("nothing was changed"))] };
-        match self.what {
-            Edited::Code { object, name, before } => vec![Do::Popup(popups::upgrade(object, name, before, text))],
-        }
+        vec![Do::Popup(popups::change(Self { text, ..self }))]
     }
 }
 

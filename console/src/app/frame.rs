@@ -84,7 +84,8 @@ impl State {
         for (number, screen) in SCREENS.iter().enumerate() {
             let here = number == self.screen;
             // On a narrow screen the others are their numbers and first letters.
-            let name = if all < usize::from(area.width) || here { screen.title } else { &screen.title[..4] };
+            let short = || screen.title.get(..4).unwrap_or(screen.title);
+            let name = if all < usize::from(area.width) || here { screen.title } else { short() };
             let style = if here { theme.title() } else { theme.dim() };
             let room = |x: u16| usize::from(area.right().saturating_sub(x));
             let (after, _) = buf.set_stringn(x, area.y, format!("{}", number + 1), room(x), theme.key());
@@ -147,7 +148,7 @@ impl State {
         };
         for each in &keys {
             // What does not fit is in the help.
-            if usize::from(end.saturating_sub(x)) < each.0.width() + each.1.width() + 1 {
+            if usize::from(end.saturating_sub(x)) < each.0.width() + each.1.width() + 3 {
                 break;
             }
             x = put(x, each);

@@ -24,6 +24,7 @@ pub mod rates;
 pub mod request;
 #[cfg(test)]
 mod script;
+pub mod scroll;
 pub mod theme;
 pub mod thing;
 pub mod widgets;
@@ -187,8 +188,14 @@ impl State {
     fn answered(&mut self, request: &Request, answer: &event::Answer, effects: &mut Vec<Effect>) {
         self.note = Some(Note::of(request, answer, &self.cx.dir));
         let mut wanted = Vec::new();
-        if let (Request::ReadCode(object, name), Ok(Reply::Code(code))) = (request, answer) {
-            wanted.push(popups::edit_code(object.clone(), name.clone(), code.clone(), code.clone()));
+        match (request, answer) {
+            (Request::ReadCode(object, name), Ok(Reply::Code(code))) => {
+                wanted.push(popups::edit_code(object.clone(), name.clone(), code.clone()));
+            }
+            (Request::ReadKey(object, key), Ok(Reply::Value(value))) => {
+                wanted.push(popups::edit_value(object.clone(), key.clone(), value));
+            }
+            _ => {}
         }
         for popup in &mut self.popups {
             wanted.extend(popup.answered(request, answer));
@@ -257,6 +264,8 @@ impl State {
                 Vec::new()
             }
             Command::Filter | Command::Sort | Command::Pause | Command::Focus(_) => self.pane_mut().act(command),
+            Command::Reach => panes::reached(&thing).into_iter().collect(),
+            Command::Trace => panes::traced(&thing).into_iter().collect(),
             _ => popups::of(command, &thing, &self.cx),
         };
         self.perform(wanted, effects);
