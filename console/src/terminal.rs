@@ -3,6 +3,7 @@
 //! However the console ends, by a key, a signal or a panic, the terminal is as it was before. While an editor runs,
 //! or the shell has stopped this process, it is theirs.
 
+use std::collections::VecDeque;
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -102,7 +103,7 @@ fn turn(state: &mut State, link: &Link, came: &Receiver<Event>, screen: &mut Scr
         let until_draw =
             if stale { drawn.map_or(Duration::ZERO, |at| DRAW.saturating_sub(at.elapsed())) } else { SECOND };
         wait(link, until_tick.min(until_draw))?;
-        let mut events = Vec::new();
+        let mut events = VecDeque::new();
         while poll(Duration::ZERO)? {
             hurry = true;
             events.extend(typed(read()?));
@@ -111,9 +112,9 @@ fn turn(state: &mut State, link: &Link, came: &Receiver<Event>, screen: &mut Scr
         events.extend(came.try_iter());
         if ticked.elapsed() >= SECOND {
             ticked = Instant::now();
-            events.push(Event::Tick);
+            events.push_back(Event::Tick);
         }
-        for event in events {
+        while let Some(event) = events.pop_front() {
             stale = true;
             for effect in state.update(format::now_ms(), event) {
                 match effect {
@@ -126,11 +127,10 @@ fn turn(state: &mut State, link: &Link, came: &Receiver<Event>, screen: &mut Scr
                     }
                     Effect::Edit(edit) => {
                         let edited = screen.leave(|| edited(&edit))?;
-                        let event = match edited {
+                        events.push_front(match edited {
                             Ok(text) => Event::Edited(edit, text),
                             Err(why) => Event::NotEdited(why),
-                        };
-                        state.update(format::now_ms(), event);
+                        });
                     }
                 }
             }

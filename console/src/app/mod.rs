@@ -33,7 +33,7 @@ use crossterm::event::{KeyEvent, KeyEventKind, MouseEvent, MouseEventKind};
 use qrt_shared::view::{Overview, Totals};
 
 use command::{Command, Motion};
-use event::{Do, Effect, Event, Note};
+use event::{Do, Edited, Effect, Event, Note};
 use pane::Pane;
 use popup::Popup;
 use query::{Data, Query};
@@ -158,7 +158,10 @@ impl State {
             }
             Event::Answered(request, answer) => self.answered(&request, &answer, &mut effects),
             Event::Edited(edit, text) => {
-                let done = edit.done(text);
+                let done = match (edit.what, text, self.popups.last_mut()) {
+                    (Edited::Field(field), Some(text), Some(popup)) => popup.edited(field, text),
+                    (what, text, _) => what.done(text),
+                };
                 self.perform(done, &mut effects);
             }
             Event::NotEdited(why) => self.note = Some(Note::bad(why)),
@@ -276,7 +279,7 @@ impl State {
                 Do::Filter(text) => self.pane_mut().filter(text),
                 Do::Run(command) => self.run(command, effects),
                 Do::Say(note) => self.note = Some(note),
-                Do::Remember { target, args } => self.cx.written.leave(target, args),
+                Do::Remember(draft) => self.cx.written.leave(draft),
                 Do::Ask(request) => {
                     if let Request::Send { target, args } = &request {
                         self.cx.written.send(target.to_string(), args.clone());
@@ -284,7 +287,10 @@ impl State {
                     effects.push(Effect::Ask(request));
                 }
                 Do::Copy(text) => {
-                    self.note = Some(Note::good(format!("copied {text}")));
+                    match &mut self.note {
+                        Some(note) => note.text.push_str(", copied"),
+                        None => self.note = Some(Note::good(format!("copied {text}"))),
+                    }
                     effects.push(Effect::Copy(text));
                 }
                 Do::Edit(edit) => effects.push(Effect::Edit(edit)),

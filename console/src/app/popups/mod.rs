@@ -5,6 +5,7 @@ mod confirm;
 mod did;
 mod editor;
 mod help;
+mod install;
 mod palette;
 mod prompt;
 mod remove;
@@ -35,6 +36,7 @@ pub fn of(command: Command, thing: &Thing, cx: &Context) -> Vec<Do> {
     match command {
         Command::Help => vec![Do::Popup(Box::new(help::Help::default()))],
         Command::Send => vec![Do::Popup(Box::new(compose::Compose::new(thing, cx)))],
+        Command::Install => vec![Do::Popup(Box::new(install::Install::new(cx)))],
         Command::Why => vec![Do::Popup(Box::new(why::Whyever::new(thing.subject(), thing.called())))],
         Command::Check => vec![Do::Popup(Box::new(report::Health::default())), Do::Ask(Request::Check)],
         Command::Copy => thing.copied().map(Do::Copy).into_iter().collect(),
