@@ -3,6 +3,7 @@
 mod details;
 mod events;
 mod lists;
+mod service;
 
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
