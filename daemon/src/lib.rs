@@ -24,6 +24,7 @@ pub mod http;
 pub mod intake;
 pub mod key;
 pub mod log;
+pub mod manager;
 pub mod mark;
 pub mod page;
 pub mod peer;

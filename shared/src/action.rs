@@ -204,6 +204,7 @@ pub static ACTIONS: &[Action] = &[
             get("/v1/overview"),
             ask("/v1/events", &["after"]),
             get("/v1/storage"),
+            get("/v1/metrics"),
             get("/v1/"),
         ]),
         args: &[DIR, JSON],
@@ -543,6 +544,15 @@ pub static ACTIONS: &[Action] = &[
             flag("fork", "make another vat of it, with a key of its own"),
             JSON,
         ],
+    },
+    Action {
+        verb: "checkpoint",
+        summary: "Move everything from the write-ahead log into the database now",
+        details: "The vat does so by itself all the time; this is for before its files are looked at from outside. Turns wait \
+                  meanwhile. The log stays as long as somebody reads what is in it.",
+        effect: Effect::Change,
+        via: Via::Control(&[post("/v1/checkpoint")]),
+        args: &[DIR, JSON],
     },
     Action {
         verb: "check",

@@ -12,7 +12,8 @@ use qrt_shared::control::{At, Listing, WAIT_MS_MAX};
 use qrt_shared::view::Outcome;
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{Cut, Refusal, Reply, State, faults, messages, objects, peers, service, turns, vat, watch};
+use super::places::{Doing, Place};
+use super::{Refusal, Reply, State, faults, messages, metrics, objects, peers, service, turns, vat, watch};
 use crate::vat::request::{Action, Who};
 
 /// A request, taken apart.
@@ -23,22 +24,28 @@ pub(super) struct Asked<'a> {
     body: &'a Bytes,
 }
 
-/// Answers a request; what `cut` is for can end its connection.
+/// Answers a request; `place` is the asker's.
 pub(super) async fn route(
     state: &State,
     who: Who,
     head: &Parts,
     body: &Bytes,
-    cut: Arc<Cut>,
+    place: &Arc<Place>,
 ) -> Result<Reply, Refusal> {
     let path = head.uri.path();
     let path = if path == "/v1/" { "/v1" } else { path };
     let segments = path.trim_start_matches('/').split('/').map(decode).collect::<Result<Vec<_>, _>>()?;
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
-    let asked = Asked { state, who, query: query(head.uri.query().unwrap_or_default())?, body };
+    let query = query(head.uri.query().unwrap_or_default())?;
+    if query.get("wait_ms").is_some_and(|wait| wait != "0") {
+        place.is(Doing::Waiting);
+    }
+    let asked = Asked { state, who, query, body };
     asked.check(&head.method, &segments)?;
-    if head.method == Method::GET && segments == ["v1", "events"] {
-        return watch::events(&asked, cut).map(Reply::Lines);
+    match (&head.method, segments.as_slice()) {
+        (&Method::GET, ["v1", "events"]) => return watch::events(&asked, place).map(Reply::Lines),
+        (&Method::GET, ["metrics"] | ["v1", "metrics"]) => return metrics::text(state).await.map(Reply::Text),
+        _ => {}
     }
     document(&asked, &head.method, &segments).await.map(Reply::Json)
 }
@@ -51,6 +58,7 @@ async fn document(asked: &Asked<'_>, method: &Method, segments: &[&str]) -> Resu
         (&Method::GET, ["v1", "overview"]) => vat::overview(asked).await,
         (&Method::GET, ["v1", "storage"]) => vat::storage(asked).await,
         (&Method::POST, ["v1", "stop"]) => vat::stop(asked).await,
+        (&Method::POST, ["v1", "checkpoint"]) => service::checkpoint(asked).await,
         (&Method::POST, ["v1", "backup"]) => service::backup(asked).await,
         (&Method::GET, ["v1", "check"]) => service::check(asked).await,
         (&Method::GET, ["v1", "audit"]) => service::audit(asked).await,
@@ -143,6 +151,11 @@ impl Asked<'_> {
     /// Has the kernel carry a change out; the reply, once it is durable.
     pub(super) async fn change(&self, action: Action) -> Result<Vec<u8>, Refusal> {
         json(&self.state.request(self.who, action).await?)
+    }
+
+    /// Writes into the audit what was done outside of the kernel.
+    pub(super) async fn note(&self, verb: &'static str, detail: serde_json::Value) -> Result<(), Refusal> {
+        self.state.request(self.who, Action::Note { verb, detail }).await.map(drop)
     }
 
     /// A query parameter, if it is there.

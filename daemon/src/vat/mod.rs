@@ -299,6 +299,15 @@ impl Vat {
         }
     }
 
+    /// Holds turns and queues to other limits from the next one on. What workers were started with stays: their
+    /// isolation and their deadlines.
+    pub fn limit(&mut self, limits: Limits) {
+        let Budget { cpu_ms, wall_ms, .. } = self.limits.turn;
+        let turn = Budget { cpu_ms, wall_ms, ..limits.turn };
+        self.limits = Limits { turn, isolation: self.limits.isolation, ..limits };
+        self.accounts.limit(limits.account);
+    }
+
     /// One step: `input` happened at `now_ms`. What it changes is added to `checkpoint`.
     ///
     /// # Errors

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use qrt_shared::budget::Budget;
-use qrt_shared::control::{Expect, Problem};
+use qrt_shared::control::{Done, Expect, Problem};
 use qrt_shared::id::{Location, PeerName, Petname, Qrid, Target, VatId};
 use qrt_shared::qjson::Document;
 
@@ -134,6 +134,13 @@ pub enum Action {
     FaultRetry(u64),
     /// Forget a failed message.
     FaultDrop(u64),
+    /// Write down what was done outside of the kernel.
+    Note {
+        /// The verb.
+        verb: &'static str,
+        /// What it was done to, and what came of it.
+        detail: serde_json::Value,
+    },
 }
 
 /// Objects to install. Their code has been checked.
@@ -217,6 +224,10 @@ pub(super) fn handle<V: View, E: Entropy>(step: &mut Step<'_, V, E>, request: Re
         }
         Action::FaultRetry(id) => fault::retry(step, who, id).map(Answer::Retried),
         Action::FaultDrop(id) => fault::drop(step, who, id).map(Answer::Done),
+        Action::Note { verb, detail } => {
+            step.audit(who, verb, &detail);
+            Ok(Answer::Done(Done {}))
+        }
     };
     let answer = match carried_out {
         Ok(answer) => Ok(answer),

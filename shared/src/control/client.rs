@@ -14,9 +14,9 @@ use tokio::net::UnixStream;
 
 use super::listing::{At, Listed, Listing};
 use super::{
-    Backup, Done, DropOut, Dropped, Due, Held, Install, Installed, MemorySet, MemoryWas, Name, Named, PeerAdd, PeerIs,
-    Problem, Queued, Removed, Resync, Resynced, Retried, Retry, SOCKET, SOCKET_PATH_MAX, Send, Upgrade, Upgraded,
-    VERSION_HEADER,
+    Backup, Checkpointed, Done, DropOut, Dropped, Due, Held, Install, Installed, MemorySet, MemoryWas, Name, Named,
+    PeerAdd, PeerIs, Problem, Queued, Removed, Resync, Resynced, Retried, Retry, SOCKET, SOCKET_PATH_MAX, Send,
+    Upgrade, Upgraded, VERSION_HEADER,
 };
 use crate::VERSION;
 use crate::id::{MessageName, PeerName, Subject, Target};
@@ -264,6 +264,11 @@ impl Client {
     /// Copies the vat into a file.
     pub async fn backup(&mut self, backup: &Backup) -> Result<BackedUp, ClientError> {
         self.call("POST", "/v1/backup", Some(backup)).await
+    }
+
+    /// Moves everything from the write-ahead log into the database.
+    pub async fn checkpoint(&mut self) -> Result<Checkpointed, ClientError> {
+        self.call("POST", "/v1/checkpoint", None::<&()>).await
     }
 
     /// Whether the vat is well; with `full`, all of it is read.
