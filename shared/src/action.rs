@@ -301,10 +301,18 @@ pub static ACTIONS: &[Action] = &[
     Action {
         verb: "memory-set",
         summary: "Set one key of an object's memory by hand",
-        details: "Takes its place in the order of turns and in the journal, with the old value.",
+        details: "Takes its place in the order of turns and in the journal, with the old value. With --expect nothing \
+                  happens unless that is its value when the edit's turn comes; a key that is not there has none.",
         effect: Effect::Change,
         via: Via::Control(&[Route { method: "PUT", path: "/v1/objects/{object}/memory/{key}" }]),
-        args: &[DIR, OBJECT, required("KEY", "the top-level key"), required("JSON", "its value: QJSON"), JSON],
+        args: &[
+            DIR,
+            OBJECT,
+            required("KEY", "the top-level key"),
+            required("JSON", "its value: QJSON"),
+            option("expect", "JSON", "set it only if this is its value now"),
+            JSON,
+        ],
     },
     Action {
         verb: "hold",

@@ -4,6 +4,16 @@
 //! name. QJSON stands as it is ([`RawValue`], outside form), so no number loses a digit on the way.
 //! Fields are only ever added.
 
+mod dry;
+mod history;
+mod reach;
+mod replay;
+
+pub use dry::{DryInstall, DryObject, DryUpgrade};
+pub use history::{KeyBlame, KeyChange, MemoryDiff};
+pub use reach::{Empowered, Found, Keeper, Link, Node, Reach, Root, Sweep, Unreachable, Way};
+pub use replay::{Did, Difference, Made, Part, Replayed, Sent, Written};
+
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;

@@ -20,7 +20,8 @@ pub(super) async fn set(call: &mut Call) -> Done {
     let object = call.object()?;
     let key = call.text("KEY").unwrap_or_default().to_owned();
     let value = value(call.text("JSON").unwrap_or_default(), "value")?;
-    let was = call.client().await?.memory_set(&object, &key, &MemorySet { value }).await?;
+    let expect = call.text("expect").map(|text| super::value(text, "expect")).transpose()?;
+    let was = call.client().await?.memory_set(&object, &key, &MemorySet { value, expect }).await?;
     if call.json() {
         call.out.json(&was)?;
     } else {

@@ -207,7 +207,9 @@ fn argument(arg: &'static Arg, default: Option<&OsStr>) -> clap::Arg {
         "SHELL" => made.value_parser(clap::value_parser!(clap_complete::Shell)),
         "timeout" => made.value_parser(seconds),
         // A number is a message too.
-        "ARGSJSON" | "JSON" | "KEY" | "memory" | "power" => made.allow_negative_numbers(true),
+        "ARGSJSON" | "JSON" | "KEY" | "memory" | "power" | "args" | "expect" | "key" => {
+            made.allow_negative_numbers(true)
+        }
         _ => made,
     }
 }

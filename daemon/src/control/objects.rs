@@ -6,6 +6,7 @@ use qrt_shared::budget;
 use qrt_shared::control::{Install, MemorySet, Name, Problem, Upgrade};
 use qrt_shared::id::Target;
 use qrt_shared::qjson::{self, Document};
+use serde_json::value::RawValue;
 
 use super::Refusal;
 use super::router::{self, Asked, segment};
@@ -87,9 +88,12 @@ pub(super) async fn remove(asked: &Asked<'_>, object: &str) -> Result<Vec<u8>, R
 
 /// `PUT /v1/objects/{object}/memory/{key}`
 pub(super) async fn memory_set(asked: &Asked<'_>, object: &str, key: &str) -> Result<Vec<u8>, Refusal> {
-    let MemorySet { value } = asked.body()?;
-    let value = qjson::parse(value.get(), "value").map_err(|error| Refusal::bad(error, "mend the value"))?;
-    let action = Action::MemorySet { object: segment(object)?, key: key.to_owned(), value };
+    let MemorySet { value, expect } = asked.body()?;
+    let parse = |text: &RawValue, root| {
+        qjson::parse(text.get(), root).map_err(|error| Refusal::bad(error, format!("mend the {root}")))
+    };
+    let (value, expect) = (parse(&value, "value")?, expect.map(|expect| parse(&expect, "expect")).transpose()?);
+    let action = Action::MemorySet { object: segment(object)?, key: key.to_owned(), value, expect };
     asked.change(action).await
 }
 
