@@ -21,6 +21,11 @@ use serde_json::value::RawValue;
 use crate::budget::Budget;
 use crate::id::{MessageName, Petname, Qrid, VatId};
 
+/// A member that may be left out, which is not the same as null.
+pub(crate) fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawValue>>, D::Error> {
+    Box::<RawValue>::deserialize(deserializer).map(Some)
+}
+
 /// A page of a list. Pass `next` back as `after` for the following page.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Page<T> {

@@ -16,6 +16,7 @@ use serde_json::value::RawValue;
 
 use crate::budget::Budget;
 use crate::id::{Location, MessageName, Petname, Qrid, Target, VatId};
+use crate::view::present;
 
 /// The socket's name in a vat's base directory.
 pub const SOCKET: &str = "control.sock";
@@ -183,7 +184,7 @@ pub struct MemorySet {
     /// Its value in outside QJSON.
     pub value: Box<RawValue>,
     /// Only if the key has this value now, in outside QJSON. A key that is not there has none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub expect: Option<Box<RawValue>>,
 }
 
@@ -222,7 +223,7 @@ pub struct Replay {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<Upgrade>,
     /// The arguments in outside QJSON.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub args: Option<Box<RawValue>>,
     /// The memory of that object, an object in outside QJSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::present;
 use crate::id::{Petname, Qrid};
 
 /// What changed in an object's memory between two turns.
@@ -26,8 +27,10 @@ pub struct KeyChange {
     /// The top-level key.
     pub key: String,
     /// Its value before; `None` when it was not there.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub before: Option<Box<RawValue>>,
     /// Its value after; `None` when it is not there.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub after: Option<Box<RawValue>>,
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{CodeError, Outcome, Power};
+use super::{CodeError, Outcome, Power, present};
 use crate::id::{Petname, Qrid};
 
 /// A recorded turn and what it did when it ran again, which changed nothing and sent nothing.
@@ -43,8 +43,10 @@ pub struct Difference {
     /// empty where there is only one.
     pub which: String,
     /// What was recorded; `None` when there was no such thing, or it is not known any more.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub recorded: Option<Box<RawValue>>,
     /// What it is now; `None` when there is no such thing.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub replayed: Option<Box<RawValue>>,
 }
 
@@ -113,6 +115,7 @@ pub struct Written {
     /// The top-level key.
     pub key: String,
     /// The value after the turn; `None` when the key is gone.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub value: Option<Box<RawValue>>,
 }
 
