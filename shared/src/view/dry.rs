@@ -14,7 +14,7 @@ pub struct DryInstall {
     pub objects: Vec<DryObject>,
     /// The power of each.
     pub power: Power,
-    /// Bytes of the first memory of each; `None` for no memory.
+    /// Bytes of the first memory of each, a reference counted as 128; `None` for no memory.
     pub memory_bytes: Option<u64>,
     /// What each could reach through its power and its first memory, nearest first.
     pub reaches: Found,

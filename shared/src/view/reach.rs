@@ -47,10 +47,10 @@ pub struct Node {
     pub local: bool,
     /// Its native powers, by their own names.
     pub natives: Vec<String>,
-    /// How many links it is away.
+    /// How many links it is away; 0 of what an object would hold itself that is not there yet.
     pub distance: u64,
-    /// The link that leads to it.
-    pub link: Link,
+    /// The link that leads to it; `None` when it is no link away.
+    pub link: Option<Link>,
 }
 
 /// One object holds a reference to another.
