@@ -44,6 +44,7 @@ use tokio::time::timeout;
 use crate::driver::{Event, News};
 use crate::executor::Status;
 use crate::executor::check::Checker;
+use crate::executor::process::Spares;
 use crate::replay::Replays;
 use crate::settings::{self, Settings};
 use crate::vat::checkpoint::Answer;
@@ -93,8 +94,7 @@ impl State {
         started_at: u64,
         news: News,
         worker: Arc<Status>,
-        checker: Checker,
-        replays: Replays,
+        spares: Arc<Spares>,
     ) -> Self {
         let readers = Readers::new(dir);
         Self {
@@ -104,8 +104,8 @@ impl State {
             started_at,
             news,
             worker,
-            checker,
-            replays,
+            replays: Replays::new(dir, Arc::clone(&spares)),
+            checker: Checker::new(spares),
             readers,
             dir: dir.to_owned(),
             backing_up: Mutex::default(),

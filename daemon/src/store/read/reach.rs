@@ -104,7 +104,7 @@ impl Asked<'_> {
         let limit = usize::try_from(limit.min(LIMIT_MAX)).unwrap_or(usize::MAX);
         let links = Cell::new(LINKS_MAX);
         let (searched, found) = self.search(&[from], Direction::Held, limit, &links, |object| Ok(object == to))?;
-        let links = found.map(|to| self.links(searched.way(to, Direction::Held))).transpose()?;
+        let links = found.map(|to| self.links(&searched.way(to, Direction::Held))).transpose()?;
         Ok(Way { from: self.qrid(from)?, to: self.qrid(to)?, links, complete: !searched.more, as_of: self.as_of })
     }
 
@@ -264,7 +264,7 @@ impl Asked<'_> {
         Ok(Link { holder: self.qrid(*holder)?, name, place: *place, key: key.clone(), held: self.qrid(*held)? })
     }
 
-    fn links(&self, edges: Vec<Edge>) -> Read<Vec<Link>> {
+    fn links(&self, edges: &[Edge]) -> Read<Vec<Link>> {
         edges.iter().map(|edge| self.link(edge)).collect()
     }
 
@@ -314,7 +314,7 @@ impl Asked<'_> {
             for root in roots {
                 let kind = discriminant(&root);
                 if keepers.iter().all(|known| discriminant(&known.root) != kind) {
-                    let path = self.links(reached_by.way(*object, Direction::Holders))?;
+                    let path = self.links(&reached_by.way(*object, Direction::Holders))?;
                     keepers.push(Keeper { root, object: self.qrid(*object)?, path });
                 }
             }
