@@ -30,6 +30,7 @@ pub mod page;
 pub mod peer;
 pub mod post;
 pub mod protocol;
+pub mod replay;
 pub mod serve;
 pub mod settings;
 pub mod store;

@@ -14,7 +14,6 @@ use tokio::sync::oneshot;
 use crate::control::{self, State};
 use crate::directory::Directory;
 use crate::driver::{self, Driver, Event, now_ms};
-use crate::executor::check::Checker;
 use crate::executor::process::Spares;
 use crate::executor::{Config, Deadlines, Executor};
 use crate::http::channels::{CHANNELS_MAX, Channels};
@@ -90,8 +89,7 @@ pub fn serve(dir: &Path, after_rollback: bool) -> Result<()> {
         let post = Post::new(directory.path().to_owned(), channels, courier, news.clone());
         let posting = tokio::spawn(Arc::new(post).run(Arc::clone(&news.due)));
         events.send(Event::Input(Input::Started)).context("the kernel's thread died")?;
-        let checker = Checker::new(spares);
-        let state = State::new(directory.path(), key.vat(), settings, now_ms(), news, status, checker);
+        let state = State::new(directory.path(), key.vat(), settings, now_ms(), news, status, spares);
         let state = Arc::new(state);
         let serving = tokio::spawn(control::serve(control_listener, Arc::clone(&state)));
         let measured = metrics.map(|listener| tokio::spawn(control::metrics::serve(listener, Arc::clone(&state))));

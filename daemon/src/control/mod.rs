@@ -13,6 +13,7 @@ pub mod metrics;
 mod objects;
 mod peers;
 mod places;
+mod reach;
 mod readers;
 mod recent;
 mod router;
@@ -50,6 +51,8 @@ use tokio::time::timeout;
 use crate::driver::{Event, News};
 use crate::executor::Status;
 use crate::executor::check::Checker;
+use crate::executor::process::Spares;
+use crate::replay::Replays;
 use crate::settings::{self, Settings};
 use crate::store::read::{Order, Queues};
 use crate::vat::checkpoint::Answer;
@@ -81,6 +84,8 @@ pub struct State {
     pub worker: Arc<Status>,
     /// Checks code.
     pub checker: Checker,
+    /// Runs turns again.
+    pub replays: Replays,
     /// Reads the database.
     pub readers: Readers,
     /// What cost most to read.
@@ -116,7 +121,7 @@ impl State {
         started_at: u64,
         news: News,
         worker: Arc<Status>,
-        checker: Checker,
+        spares: Arc<Spares>,
     ) -> Self {
         let readers = Readers::new(dir);
         let watch = Watch::start(news.commits.clone());
@@ -127,7 +132,8 @@ impl State {
             started_at,
             news,
             worker,
-            checker,
+            replays: Replays::new(dir, Arc::clone(&spares)),
+            checker: Checker::new(spares),
             readers,
             sorted: Sorted::default(),
             watch,

@@ -13,7 +13,7 @@ use qrt_shared::view::Outcome;
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::places::{Doing, Place};
-use super::{Refusal, Reply, State, faults, messages, metrics, objects, peers, service, turns, vat, watch};
+use super::{Refusal, Reply, State, faults, messages, metrics, objects, peers, reach, service, turns, vat, watch};
 use crate::vat::request::{Action, Who};
 
 /// A request, taken apart.
@@ -100,6 +100,15 @@ async fn document(asked: &Asked<'_>, method: &Method, segments: &[&str]) -> Resu
         (&Method::GET, ["v1", "faults"]) => faults::list(asked).await,
         (&Method::POST, ["v1", "faults", fault, "retry"]) => faults::retry(asked, fault).await,
         (&Method::DELETE, ["v1", "faults", fault]) => faults::drop(asked, fault).await,
+        (&Method::GET, ["v1", "objects", object, "memory", "diff"]) => objects::memory_diff(asked, object).await,
+        (&Method::GET, ["v1", "objects", object, "memory", "blame"]) => objects::memory_blame(asked, object).await,
+        (&Method::GET, ["v1", "objects", object, "reach"]) => reach::reach(asked, object).await,
+        (&Method::GET, ["v1", "objects", from, "reach", to]) => reach::way(asked, from, to).await,
+        (&Method::GET, ["v1", "natives", native]) => reach::natives(asked, native).await,
+        (&Method::GET, ["v1", "sweep"]) => reach::sweep(asked).await,
+        (&Method::POST, ["v1", "dry", "objects"]) => objects::dry_install(asked).await,
+        (&Method::POST, ["v1", "dry", "objects", object, "code"]) => objects::dry_upgrade(asked, object).await,
+        (&Method::POST, ["v1", "turns", turn, "replay"]) => turns::again(asked, turn).await,
         (method, path) => Err(no_route(method, path)),
     }
 }
@@ -194,6 +203,11 @@ impl Asked<'_> {
             outcome,
             account: self.parameter("account")?,
         })
+    }
+
+    /// A cursor: every row's number is at most what SQLite can count to.
+    pub(super) fn after(&self) -> Result<u64, Refusal> {
+        Ok(self.parameter("after")?.unwrap_or(0).min(i64::MAX.unsigned_abs()))
     }
 
     /// How long the asker would wait for news.

@@ -50,6 +50,7 @@ mod memory;
 mod name;
 pub mod peer;
 mod remove;
+pub mod replay;
 mod schedule;
 mod send;
 mod shares;
@@ -71,6 +72,7 @@ use peer::notices::Notices;
 pub use request::Request;
 pub use schedule::Queued;
 use schedule::{Full, Schedule};
+pub use turn::digest;
 use view::{View, ViewError};
 
 /// Something that happened.
@@ -279,6 +281,8 @@ pub struct Vat {
     lane: Lane,
     /// What was logged of other vats lately.
     notices: Notices,
+    /// Whether the journal has been told what a turn may use.
+    limits_noted: bool,
 }
 
 impl Vat {
@@ -296,6 +300,7 @@ impl Vat {
             offenders: None,
             lane: Lane::Shared,
             notices: Notices::default(),
+            limits_noted: false,
         }
     }
 
