@@ -5,6 +5,7 @@
 //! socket. A test names a claim and asserts what could fail; nothing here sleeps: everything that
 //! takes time is waited for by the event that ends it, within [`PATIENCE`].
 
+pub mod fuzz;
 mod lone;
 mod object;
 
