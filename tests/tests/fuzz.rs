@@ -1,18 +1,27 @@
-//! What reads strangers' bytes, given some thousands of inputs by chance. `tests/fuzz/README.md` says how to give
-//! it more.
+//! What reads strangers' bytes, given some thousands of inputs by chance; `tests/fuzz/README.md` says how to give
+//! it more. Without a nightly compiler, for ten minutes each:
+//!
+//!     QRT_FUZZ_SECONDS=600 cargo test -p qrt-tests --test fuzz -- --nocapture
+#![expect(clippy::print_stdout, reason = "a long run is for its figures")]
+
+use std::time::{Duration, Instant};
 
 use qrt_tests::fuzz::{Mutator, Target, target};
 
-/// As many as a busy machine runs in a few seconds.
-fn holds(name: &str, inputs: usize) {
+/// `inputs` are as many as a busy machine runs in a few seconds.
+fn holds(name: &str, inputs: u64) {
     let Target { seeds, run, .. } = target(name);
     for seed in seeds() {
         run(&seed);
     }
-    let mut mutator = Mutator::new(1, seeds());
-    for _ in 0..inputs {
+    let seconds = std::env::var("QRT_FUZZ_SECONDS").ok().and_then(|seconds| seconds.parse().ok());
+    let until = Instant::now() + Duration::from_secs(seconds.unwrap_or(0));
+    let (mut mutator, mut ran) = (Mutator::new(1, seeds()), 0);
+    while ran < inputs || seconds.is_some() && Instant::now() < until {
         run(&mutator.input());
+        ran += 1;
     }
+    println!("{name}: {ran} inputs");
 }
 
 #[test]

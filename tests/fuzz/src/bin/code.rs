@@ -1,4 +1,3 @@
-//! One program a target: the name of the program is the name of the target.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| (qrt_tests::fuzz::target(env!("CARGO_BIN_NAME")).run)(input));
