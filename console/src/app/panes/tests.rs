@@ -34,7 +34,9 @@ fn a_fault_shows_its_line_and_is_retried_and_left() {
         "ticks":500,"used":{{"cpu_us":9000,"bytes":2048,"messages":3,"objects":1,"jobs":0}},"at":{NOW}}}"#,
         qrid(0)
     );
-    script.answers(|query| matches!(query, Query::Faults(_)).then(|| Data::Faults(page::<Fault>(&[fault.clone()]))));
+    script.answers(|query| {
+        matches!(query, Query::Faults(_)).then(|| Data::Faults(page::<Fault>(std::slice::from_ref(&fault))))
+    });
     script.shows(&[
         "Fault 7",
         "over its ticks",
@@ -59,7 +61,7 @@ fn a_message_says_what_it_waits_for_and_then_that_it_is_gone() {
     );
     script.answers(|query| match query {
         Query::Inbox(listing) => {
-            (listing.at == qrt_shared::control::At::After(8)).then(|| Data::Inbox(page(&[row.clone()])))
+            (listing.at == qrt_shared::control::At::After(8)).then(|| Data::Inbox(page(std::slice::from_ref(&row))))
         }
         query => why(query, "the object is held"),
     });
@@ -77,7 +79,7 @@ fn a_message_to_another_vat_leads_to_that_vat() {
         "next_attempt_at":130000,"last_error":"connection refused","void":null}}"#
     );
     script.answers(|query| match query {
-        Query::Outbox(_) => Some(Data::Outbox(page::<Outgoing>(&[row.clone()]))),
+        Query::Outbox(_) => Some(Data::Outbox(page::<Outgoing>(std::slice::from_ref(&row)))),
         query => why(query, "bob does not answer"),
     });
     script.shows(&["bob does not answer", "bob  mcp4", "turn 3", "5 failed in a row", "in 30 s", "connection refused"]);
@@ -214,7 +216,8 @@ fn accounts_are_below_the_overview() {
         r#"{{"account":"{}","name":"bank","above":null,"budget":{{"cpu":5,"refill":1}},"objects":2,"memory_bytes":1024,"queued_bytes":0,"cpu_us":9,"cpu_left_us":0}}"#,
         qrid(1)
     );
-    script.answers(|query| matches!(query, Query::Accounts(_)).then(|| Data::Accounts(page(&[row.clone()]))));
+    script
+        .answers(|query| matches!(query, Query::Accounts(_)).then(|| Data::Accounts(page(std::slice::from_ref(&row)))));
     script.shows(&["Overview > Accounts", "bank", "owes 0 us", "cpu=5"]);
     script.keys("\n");
     script.shows(&["Accounts > bank"]);

@@ -99,7 +99,7 @@ fn rows(steps: &[(usize, Traced)], asked: &Subject, theme: Theme) -> Vec<Row<Thi
         let before =
             Span::styled(format!("{}{branch}{deep}", "  ".repeat((*depth).saturating_sub(1).min(LEVELS))), theme.dim());
         let here = Span::styled(if is(traced, asked) { "  <- here" } else { "" }, theme.title());
-        let line = Line::from_iter([before].into_iter().chain(step(traced, theme).spans).chain([here]));
+        let line: Line<'_> = [before].into_iter().chain(step(traced, theme).spans).chain([here]).collect();
         Row::new(thing(traced), line)
     });
     rows.collect()
