@@ -28,6 +28,12 @@ impl Failure {
         Self::Failed(line.into())
     }
 
+    /// Why, without the program's name before it, for where that is plain.
+    pub fn reason(&self) -> String {
+        let told = self.told().unwrap_or_default();
+        told.strip_prefix("qrt: ").map_or(told.clone(), str::to_owned)
+    }
+
     /// The exit code.
     pub fn code(&self) -> u8 {
         match self {

@@ -20,7 +20,9 @@ use zeroize::Zeroizing;
 
 use crate::executor::{Executor, Generation};
 use crate::peer::seal::OpenedRequest;
+use crate::post::RoundTrips;
 use crate::store::{self, Store};
+use crate::totals::{Committed, Tally};
 use crate::vat::checkpoint::{Answer, Effect, Embargo};
 use crate::vat::entropy::Entropy;
 use crate::vat::peer::attempt::Attempt;
@@ -95,14 +97,16 @@ pub enum Heard {
 /// What the rest of the daemon hears from the loop.
 #[derive(Clone)]
 pub struct News {
-    /// The number of the last commit.
-    pub commits: watch::Receiver<u64>,
+    /// The last commit.
+    pub commits: watch::Receiver<Committed>,
     /// What became of messages.
     pub heard: broadcast::Sender<Heard>,
     /// Something may be due for delivery.
     pub due: Arc<Notify>,
     /// Where events go.
     pub events: Sender<Event>,
+    /// How long peers took to answer.
+    pub round_trips: Arc<RoundTrips>,
 }
 
 /// The loop's parts.
@@ -121,7 +125,8 @@ struct Outward {
     vats: HashMap<Ticket, oneshot::Sender<Result<Ack, Busy>>>,
     /// Those who only wait for the commit.
     attempts: Vec<oneshot::Sender<()>>,
-    commits: watch::Sender<u64>,
+    commits: watch::Sender<Committed>,
+    tally: Tally,
     heard: broadcast::Sender<Heard>,
     due: Arc<Notify>,
 }
@@ -155,12 +160,20 @@ impl Entropy for Os {
 impl Driver {
     /// A driver of these parts, and where its news comes out.
     pub fn new(vat: Vat, store: Store, executor: Executor, events: (Sender<Event>, Receiver<Event>)) -> (Self, News) {
-        let (commits, commits_heard) = watch::channel(store.counters().commits);
+        let (commits, commits_heard) =
+            watch::channel(Committed { commit: store.counters().commits, ..Committed::default() });
+        let tally = Tally::new(store.counters());
         let (heard, _) = broadcast::channel(4096);
         let due = Arc::new(Notify::new());
-        let news = News { commits: commits_heard, heard: heard.clone(), due: Arc::clone(&due), events: events.0 };
+        let news = News {
+            commits: commits_heard,
+            heard: heard.clone(),
+            due: Arc::clone(&due),
+            events: events.0,
+            round_trips: Arc::default(),
+        };
         let outward =
-            Outward { waiting: HashMap::new(), vats: HashMap::new(), attempts: Vec::new(), commits, heard, due };
+            Outward { waiting: HashMap::new(), vats: HashMap::new(), attempts: Vec::new(), commits, tally, heard, due };
         (Self { vat, store, executor, entropy: Os::default(), events: events.1, outward }, news)
     }
 
@@ -233,6 +246,7 @@ impl Driver {
             }
             Event::Attempted { attempt, committed } => {
                 self.outward.attempts.push(committed);
+                self.outward.tally.attempt(attempt.result.is_err());
                 self.handle(Input::Attempted(attempt), group)
             }
             Event::Request { who, action, answer } => {
@@ -260,6 +274,7 @@ impl Driver {
     fn handle(&mut self, input: Input, group: &mut Group) -> Result<(), Error> {
         let mut checkpoint = Checkpoint::default();
         let order = self.vat.handle(input, &mut checkpoint, &self.store, now_ms(), &mut self.entropy)?;
+        self.outward.tally.step(&checkpoint);
         self.store.apply(&mut checkpoint)?;
         group.add(checkpoint.effects);
         let store = &self.store;
@@ -288,7 +303,10 @@ impl Driver {
         for committed in self.outward.attempts.drain(..) {
             committed.send(()).ok();
         }
-        self.outward.commits.send_if_modified(|commit| std::mem::replace(commit, receipt.commit()) != receipt.commit());
+        if self.outward.commits.borrow().commit != receipt.commit() {
+            let committed = self.outward.tally.committed(receipt.commit(), self.store.counters());
+            self.outward.commits.send_replace(committed);
+        }
         Ok(())
     }
 }

@@ -32,5 +32,6 @@ pub mod protocol;
 pub mod serve;
 pub mod settings;
 pub mod store;
+pub mod totals;
 pub mod vat;
 pub mod worker;

@@ -17,7 +17,7 @@ use crate::driver::{self, Driver, Event, now_ms};
 use crate::executor::check::Checker;
 use crate::executor::process::Spares;
 use crate::executor::{Config, Deadlines, Executor};
-use crate::http::channels::Channels;
+use crate::http::channels::{CHANNELS_MAX, Channels};
 use crate::http::deliver::{self, Courier};
 use crate::http::policy::Policy;
 use crate::http::receive::{self, Receiver};
@@ -72,12 +72,13 @@ pub fn serve(dir: &Path, after_rollback: bool) -> Result<()> {
             // The receiver lives as long as the daemon.
             ended.send(driver.run()).ok();
         })?;
-        let receiver = Receiver::new(Arc::clone(&key), Intake::new(events.clone()), receive::Limits::default());
+        let channels = Arc::new(Channels::new(Arc::clone(&key), CHANNELS_MAX));
+        let intake = Intake::new(events.clone());
+        let receiver = Receiver::new(&key, Arc::clone(&channels), intake, receive::Limits::default());
         let receiving = tokio::spawn(Arc::new(receiver).serve(listener));
         let commits = news.commits.clone();
         let marking = tokio::spawn(mark.follow(directory.path().to_owned(), news.commits.clone()));
         let policy = Policy { allow_private: settings.peers.private_addresses };
-        let channels = Arc::new(Channels::new(Arc::clone(&key), receive::Limits::default().channels));
         let courier = Courier::new(policy, deliver::Limits::default());
         let post = Post::new(directory.path().to_owned(), channels, courier, news.clone());
         let posting = tokio::spawn(Arc::new(post).run(Arc::clone(&news.due)));
@@ -102,7 +103,7 @@ pub fn serve(dir: &Path, after_rollback: bool) -> Result<()> {
         }
         if outcome.is_ok() {
             // Everything is on the disk: the next start can tell whether it still is.
-            Mark { commit: *commits.borrow(), ..mark }.write(directory.path())?;
+            Mark { commit: commits.borrow().commit, ..mark }.write(directory.path())?;
         }
         outcome.map_err(anyhow::Error::from)
     });

@@ -62,6 +62,8 @@ pub enum Command {
     Help,
     /// Read everything again.
     Refresh,
+    /// Go to the next of the vats this console is attached to.
+    Vat,
     /// End the console.
     Quit,
 }
@@ -244,6 +246,7 @@ pub static COMMANDS: &[Entry] = &[
     entry(C::Backup, &[], "backup", "copy the vat into a file").verb("backup").touch(Touch::Changes),
     entry(C::Refresh, &[ctrl('l')], "refresh", "draw the screen anew"),
     entry(C::Palette, &[key(':')], "find", "find a command, an object or a peer by its name"),
+    entry(C::Vat, &[key('v')], "next vat", "go to the next of the vats this console is attached to"),
     entry(C::Help, &[key('?')], "help", "show what keys do"),
     entry(C::Quit, &[key('q'), ctrl('c')], "quit", "leave the console; the vat goes on"),
     entry(C::Move(Motion::Down), &[key('j'), code(Down)], "down", "a row down"),

@@ -55,6 +55,8 @@ pub enum Effect {
     Copy(String),
     /// Let the operator edit this.
     Edit(Edit),
+    /// Show the next vat.
+    Vat,
     /// Stop this process, as the shell's job control does.
     Suspend,
     /// End.
@@ -81,10 +83,19 @@ pub enum Do {
     Say(Note),
     /// Ask the daemon for this.
     Ask(Request),
+    /// Remember arguments that were left unsent.
+    Remember {
+        /// The target they are for, as the operator named it.
+        target: String,
+        /// The arguments.
+        args: String,
+    },
     /// Put this into the clipboard.
     Copy(String),
     /// Let the operator edit this.
     Edit(Edit),
+    /// Go to the next vat.
+    Vat,
     /// End the console.
     Quit,
 }

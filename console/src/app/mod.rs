@@ -28,6 +28,7 @@ pub mod scroll;
 pub mod theme;
 pub mod thing;
 pub mod widgets;
+pub mod written;
 
 use crossterm::event::{KeyEvent, KeyEventKind, MouseEvent, MouseEventKind};
 use qrt_shared::view::{Overview, Totals};
@@ -41,6 +42,7 @@ use rates::Rates;
 use request::{Reply, Request};
 use theme::Theme;
 use thing::Thing;
+use written::Written;
 
 /// How the console is attached to its vat.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,6 +72,8 @@ pub struct Context {
     pub rates: Rates,
     /// How the console is attached to it.
     pub link: Link,
+    /// What the operator has written.
+    pub written: Written,
 }
 
 /// The console.
@@ -86,8 +90,16 @@ pub struct State {
 impl State {
     /// A console on the vat in `dir`, which nothing is known of yet.
     pub fn new(dir: String, read_only: bool, theme: Theme, now: u64) -> Self {
-        let cx =
-            Context { dir, read_only, now, theme, overview: None, rates: Rates::default(), link: Link::Connecting };
+        let cx = Context {
+            dir,
+            read_only,
+            now,
+            theme,
+            overview: None,
+            rates: Rates::default(),
+            link: Link::Connecting,
+            written: Written::default(),
+        };
         let screens = panes::SCREENS.iter().map(|screen| vec![(screen.open)()]).collect();
         Self { cx, screens, screen: 0, popups: Vec::new(), note: None, totals: Totals::default() }
     }
@@ -234,6 +246,7 @@ impl State {
         self.note = None;
         let wanted = match command {
             Command::Quit => vec![Do::Quit],
+            Command::Vat => vec![Do::Vat],
             Command::Screen(number) => vec![Do::Screen(number)],
             Command::Back => {
                 let stack = &mut self.screens[self.screen];
@@ -273,12 +286,19 @@ impl State {
                 Do::Filter(text) => self.pane_mut().filter(text),
                 Do::Run(command) => self.run(command, effects),
                 Do::Say(note) => self.note = Some(note),
-                Do::Ask(request) => effects.push(Effect::Ask(request)),
+                Do::Remember { target, args } => self.cx.written.leave(target, args),
+                Do::Ask(request) => {
+                    if let Request::Send { target, args } = &request {
+                        self.cx.written.send(target.to_string(), args.clone());
+                    }
+                    effects.push(Effect::Ask(request));
+                }
                 Do::Copy(text) => {
                     self.note = Some(Note::good(format!("copied {text}")));
                     effects.push(Effect::Copy(text));
                 }
                 Do::Edit(edit) => effects.push(Effect::Edit(edit)),
+                Do::Vat => effects.push(Effect::Vat),
                 Do::Quit => effects.push(Effect::Quit),
             }
         }

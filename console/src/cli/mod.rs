@@ -71,6 +71,7 @@ use crate::output::Output;
 use operator::Operator;
 
 pub(crate) use install::one as code;
+pub(crate) use peer_resync::question as resync_question;
 pub(crate) use trace::steps as traced;
 
 /// Characters in a line of help.

@@ -35,7 +35,7 @@ pub(super) async fn run(call: &mut Call) -> Done {
 }
 
 /// What is so, what it costs, and the question.
-fn question(peer: &str, plan: &Resynced) -> Vec<String> {
+pub(crate) fn question(peer: &str, plan: &Resynced) -> Vec<String> {
     let expect = &plan.expect;
     let renumbered = match plan.renumbered {
         Some((first, last)) => format!("what is held is numbered anew, {first} to {last}"),

@@ -12,41 +12,48 @@ mod messages;
 mod objects;
 mod peers;
 mod readers;
+mod recent;
 mod router;
 mod service;
 mod turns;
 mod vat;
+mod watch;
 
 use std::convert::Infallible;
 use std::fs::{self, Permissions};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use qrt_shared::VERSION;
 use qrt_shared::control::{BODY_BYTES_MAX, Problem, SOCKET, VERSION_HEADER};
-use qrt_shared::id::VatId;
-use qrt_shared::view::Setting;
+use qrt_shared::id::{Target, VatId};
+use qrt_shared::view::{AccountRow, ObjectRow, Page, Setting, TableSize, Why};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{Mutex, Notify, Semaphore, oneshot};
+use tokio::sync::{Mutex, Notify, Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 
 use crate::driver::{Event, News};
 use crate::executor::Status;
 use crate::executor::check::Checker;
 use crate::settings::{self, Settings};
+use crate::store::read::{Order, Queues};
 use crate::vat::checkpoint::Answer;
 use crate::vat::request::{Action, Who};
 use readers::Readers;
+use recent::Recent;
+use watch::Watch;
 
 /// Clients connected at one time; a further one waits for a place.
 const CLIENTS_MAX: usize = 64;
@@ -72,12 +79,26 @@ pub struct State {
     pub checker: Checker,
     /// Reads the database.
     pub readers: Readers,
+    /// What cost most to read.
+    sorted: Sorted,
+    /// Those who watch.
+    watch: Watch,
     /// The base directory.
     pub dir: PathBuf,
     /// Held while a backup or a check is made.
     pub backing_up: Mutex<()>,
     /// Told when an operator has stopped the vat and the answer is on its way.
     pub stopped: Notify,
+}
+
+/// What is read through a whole table for.
+#[derive(Default)]
+struct Sorted {
+    objects: Recent<(Order, String, Option<Target>), Page<ObjectRow>>,
+    accounts: Recent<(Order, String), Page<AccountRow>>,
+    queues: Recent<(), Queues>,
+    wrong: Recent<(), Vec<Why>>,
+    storage: Recent<(), (u64, Vec<TableSize>)>,
 }
 
 impl State {
@@ -92,6 +113,7 @@ impl State {
         checker: Checker,
     ) -> Self {
         let readers = Readers::new(dir);
+        let watch = Watch::start(news.commits.clone());
         Self {
             vat,
             listed: settings::list(dir).unwrap_or_default(),
@@ -101,10 +123,23 @@ impl State {
             worker,
             checker,
             readers,
+            sorted: Sorted::default(),
+            watch,
             dir: dir.to_owned(),
             backing_up: Mutex::default(),
             stopped: Notify::new(),
         }
+    }
+
+    /// The size of a file of the vat; 0 when there is none.
+    fn size_of(&self, file: &str) -> u64 {
+        fs::metadata(self.dir.join(file)).map_or(0, |found| found.len())
+    }
+
+    /// How many messages are queued for whom.
+    async fn queues(&self) -> Result<Arc<Queues>, Refusal> {
+        #[expect(clippy::redundant_closure_for_method_calls, reason = "the method alone is not general enough")]
+        self.sorted.queues.answer((), self.readers.ask(|db| db.queues())).await
     }
 
     /// Asks the kernel for a change; answered when it is durable.
@@ -119,7 +154,7 @@ impl State {
 /// Why a request is not carried out.
 ///
 /// 400: it is malformed; 404: there is no such thing; 405: not that method; 409: the vat as it is
-/// now does not allow it; 413: it is too large; 500: the daemon failed; 503: it is stopping.
+/// now does not allow it; 413: it is too large; 429: too many do the same; 500: the daemon failed; 503: it is stopping.
 struct Refusal {
     status: StatusCode,
     problem: Problem,
@@ -132,6 +167,10 @@ impl Refusal {
 
     fn bad(error: impl std::fmt::Display, hint: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, error.to_string(), hint)
+    }
+
+    fn busy(error: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, error, hint)
     }
 
     fn stopping() -> Self {
@@ -196,37 +235,93 @@ fn allowed(stream: &UnixStream) -> Option<Who> {
     Some(Who { uid, pid: credentials.pid().unwrap_or_default() })
 }
 
+/// Ends a connection from its inside: hyper waits for ever for a client that does not take its answer.
+#[derive(Default)]
+struct Cut(Notify);
+
+impl Cut {
+    fn now(&self) {
+        self.0.notify_one();
+    }
+}
+
 async fn client(stream: UnixStream, who: Who, state: Arc<State>) {
+    let cut = Arc::new(Cut::default());
+    let inside = Arc::clone(&cut);
     let service = service_fn(move |request| {
-        let state = Arc::clone(&state);
-        async move { Ok::<_, Infallible>(respond(request, who, state).await) }
+        let (state, cut) = (Arc::clone(&state), Arc::clone(&inside));
+        async move { Ok::<_, Infallible>(respond(request, who, state, cut).await) }
     });
     let served = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(REQUEST_DEADLINE)
         .max_buf_size(64 << 10)
         .serve_connection(TokioIo::new(stream), service);
-    if let Err(error) = served.await {
-        tracing::debug!(%error, "a control client broke off");
+    tokio::select! {
+        served = served => {
+            if let Err(error) = served {
+                tracing::debug!(%error, "a control client broke off");
+            }
+        }
+        () = cut.0.notified() => tracing::debug!("a control client that stalled was cut off"),
     }
 }
 
-async fn respond(request: Request<Incoming>, who: Who, state: Arc<State>) -> Response<Full<Bytes>> {
+/// What an answer is made of.
+enum Reply {
+    /// A JSON document.
+    Json(Vec<u8>),
+    /// Lines of JSON, as they come.
+    Lines(mpsc::Receiver<Bytes>),
+}
+
+/// It, on its way.
+enum Body {
+    Whole(Full<Bytes>),
+    Lines(mpsc::Receiver<Bytes>),
+}
+
+impl hyper::body::Body for Body {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        match self.get_mut() {
+            Self::Whole(whole) => Pin::new(whole).poll_frame(task),
+            Self::Lines(lines) => lines.poll_recv(task).map(|line| line.map(|line| Ok(Frame::data(line)))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self, Self::Whole(whole) if whole.is_end_stream())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(whole) => whole.size_hint(),
+            Self::Lines(_) => SizeHint::default(),
+        }
+    }
+}
+
+async fn respond(request: Request<Incoming>, who: Who, state: Arc<State>, cut: Arc<Cut>) -> Response<Body> {
     let (head, body) = request.into_parts();
     let reply = match read_body(body).await {
-        Ok(body) => router::route(&state, who, &head, &body).await,
+        Ok(body) => router::route(&state, who, &head, &body, cut).await,
         Err(refusal) => Err(refusal),
     };
-    let (status, body) = match reply {
-        Ok(body) => (StatusCode::OK, body),
+    let whole = |text: Vec<u8>| Body::Whole(Full::new(Bytes::from(text)));
+    let (status, kind, body) = match reply {
+        Ok(Reply::Json(text)) => (StatusCode::OK, "application/json", whole(text)),
+        Ok(Reply::Lines(lines)) => (StatusCode::OK, "application/x-ndjson", Body::Lines(lines)),
         Err(Refusal { status, problem }) => {
-            let body = serde_json::to_vec(&problem).expect("a problem is three strings");
-            (status, body)
+            let text = serde_json::to_vec(&problem).expect("a problem is three strings");
+            (status, "application/json", whole(text))
         }
     };
-    let mut response = Response::new(Full::new(Bytes::from(body)));
+    let mut response = Response::new(body);
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     response.headers_mut().insert(VERSION_HEADER, HeaderValue::from_static(VERSION));
     response
 }

@@ -56,10 +56,10 @@ pub(super) async fn check(asked: &Asked<'_>) -> Result<Vec<u8>, Refusal> {
     router::json(&report.map_err(Refusal::failed)?)
 }
 
-/// `GET /v1/audit?after=&newest=`
+/// `GET /v1/audit`
 pub(super) async fn audit(asked: &Asked<'_>) -> Result<Vec<u8>, Refusal> {
-    let (after, newest) = (asked.after()?, asked.parameter("newest")?);
-    router::json(&asked.state.readers.ask(move |db| db.audit(after, newest)).await?)
+    let listing = asked.listing()?;
+    router::json(&asked.state.readers.ask(move |db| db.audit(&listing)).await?)
 }
 
 /// `GET /v1/settings`

@@ -33,6 +33,9 @@ use crate::vat::{Checkpoint, Counters};
 /// The database's name in a vat's base directory.
 pub const FILE: &str = "vat.db";
 
+/// Its write-ahead log's.
+pub const WAL: &str = "vat.db-wal";
+
 /// `QRT1`: what the file is, for `file` and for us.
 const APPLICATION_ID: i32 = 0x5152_5431;
 

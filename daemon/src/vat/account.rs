@@ -131,7 +131,8 @@ impl Compute {
     }
 }
 
-fn signed(figure: u64) -> i64 {
+/// A figure as the difference from nothing.
+pub(super) fn signed(figure: u64) -> i64 {
     i64::try_from(figure).unwrap_or(i64::MAX)
 }
 

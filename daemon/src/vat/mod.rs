@@ -67,9 +67,10 @@ pub use checkpoint::{Checkpoint, Counters};
 use death::Offenders;
 use entropy::Entropy;
 use lane::{Isolation, Lane};
+use peer::notices::Notices;
 pub use request::Request;
 pub use schedule::Queued;
-use schedule::Schedule;
+use schedule::{Full, Schedule};
 use view::{View, ViewError};
 
 /// Something that happened.
@@ -228,6 +229,23 @@ pub struct QueueLimits {
     pub faults: u64,
 }
 
+impl QueueLimits {
+    /// Whether a message of so many bytes has room, when these are the messages and bytes in its queue and in
+    /// all.
+    fn room(&self, here: (u64, u64), all: (u64, u64), bytes: u64) -> Result<(), Full> {
+        let fits = |(messages, sum): (u64, u64), messages_max, bytes_max| {
+            messages < messages_max && (sum == 0 || sum.saturating_add(bytes) <= bytes_max)
+        };
+        if !fits(here, self.messages, self.bytes) {
+            Err(Full::Queue)
+        } else if !fits(all, self.all_messages, self.all_bytes) {
+            Err(Full::Vat)
+        } else {
+            Ok(())
+        }
+    }
+}
+
 /// Over which time peers are asked where they stand when the daemon starts, so that thousands are not
 /// asked at once.
 const ASK_SPREAD_MS: u64 = 30_000;
@@ -259,6 +277,8 @@ pub struct Vat {
     offenders: Option<Offenders>,
     /// Whose worker has the turns in flight.
     lane: Lane,
+    /// What was logged of other vats lately.
+    notices: Notices,
 }
 
 impl Vat {
@@ -275,6 +295,7 @@ impl Vat {
             accounts: Accounts::new(limits.account),
             offenders: None,
             lane: Lane::Shared,
+            notices: Notices::default(),
         }
     }
 

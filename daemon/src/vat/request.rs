@@ -13,6 +13,7 @@ use qrt_shared::qjson::Document;
 use super::checkpoint::{Answer, Effect, Write};
 use super::entropy::Entropy;
 use super::peer::Origin;
+use super::turn::damaged;
 use super::view::{Object, View, ViewError};
 use super::{Halt, Step, edit, fault, hold, install, name, peer, remove, send};
 use crate::protocol::{Handle, Native};
@@ -277,7 +278,7 @@ impl<V: View, E: Entropy> Step<'_, V, E> {
         let handles = handles.collect::<Result<Vec<_>, _>>()?;
         let index = |number: u64| usize::try_from(number).ok().and_then(|n| handles.get(n).copied());
         qrt_shared::qjson::renumber(&document.text, |number| index(number).unwrap_or_default())
-            .map_err(|error| Halt::Damaged(error.to_string()).into())
+            .map_err(|error| damaged(error).into())
     }
 
     /// The QRID behind a reference.

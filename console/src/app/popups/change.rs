@@ -7,11 +7,12 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 
 use super::super::Context;
+use super::super::command::Motion;
 use super::super::event::{Answer, Do, Edit, Edited, Note};
 use super::super::popup::Popup;
 use super::super::request::Request;
 use super::super::widgets::{diff, text};
-use super::report::scrolled;
+use super::report::{scrolled, wheel};
 use crate::format;
 
 struct Change {
@@ -99,11 +100,15 @@ impl Popup for Change {
         }
     }
 
+    fn scroll(&mut self, motion: Motion) {
+        wheel(&mut self.top, motion);
+    }
+
     fn size(&self, cx: &Context, room: Rect) -> (u16, u16) {
         (room.width.min(120), u16::try_from(self.lines(cx).len() + 2).unwrap_or(u16::MAX))
     }
 
     fn draw(&self, cx: &Context, area: Rect, buf: &mut Buffer) {
-        text::lines(&self.lines(cx), self.top, area, buf);
+        text::scrolled(&self.lines(cx), self.top, area, buf);
     }
 }

@@ -3,23 +3,52 @@
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::text::Line;
 
 use super::super::Context;
+use super::super::command::Motion;
 use super::super::event::{Do, Note};
 use super::super::popup::Popup;
 use super::super::request::Request;
 use super::super::widgets::text;
+use super::report::{scrolled, wheel};
 use crate::format;
 
-struct Confirm {
+/// A question.
+pub(super) struct Confirm {
     question: String,
     told: String,
-    request: Request,
+    /// What is asked for, when what it costs is known.
+    request: Option<Request>,
+    top: usize,
 }
 
 /// Asks whether `request` is to be made.
 pub(super) fn confirm(question: &str, told: &str, request: Request) -> Box<dyn Popup> {
-    Box::new(Confirm { question: question.to_owned(), told: told.to_owned(), request })
+    let mut confirm = Confirm::new(question.to_owned(), String::new());
+    confirm.tell(told.to_owned(), Some(request));
+    Box::new(confirm)
+}
+
+impl Confirm {
+    /// A question that cannot be answered yet: `told` says what it waits for.
+    pub(super) fn new(question: String, told: String) -> Self {
+        Self { question, told, request: None, top: 0 }
+    }
+
+    /// What is known now, and what `y` asks for.
+    pub(super) fn tell(&mut self, told: String, request: Option<Request>) {
+        (self.told, self.request) = (told, request);
+    }
+
+    fn lines(&self, cx: &Context, width: usize) -> Vec<Line<'static>> {
+        let mut text = format::wrap(&format::block(&self.told), width);
+        if let Some(request) = &self.request {
+            text.push_str("\n\n");
+            text.push_str(&format::wrap(&format::line(&request.line(&cx.dir)), width));
+        }
+        text.lines().map(|line| Line::raw(line.to_owned())).collect()
+    }
 }
 
 impl Popup for Confirm {
@@ -28,32 +57,75 @@ impl Popup for Confirm {
     }
 
     fn keys(&self) -> Vec<(&'static str, &'static str)> {
-        vec![("y", "yes"), ("n", "no"), ("Enter", "no")]
-    }
-
-    fn key(&mut self, key: KeyEvent, _: &Context) -> Vec<Do> {
-        match key.code {
-            KeyCode::Char('y' | 'Y') => vec![Do::Close, Do::Ask(self.request.clone())],
-            KeyCode::Char('n' | 'N' | 'q') | KeyCode::Enter | KeyCode::Esc => {
-                vec![Do::Close, Do::Say(Note::dim("nothing was done"))]
-            }
-            _ => Vec::new(),
+        match self.request {
+            Some(_) => vec![("y", "yes"), ("n", "no"), ("Enter", "no"), ("j k", "scroll")],
+            None => vec![("Esc", "close"), ("j k", "scroll")],
         }
     }
 
+    fn key(&mut self, key: KeyEvent, cx: &Context) -> Vec<Do> {
+        match (key.code, &self.request) {
+            (KeyCode::Char('y' | 'Y'), Some(request)) => vec![Do::Close, Do::Ask(request.clone())],
+            (KeyCode::Char('n' | 'N' | 'q') | KeyCode::Enter | KeyCode::Esc, _) => {
+                vec![Do::Close, Do::Say(Note::dim("nothing was done"))]
+            }
+            _ => {
+                let lines = self.lines(cx, WIDTH).len();
+                scrolled(&mut self.top, key, lines)
+            }
+        }
+    }
+
+    fn scroll(&mut self, motion: Motion) {
+        wheel(&mut self.top, motion);
+    }
+
     fn size(&self, cx: &Context, room: Rect) -> (u16, u16) {
-        let width = room.width.min(76);
-        let lines = format::wrap(&self.text(cx), usize::from(width - 4)).lines().count();
-        (width, u16::try_from(lines).unwrap_or(u16::MAX).saturating_add(2))
+        let width = room.width.min(80);
+        let lines = self.lines(cx, usize::from(width.saturating_sub(4))).len();
+        (width, u16::try_from(lines).unwrap_or(u16::MAX).saturating_add(4))
     }
 
     fn draw(&self, cx: &Context, area: Rect, buf: &mut Buffer) {
-        text::paragraph(&self.text(cx), cx.theme.plain(), area, buf);
+        let lines = self.lines(cx, usize::from(area.width));
+        // What the keys do is always there, however long the rest is.
+        let above = Rect { height: area.height.saturating_sub(2), ..area };
+        let below = lines.len().saturating_sub(usize::from(above.height));
+        let top = self.top.min(below);
+        text::lines(&lines, top, above, buf);
+        let asks = if self.request.is_some() { "y does it; n, Enter or Esc leaves everything as it is" } else { "" };
+        let more = if top < below { "  (more below: j)" } else { "" };
+        let line = Line::styled(format!("{asks}{more}"), cx.theme.warning());
+        buf.set_line(area.x, area.bottom().saturating_sub(1), &line, area.width);
     }
 }
 
-impl Confirm {
-    fn text(&self, cx: &Context) -> String {
-        format!("{}\n\n{}\n\ny does it; anything else does not", self.told, self.request.line(&cx.dir))
+/// How wide it is at the least on the smallest screen: what scrolling is measured by.
+const WIDTH: usize = 40;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::script::Script;
+
+    #[test]
+    fn a_long_question_scrolls_and_the_answer_is_no() {
+        let told: Vec<_> = (0..40).map(|number| format!("fact {number}")).collect();
+        let mut script = Script::new(true);
+        let open = |script: &mut Script| {
+            let popup = confirm("Sure?", &told.join("\n"), Request::FaultDrop(7));
+            script.state.perform(vec![Do::Popup(popup)], &mut Vec::new());
+        };
+        open(&mut script);
+        let drawn = script.drawn();
+        assert!(drawn.contains("fact 0 ") && !drawn.contains("fact 39"), "{drawn}");
+        assert!(drawn.contains("y does it") && drawn.contains("(more below: j)"), "{drawn}");
+        script.typed("G");
+        let drawn = script.drawn();
+        assert!(drawn.contains("fact 39") && drawn.contains("qrt fault-drop /v 7"), "{drawn}");
+        assert!(Script::asked(&script.key(KeyCode::Enter)).is_empty());
+        assert!(script.drawn().contains("nothing was done"), "{}", script.drawn());
+        open(&mut script);
+        assert_eq!(Script::asked(&script.typed("y")), [Request::FaultDrop(7)]);
     }
 }

@@ -11,7 +11,7 @@ use super::super::event::Do;
 use super::super::panes::SCREENS;
 use super::super::popup::Popup;
 use super::super::widgets::text;
-use super::report::scrolled;
+use super::report::{scrolled, wheel};
 
 /// The help.
 #[derive(Default)]
@@ -51,7 +51,7 @@ impl Popup for Help {
     }
 
     fn scroll(&mut self, motion: Motion) {
-        self.top = if motion == Motion::Up { self.top.saturating_sub(3) } else { self.top + 3 };
+        wheel(&mut self.top, motion);
     }
 
     fn size(&self, cx: &Context, room: Rect) -> (u16, u16) {

@@ -1,15 +1,22 @@
 //! What lies over a pane: questions, answers, and what one types into. One file a noun.
 
 mod change;
+mod compose;
 mod confirm;
+mod did;
+mod editor;
 mod help;
+mod palette;
 mod prompt;
+mod remove;
 mod report;
+mod resync;
 mod why;
 
 use super::Context;
 use super::command::Command;
 use super::event::{Do, Note};
+use super::panes::{self, SCREENS};
 use super::popup::Popup;
 use super::request::Request;
 use super::thing::Thing;
@@ -25,6 +32,7 @@ pub fn filter(now: String) -> Box<dyn Popup> {
 pub fn of(command: Command, thing: &Thing, cx: &Context) -> Vec<Do> {
     match command {
         Command::Help => vec![Do::Popup(Box::new(help::Help::default()))],
+        Command::Send => vec![Do::Popup(Box::new(compose::Compose::new(thing, cx)))],
         Command::Why => vec![Do::Popup(Box::new(why::Whyever::new(thing.subject(), thing.called())))],
         Command::Check => vec![Do::Popup(Box::new(report::Health::default())), Do::Ask(Request::Check)],
         Command::Copy => thing.copied().map(Do::Copy).into_iter().collect(),
@@ -33,6 +41,8 @@ pub fn of(command: Command, thing: &Thing, cx: &Context) -> Vec<Do> {
         Command::Drop => drop(thing),
         Command::Edit => edit(thing),
         Command::Name => name(thing),
+        Command::Palette => vec![Do::Popup(Box::new(palette::Palette::new(thing, cx)))],
+        Command::Resync => resync(thing),
         Command::AddPeer => vec![Do::Popup(add_peer())],
         Command::Backup => vec![Do::Popup(backup(cx))],
         _ => vec![Do::Say(Note::dim("not here"))],
@@ -73,15 +83,28 @@ fn drop(thing: &Thing) -> Vec<Do> {
             "The message is forgotten for ever.",
             Request::FaultDrop(*id),
         ),
-        Thing::Object { qrid, .. } => confirm::confirm(
-            &format!("Remove {}?", thing.called()),
-            "Its memory is gone for ever, its QRID is refused for ever, and what is queued for it becomes faults. Who holds \
-             a reference to it is in its pane.",
-            Request::Remove(qrid.clone()),
-        ),
+        Thing::Object { qrid, .. } => Box::new(remove::Remove::new(qrid.clone(), &thing.called())),
         _ => return Vec::new(),
     };
     vec![Do::Popup(popup)]
+}
+
+fn resync(thing: &Thing) -> Vec<Do> {
+    let Thing::Peer { vat, .. } = thing else { return Vec::new() };
+    let popup = resync::Resync::new(*vat, &thing.called());
+    let plan = popup.plan();
+    vec![Do::Popup(Box::new(popup)), Do::Ask(plan)]
+}
+
+/// Goes to an object or a peer, on the screen where its like are.
+fn go(thing: &Thing) -> Vec<Do> {
+    let title = if matches!(thing, Thing::Peer { .. }) { "Peers" } else { "Objects" };
+    let screen = SCREENS.iter().position(|screen| screen.title == title).map(Do::Screen);
+    let there = match panes::of(thing) {
+        Some(pane) => Some(Do::Push(pane)),
+        None => thing.copied().map(Do::Filter),
+    };
+    screen.into_iter().chain(there).collect()
 }
 
 /// What is edited is read first.

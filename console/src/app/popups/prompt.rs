@@ -77,6 +77,17 @@ impl Popup for Prompt {
     }
 }
 
+/// Whether a key does what is typed where Enter only begins a new line. No one of them reaches every program
+/// through every terminal.
+pub(super) fn is_go(key: KeyEvent) -> bool {
+    match key.code {
+        KeyCode::F(5) => true,
+        KeyCode::Enter => key.modifiers.contains(KeyModifiers::ALT),
+        KeyCode::Char('s') => key.modifiers == KeyModifiers::CONTROL,
+        _ => false,
+    }
+}
+
 /// A line of text with a cursor in it.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Line {

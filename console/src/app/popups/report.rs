@@ -35,6 +35,11 @@ pub(super) fn scrolled(top: &mut usize, key: KeyEvent, lines: usize) -> Vec<Do> 
     Vec::new()
 }
 
+/// Scrolls by the wheel.
+pub(super) fn wheel(top: &mut usize, motion: Motion) {
+    *top = if motion == Motion::Up { top.saturating_sub(3) } else { *top + 3 };
+}
+
 /// The report of a check.
 #[derive(Default)]
 pub(super) struct Health {
@@ -99,6 +104,10 @@ impl Popup for Health {
         scrolled(&mut self.top, key, lines)
     }
 
+    fn scroll(&mut self, motion: Motion) {
+        wheel(&mut self.top, motion);
+    }
+
     fn size(&self, cx: &Context, room: Rect) -> (u16, u16) {
         let width = room.width.min(110);
         let lines = self.lines(cx, usize::from(width)).len();
@@ -106,6 +115,6 @@ impl Popup for Health {
     }
 
     fn draw(&self, cx: &Context, area: Rect, buf: &mut Buffer) {
-        text::lines(&self.lines(cx, usize::from(area.width)), self.top, area, buf);
+        text::scrolled(&self.lines(cx, usize::from(area.width)), self.top, area, buf);
     }
 }

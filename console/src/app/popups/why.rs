@@ -6,12 +6,13 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::super::Context;
+use super::super::command::Motion;
 use super::super::event::Do;
 use super::super::popup::Popup;
 use super::super::query::{Data, Query};
 use super::super::widgets::reason::Reason;
 use super::super::widgets::text;
-use super::report::scrolled;
+use super::report::{scrolled, wheel};
 
 /// The answer to why.
 pub(super) struct Whyever {
@@ -53,6 +54,10 @@ impl Popup for Whyever {
         scrolled(&mut self.top, key, lines)
     }
 
+    fn scroll(&mut self, motion: Motion) {
+        wheel(&mut self.top, motion);
+    }
+
     fn size(&self, cx: &Context, room: Rect) -> (u16, u16) {
         let width = room.width.min(96);
         let lines = self.reason.lines(cx.theme, usize::from(width - 4)).len();
@@ -60,6 +65,6 @@ impl Popup for Whyever {
     }
 
     fn draw(&self, cx: &Context, area: Rect, buf: &mut Buffer) {
-        text::lines(&self.reason.lines(cx.theme, usize::from(area.width)), self.top, area, buf);
+        text::scrolled(&self.reason.lines(cx.theme, usize::from(area.width)), self.top, area, buf);
     }
 }

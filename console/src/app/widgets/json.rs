@@ -10,6 +10,26 @@ pub fn lines(value: &str, width: usize, theme: Theme) -> Vec<Line<'static>> {
     format::qjson(value, width).lines().map(|line| coloured(&format::line(line), theme)).collect()
 }
 
+/// Characters and lines of a value that is shown among other things.
+const BRIEF: (usize, usize) = (4000, 20);
+
+/// A value laid out like that, but cut short where it is long: it stands among other things.
+pub fn brief(value: &str, width: usize, theme: Theme) -> Vec<Line<'static>> {
+    if value.len() > BRIEF.0 {
+        let more = format!("  ({})", format::size(value.len() as u64));
+        let mut line = coloured(&format::clip(value, width.saturating_sub(more.len())), theme);
+        line.push_span(Span::styled(more, theme.dim()));
+        return vec![line];
+    }
+    let mut lines = lines(value, width, theme);
+    let over = lines.len().saturating_sub(BRIEF.1);
+    if over > 0 {
+        lines.truncate(BRIEF.1);
+        lines.push(Line::styled(format!(".. {}", format::count(over as u64, "more line")), theme.dim()));
+    }
+    lines
+}
+
 /// One line of JSON with its colours.
 pub fn coloured(line: &str, theme: Theme) -> Line<'static> {
     let mut spans: Vec<Span<'static>> = Vec::new();

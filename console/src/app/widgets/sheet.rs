@@ -141,21 +141,12 @@ impl<T: Clone + PartialEq> Laid<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::Link;
-    use crate::app::rates::Rates;
+    use crate::app::State;
     use crate::app::theme::Palette;
 
     fn draw(sheet: &Sheet<u8>, moment: u64, rows: &[u8]) -> bool {
         let theme = Theme { palette: Palette::Mono, ascii: true };
-        let cx = Context {
-            dir: String::new(),
-            read_only: false,
-            now: 0,
-            theme,
-            overview: None,
-            rates: Rates::default(),
-            link: Link::Up,
-        };
+        let cx = State::new(String::new(), false, theme, 0).cx;
         let area = Rect::new(0, 0, 10, 3);
         let mut laid = false;
         sheet.draw(moment, &cx, area, &mut Buffer::empty(area), |_| {

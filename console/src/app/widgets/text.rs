@@ -7,6 +7,8 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Widget, Wrap};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+use super::super::Context;
+
 /// `text` in at most `width` columns, `..` at its end when it is longer.
 pub fn clip(text: &str, width: usize) -> String {
     if text.width() <= width {
@@ -60,6 +62,22 @@ pub fn broken(line: Line<'static>, width: usize) -> Vec<Line<'static>> {
 pub fn lines(lines: &[Line<'_>], top: usize, area: Rect, buf: &mut Buffer) {
     for (y, line) in (area.y..area.bottom()).zip(lines.iter().skip(top)) {
         buf.set_line(area.x, y, line, area.width);
+    }
+}
+
+/// The same, but no further than that the last line stands at the bottom.
+pub fn scrolled(lines: &[Line<'_>], top: usize, area: Rect, buf: &mut Buffer) {
+    let last = lines.len().saturating_sub(usize::from(area.height));
+    self::lines(lines, top.min(last), area, buf);
+}
+
+/// Draws lines of which one is picked, which is among those that show.
+pub fn choice(lines: &[Line<'_>], picked: Option<usize>, cx: &Context, area: Rect, buf: &mut Buffer) {
+    let top = picked.map_or(0, |picked| (picked + 1).saturating_sub(usize::from(area.height)));
+    self::lines(lines, top, area, buf);
+    let row = picked.and_then(|picked| u16::try_from(picked - top).ok()).filter(|row| *row < area.height);
+    if let Some(row) = row {
+        buf.set_style(Rect { y: area.y + row, height: 1, ..area }, cx.theme.selected());
     }
 }
 

@@ -1,0 +1,509 @@
+//! A message to send: the object, its arguments, and what becomes of it.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use qrt_shared::control::Listing;
+use qrt_shared::id::{MessageName, Subject, Target};
+use qrt_shared::view::{Awaited, ObjectRow, Turn, Why};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::text::{Line, Span};
+
+use super::super::Context;
+use super::super::command::Motion;
+use super::super::event::{Answer, Do};
+use super::super::popup::Popup;
+use super::super::query::{Data, Query};
+use super::super::request::{Reply, Request};
+use super::super::thing::Thing;
+use super::super::widgets::text;
+use super::did;
+use super::editor::Editor;
+use super::prompt;
+use super::report::wheel;
+use crate::cli;
+use crate::format;
+
+/// Objects that are offered at once.
+const OFFERED: u64 = 20;
+
+/// Lines they have at most.
+const OFFERED_LINES: u16 = 6;
+
+/// Where typed keys go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Focus {
+    Target,
+    Args,
+}
+
+/// A message on its way.
+struct Sent {
+    request: Request,
+    at: u64,
+    /// Its name, as soon as it is durable.
+    message: Option<MessageName>,
+    /// Why the vat did not take it.
+    refused: Option<String>,
+    /// What keeps it from being handled.
+    waits: Option<Why>,
+    became: Option<Awaited>,
+    turn: Option<Box<Turn>>,
+}
+
+/// A message to send.
+pub(super) struct Compose {
+    target: prompt::Line,
+    args: Editor,
+    focus: Focus,
+    /// Objects that have the text of the target in their names; `None` when they are not known yet.
+    found: Option<Vec<ObjectRow>>,
+    picked: Option<usize>,
+    refused: Option<String>,
+    /// Which of the arguments sent earlier are shown, counted from the newest.
+    earlier: Option<usize>,
+    sent: Option<Sent>,
+    top: usize,
+}
+
+impl Compose {
+    /// A message to what is selected, or to whom the last one was for.
+    pub(super) fn new(thing: &Thing, cx: &Context) -> Self {
+        let target = match thing {
+            Thing::Object { name: Some(name), .. } => name.to_string(),
+            thing => thing.object().map_or_else(|| cx.written.last().to_owned(), ToString::to_string),
+        };
+        let focus = if target.is_empty() { Focus::Target } else { Focus::Args };
+        let check = |text: &str| cli::value(text, "args").map(|_| ());
+        Self {
+            args: Editor::new(cx.written.draft(&target), check),
+            target: prompt::Line::new(target),
+            focus,
+            found: None,
+            picked: None,
+            refused: None,
+            earlier: None,
+            sent: None,
+            top: 0,
+        }
+    }
+
+    fn listing(&self) -> Listing {
+        Listing { filter: self.target.text.trim().to_owned(), limit: Some(OFFERED), ..Listing::default() }
+    }
+
+    /// What would be sent; if nothing can be, why.
+    fn request(&self) -> Result<Request, String> {
+        let target = self.target.text.trim();
+        if target.is_empty() {
+            return Err("to which object? Its petname or its QRID is wanted".to_owned());
+        }
+        let target: Target = target.parse().map_err(|error: qrt_shared::id::Error| error.to_string())?;
+        if let Some(wrong) = self.args.wrong() {
+            return Err(wrong.to_owned());
+        }
+        Ok(Request::Send { target, args: self.args.text() })
+    }
+
+    fn send(&mut self, cx: &Context) -> Vec<Do> {
+        let unanswered = |sent: &Sent| sent.message.is_none() && sent.refused.is_none();
+        if self.sent.as_ref().is_some_and(unanswered) {
+            self.refused = Some("the vat has not answered the last one yet".to_owned());
+            return Vec::new();
+        }
+        match self.request() {
+            Err(why) => {
+                self.refused = Some(why);
+                Vec::new()
+            }
+            Ok(request) => {
+                (self.refused, self.earlier, self.top) = (None, None, 0);
+                let asked = request.clone();
+                let at = cx.now;
+                self.sent =
+                    Some(Sent { request, at, message: None, refused: None, waits: None, became: None, turn: None });
+                vec![Do::Ask(asked)]
+            }
+        }
+    }
+
+    fn leave(&self) -> Vec<Do> {
+        vec![Do::Remember { target: self.target.text.trim().to_owned(), args: self.args.text() }, Do::Close]
+    }
+
+    /// Takes the object that is picked, or the first that is offered, as the target.
+    fn take(&mut self, picked: Option<usize>) {
+        let row = picked.and_then(|picked| self.found.as_ref()?.get(picked));
+        if let Some(row) = row {
+            let name = row.name.as_ref().map_or_else(|| row.qrid.to_string(), ToString::to_string);
+            self.target = prompt::Line::new(name);
+            (self.found, self.picked) = (None, None);
+        }
+    }
+
+    /// Goes on to the arguments; what was left unsent for this target is there again.
+    fn go_on(&mut self, cx: &Context) {
+        self.focus = Focus::Args;
+        if self.args.is_empty() {
+            self.args.set(cx.written.draft(self.target.text.trim()));
+        }
+    }
+
+    fn target_key(&mut self, key: KeyEvent, cx: &Context) {
+        let last = self.found.as_ref().map_or(0, Vec::len).checked_sub(1);
+        match key.code {
+            KeyCode::Down => self.picked = last.map(|last| self.picked.map_or(0, |picked| (picked + 1).min(last))),
+            KeyCode::Up => self.picked = self.picked.and_then(|picked| picked.checked_sub(1)),
+            KeyCode::Tab => {
+                self.take(self.picked.or(Some(0)));
+                self.go_on(cx);
+            }
+            KeyCode::Enter => {
+                self.take(self.picked);
+                self.go_on(cx);
+            }
+            _ => {
+                self.target.key(key);
+                (self.found, self.picked) = (None, None);
+            }
+        }
+    }
+
+    fn args_key(&mut self, key: KeyEvent, cx: &Context) {
+        let control = key.modifiers.contains(KeyModifiers::CONTROL);
+        match key.code {
+            KeyCode::BackTab => self.focus = Focus::Target,
+            KeyCode::Char('p') if control => {
+                let earlier = self.earlier.map_or(0, |earlier| earlier + 1);
+                self.show(Some(earlier), cx);
+            }
+            KeyCode::Char('n') if control => self.show(self.earlier.and_then(|earlier| earlier.checked_sub(1)), cx),
+            KeyCode::PageUp => self.scroll(Motion::Up),
+            KeyCode::PageDown => self.scroll(Motion::Down),
+            _ => self.args.key(key),
+        }
+    }
+
+    /// Shows arguments that were sent earlier; `None` shows those that were left unsent.
+    fn show(&mut self, earlier: Option<usize>, cx: &Context) {
+        let target = self.target.text.trim();
+        let sent = cx.written.sent(target);
+        match earlier {
+            Some(earlier) => {
+                let Some(args) = sent.iter().rev().nth(earlier) else { return };
+                self.args.set(args);
+            }
+            None if self.earlier.is_some() => self.args.set(cx.written.draft(target)),
+            None => {}
+        }
+        self.earlier = earlier;
+    }
+}
+
+impl Sent {
+    /// What became of it, line by line.
+    fn lines(&self, cx: &Context, width: usize) -> Vec<Line<'static>> {
+        let theme = cx.theme;
+        if let Some(why) = &self.refused {
+            return why.lines().map(|line| Line::styled(format::line(line), theme.bad())).collect();
+        }
+        let Some(message) = self.message else { return vec![Line::styled("asking the vat ...", theme.dim())] };
+        let mut lines = vec![Line::styled(
+            format!("queued as {} {}", format::message(&message), format::age(self.at, cx.now)),
+            theme.good(),
+        )];
+        match (&self.became, &self.turn) {
+            (None, _) => {
+                lines.push(Line::styled("not handled yet", theme.warning()));
+                let why = self.waits.as_ref().map(|why| format::wrap(&format::line(&why.sentence), width));
+                lines.extend(why.unwrap_or_default().lines().map(|line| Line::raw(line.to_owned())));
+            }
+            (Some(Awaited::Ended(_)), Some(turn)) => lines.extend(did::lines(turn, cx, width)),
+            (Some(awaited), _) => {
+                let reply = Reply::Ended(message, awaited.clone());
+                let told = format::wrap(&reply.told(), width);
+                lines.extend(told.lines().map(|line| Line::styled(line.to_owned(), theme.tone(reply.tone()))));
+            }
+        }
+        lines
+    }
+
+    fn subject(&self) -> Option<Subject> {
+        self.message.map(|message| match message {
+            MessageName::In(number) => Subject::In(number),
+            MessageName::Out(peer, seq) => Subject::Out(qrt_shared::id::PeerName::Vat(peer), seq),
+        })
+    }
+
+    fn query(&self) -> Option<Query> {
+        match &self.became {
+            None => self.subject().map(|subject| Query::Why(Some(subject))),
+            Some(Awaited::Ended(ended)) => ended.turn.map(Query::Turn),
+            Some(_) => None,
+        }
+    }
+}
+
+impl Popup for Compose {
+    fn title(&self) -> String {
+        "Send a message".to_owned()
+    }
+
+    fn keys(&self) -> Vec<(&'static str, &'static str)> {
+        match self.focus {
+            Focus::Target => vec![
+                ("Enter", "to the arguments"),
+                ("Tab", "take the first"),
+                ("Up Down", "pick"),
+                ("Ctrl-S", "send"),
+                ("Esc", "leave"),
+            ],
+            Focus::Args => vec![
+                ("Ctrl-S F5 Alt-Enter", "send"),
+                ("Shift-Tab", "object"),
+                ("Ctrl-P Ctrl-N", "sent"),
+                ("Ctrl-U", "undo"),
+                ("Esc", "leave"),
+            ],
+        }
+    }
+
+    fn queries(&self) -> Vec<Query> {
+        let objects = (self.focus == Focus::Target).then(|| Query::Objects(self.listing()));
+        objects.into_iter().chain(self.sent.as_ref().and_then(Sent::query)).collect()
+    }
+
+    fn loaded(&mut self, query: &Query, data: &Data) {
+        match (query, data) {
+            (Query::Objects(listing), Data::Objects(page)) if *listing == self.listing() => {
+                self.found = Some(page.items.clone());
+                self.picked = self.picked.filter(|picked| *picked < page.items.len());
+            }
+            (query, data) => {
+                let Some(sent) = self.sent.as_mut().filter(|sent| sent.query().as_ref() == Some(query)) else { return };
+                match data {
+                    Data::Why(why) => sent.waits = Some(why.clone()),
+                    Data::Turn(turn) => sent.turn = Some(turn.clone()),
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    fn answered(&mut self, request: &Request, answer: &Answer) -> Vec<Do> {
+        let Some(sent) = self.sent.as_mut().filter(|sent| sent.request == *request) else { return Vec::new() };
+        match answer {
+            Err(why) if sent.message.is_none() => sent.refused = Some(why.clone()),
+            Ok(Reply::Queued(message, _)) if sent.message.is_none() => sent.message = Some(*message),
+            Ok(Reply::Ended(message, awaited)) if sent.message == Some(*message) => {
+                sent.became = Some(awaited.clone());
+            }
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    fn key(&mut self, key: KeyEvent, cx: &Context) -> Vec<Do> {
+        match key.code {
+            KeyCode::Esc => return self.leave(),
+            _ if prompt::is_go(key) => return self.send(cx),
+            _ => {}
+        }
+        self.refused = None;
+        match self.focus {
+            Focus::Target => self.target_key(key, cx),
+            Focus::Args => self.args_key(key, cx),
+        }
+        Vec::new()
+    }
+
+    fn paste(&mut self, text: &str) {
+        match self.focus {
+            Focus::Target => {
+                self.target.insert(text.trim());
+                (self.found, self.picked) = (None, None);
+            }
+            Focus::Args => self.args.paste(text),
+        }
+    }
+
+    fn scroll(&mut self, motion: Motion) {
+        wheel(&mut self.top, motion);
+    }
+
+    fn size(&self, _: &Context, room: Rect) -> (u16, u16) {
+        (room.width.min(110), room.height.min(32))
+    }
+
+    fn draw(&self, cx: &Context, area: Rect, buf: &mut Buffer) {
+        let theme = cx.theme;
+        let offered = if self.focus == Focus::Target { OFFERED_LINES } else { 0 };
+        let room = area.height.saturating_sub(offered + 5);
+        let result = if self.sent.is_some() || self.refused.is_some() { room / 2 } else { 0 };
+        let rows = [1, offered, 1, room - result + 2, result, 1].map(Constraint::Length);
+        let [to, offer, args, edit, became, line] = Layout::vertical(rows).areas(area);
+
+        let label = |text: &str, focus: bool| {
+            let mark = if focus { "> " } else { "  " };
+            Line::styled(format!("{mark}{text}"), if focus { theme.title() } else { theme.dim() })
+        };
+        buf.set_line(to.x, to.y, &label("to", self.focus == Focus::Target), to.width);
+        let field = Rect { x: to.x + 6, width: to.width.saturating_sub(6), ..to };
+        self.target.draw(self.focus == Focus::Target, cx, field, buf);
+        self.draw_offer(cx, Rect { x: field.x, width: field.width, ..offer }, buf);
+        let earlier = self.earlier.map_or_else(String::new, |earlier| {
+            format!("   sent earlier, {} of {}", earlier + 1, cx.written.sent(self.target.text.trim()).len())
+        });
+        buf.set_line(args.x, args.y, &label(&format!("args{earlier}"), self.focus == Focus::Args), args.width);
+        self.args.draw(self.focus == Focus::Args, cx, Rect { x: edit.x + 2, width: edit.width - 2, ..edit }, buf);
+        let width = usize::from(became.width);
+        let refused = self.refused.iter().map(|why| format::wrap(&format::line(&format!("not sent: {why}")), width));
+        let refused = refused.flat_map(|why| why.lines().map(str::to_owned).collect::<Vec<_>>());
+        let mut lines: Vec<_> = refused.map(|line| Line::styled(line, theme.bad())).collect();
+        lines.extend(self.sent.iter().flat_map(|sent| sent.lines(cx, width)));
+        text::scrolled(&lines, self.top, became, buf);
+        if let Ok(request) = self.request() {
+            let command = text::clip(&format::line(&request.line(&cx.dir)), usize::from(line.width));
+            buf.set_stringn(line.x, line.y, command, usize::from(line.width), theme.dim());
+        }
+    }
+}
+
+impl Compose {
+    fn draw_offer(&self, cx: &Context, area: Rect, buf: &mut Buffer) {
+        let theme = cx.theme;
+        let lines: Vec<Line<'_>> = match &self.found {
+            None => vec![Line::styled("looking ...", theme.dim())],
+            Some(found) if found.is_empty() => {
+                vec![Line::styled("no object of this vat has that; another vat's is named by its QRID", theme.dim())]
+            }
+            Some(found) => found
+                .iter()
+                .map(|row| {
+                    let name = row.name.as_ref().map(ToString::to_string).unwrap_or_default();
+                    let held = if row.held { "  held" } else { "" };
+                    Line::from(vec![
+                        Span::styled(format!("{name:<24} "), theme.name()),
+                        Span::styled(format!("{}{held}", format::object(None, &row.qrid)), theme.dim()),
+                    ])
+                })
+                .collect(),
+        };
+        text::choice(&lines, self.picked, cx, area, buf);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::event::{Effect, Event};
+    use crate::app::script::{Script, VAT, object, qrid};
+    use qrt_shared::view::{Ended, Outcome};
+
+    /// A message to `counter` whose arguments are `{"n": 1}`, about to be sent.
+    fn composed(plain: bool) -> Script {
+        let mut script = Script::new(plain);
+        script.typed("s");
+        script.typed("cou");
+        script.objects(&[object("counter")]);
+        script.key(KeyCode::Tab);
+        script.typed("{\"n\": 1}");
+        script
+    }
+
+    #[test]
+    fn a_target_is_completed_and_arguments_are_checked_as_one_types() {
+        let mut script = Script::new(true);
+        script.typed("scou");
+        let wanted = script.state.queries();
+        assert!(wanted.iter().any(|query| matches!(query, Query::Objects(listing) if listing.filter == "cou")));
+        script.objects(&[object("counter")]);
+        assert!(script.drawn().contains("counter                  7z2fzi.."), "{}", script.drawn());
+        script.key(KeyCode::Tab);
+        script.typed("{\"n\": 1");
+        assert!(script.drawn().contains("wrong: args"), "{}", script.drawn());
+        assert!(script.drawn().contains("column 8)"), "{}", script.drawn());
+        assert!(Script::asked(&script.ctrl('s')).is_empty(), "what is wrong is not sent");
+        assert!(script.drawn().contains("not sent: args"), "{}", script.drawn());
+        script.typed("}");
+        assert!(script.drawn().contains("ok: JSON, 8 B"), "{}", script.drawn());
+        assert!(script.drawn().contains(r#"qrt send -d /v --wait counter '{"n": 1}'"#), "{}", script.drawn());
+    }
+
+    #[test]
+    fn what_becomes_of_a_message_shows_while_it_happens() {
+        let mut script = composed(false);
+        let asked = Script::asked(&script.press(KeyCode::Enter, KeyModifiers::ALT));
+        let args = r#"{"n": 1}"#.to_owned();
+        assert_eq!(asked, [Request::Send { target: "counter".parse().expect("a petname"), args }]);
+        assert!(script.drawn().contains("asking the vat"));
+        assert!(Script::asked(&script.key(KeyCode::F(5))).is_empty(), "one at a time");
+
+        let message = MessageName::In(7);
+        script.answered(&asked[0], Ok(Reply::Queued(message, qrid())));
+        assert!(script.drawn().contains("queued as in:7") && script.drawn().contains("not handled yet"));
+        assert!(script.state.queries().contains(&Query::Why(Some(Subject::In(7)))));
+
+        let result = serde_json::value::RawValue::from_string("{\"n\":4}".into()).expect("JSON");
+        let ended = Ended { turn: Some(9), outcome: Outcome::Ok, result, result_error: None, error: None };
+        script.answered(&asked[0], Ok(Reply::Ended(message, Awaited::Ended(ended))));
+        assert!(script.drawn().contains("ok in turn 9, result {\"n\":4}"), "{}", script.drawn());
+        assert!(script.state.queries().contains(&Query::Turn(9)));
+        let turn = format!(
+            r#"{{"turn":9,"message":"in:7","object":"{0}","name":"counter","source":"operator","code":"ab","args":1,"outcome":"ok","result":{{"n":4}},"result_error":null,"error":null,"changes":[{{"object":"{0}","key":"n","added":false,"old":3,"new":4}}],"made":[],"sent":["in:8"],"log":["hi"],"ticks":1,"cpu_us":900,"at":5}}"#,
+            qrid()
+        );
+        script.loaded(Query::Turn(9), Data::Turn(Box::new(serde_json::from_str(&turn).expect("a turn"))));
+        let drawn = script.drawn_at(160, 50);
+        for says in ["turn 9 ended: ok  1 tick, 900 us", "memory n changed", "- 3", "+ 4", "sent in:8", "log  hi"] {
+            assert!(drawn.contains(says), "{says}: {drawn}");
+        }
+    }
+
+    #[test]
+    fn a_message_to_another_vat_ends_when_it_is_acknowledged_there() {
+        let mut script = composed(true);
+        let asked = Script::asked(&script.ctrl('s'));
+        let message = MessageName::Out(VAT.parse().expect("a vat id"), 4);
+        script.answered(&asked[0], Ok(Reply::Queued(message, qrid())));
+        script.answered(&asked[0], Ok(Reply::Ended(message, Awaited::Acked)));
+        assert!(script.drawn().contains("rnll4p..#4: the other vat has it"), "{}", script.drawn());
+    }
+
+    #[test]
+    fn a_refusal_leaves_what_was_typed() {
+        let mut script = composed(true);
+        let asked = Script::asked(&script.ctrl('s'));
+        script.answered(&asked[0], Err("no object is called counter".into()));
+        let drawn = script.drawn();
+        assert!(drawn.contains("{\"n\": 1}") && drawn.contains("no object is called counter"), "{drawn}");
+        assert_eq!(Script::asked(&script.ctrl('s')), asked, "and can be sent again");
+    }
+
+    #[test]
+    fn what_was_left_and_what_was_sent_are_there_again() {
+        let mut script = composed(true);
+        script.ctrl('s');
+        script.key(KeyCode::Enter);
+        script.typed("[2");
+        assert!(script.key(KeyCode::Esc).is_empty());
+        script.typed("s");
+        let drawn = script.drawn();
+        assert!(drawn.contains("counter") && drawn.contains("[2"), "{drawn}");
+        script.ctrl('p');
+        let drawn = script.drawn();
+        assert!(drawn.contains("ok: JSON, 8 B") && drawn.contains("sent earlier, 1 of 1"), "{drawn}");
+        script.ctrl('n');
+        assert!(script.drawn().contains("[2"), "{}", script.drawn());
+    }
+
+    #[test]
+    fn what_is_pasted_has_its_lines() {
+        let mut script = Script::new(true);
+        script.typed("sx");
+        script.key(KeyCode::Enter);
+        script.event(Event::Paste("[1,\r2,\r\n3]".into()));
+        let effects = script.ctrl('s');
+        let [Effect::Ask(Request::Send { args, .. })] = effects.as_slice() else { panic!("{effects:?}") };
+        assert_eq!(args, "[1,\n2,\n3]");
+    }
+}
