@@ -116,7 +116,11 @@ fn every_size_and_mode_of_terminal_will_do() {
     console.until_shown("--read-only");
     for (columns, rows) in [(300, 100), (20, 5), (80, 24)] {
         console.resize(columns, rows);
-        if columns > 40 { console.until_shown("counter") } else { console.until_shown("larger") };
+        if columns > 40 {
+            console.until_shown("counter")
+        } else {
+            console.until_shown("larger")
+        };
     }
     console.press("?");
     console.until_shown("Help");

@@ -128,8 +128,12 @@ fn svg(buffer: &Buffer) -> String {
             let (left, top, wide) = (8 + from * CELL.0, 8 + y * CELL.1, (x - from) * CELL.0);
             let (fore, back, bold) = look;
             if back != BACK {
-                writeln!(svg, "<rect x=\"{left}\" y=\"{top}\" width=\"{wide}\" height=\"{}\" fill=\"{back}\"/>", CELL.1)
-                    .expect("a string takes all");
+                writeln!(
+                    svg,
+                    "<rect x=\"{left}\" y=\"{top}\" width=\"{wide}\" height=\"{}\" fill=\"{back}\"/>",
+                    CELL.1
+                )
+                .expect("a string takes all");
             }
             if !run.trim().is_empty() {
                 let run = run.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
