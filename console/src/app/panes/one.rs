@@ -96,12 +96,13 @@ pub(super) fn from(number: u64) -> Listing {
 
 impl<W: Whole> Pane for One<W> {
     fn title(&self) -> String {
-        let called = self.thing().called();
-        called
-            .chars()
-            .next()
-            .map(|first| first.to_uppercase().chain(called.chars().skip(1)).collect())
-            .unwrap_or_default()
+        let thing = self.thing();
+        match &thing {
+            Thing::Turn { turn, .. } => format!("Turn {turn}"),
+            Thing::Fault { id, .. } => format!("Fault {id}"),
+            Thing::Peer { .. } => format!("Peer {}", thing.called()),
+            _ => format!("Message {}", thing.called()),
+        }
     }
 
     fn queries(&self) -> Vec<Query> {

@@ -62,7 +62,14 @@ fn a_message_says_what_it_waits_for_and_then_that_it_is_gone() {
         }
         query => why(query, "the object is held"),
     });
-    script.shows(&["In:9", "the object is held", "- a fact", "qrt retry", "10 s ago", "a worker died on it 1 time"]);
+    script.shows(&[
+        "Message in:9",
+        "the object is held",
+        "- a fact",
+        "qrt retry",
+        "10 s ago",
+        "a worker died on it 1 time",
+    ]);
     script.answers(|query| matches!(query, Query::Inbox(_)).then(|| Data::Inbox(page(vec![]))));
     script.shows(&["it is queued no more"]);
 }
@@ -101,7 +108,12 @@ fn a_peer_says_in_words_how_both_channels_stand() {
         });
     };
     answer(&mut script);
-    script.shows(&["its history is another", "the next message to it is number 9", "acknowledged all up to number 5"]);
+    script.shows(&[
+        "Peer bob",
+        "its history is another",
+        "the next message to it is number 9",
+        "acknowledged all up to number 5",
+    ]);
     script.shows(&[
         "it has 3 from here, 2 fewer than it had acknowledged",
         "3 messages, 600 B",

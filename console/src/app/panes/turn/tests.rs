@@ -95,7 +95,7 @@ fn the_tree_has_causes_above_effects_and_is_walked() {
     let mut script = pane();
     script.keys("\t\t\t");
     script.answers(answer);
-    script.shows(&["turn 11  ok", "└ turn 12  error", "  └ in:10  queued", "<- here"]);
+    script.shows(&["turn 11  ok", "└ turn 12  error  <- here  aa2fzi", "  └ in:10  queued"]);
     script.keys("k\n");
     assert_eq!(script.state.queries().last(), Some(&Query::Turn(11)), "{}", script.drawn());
 }
