@@ -379,7 +379,7 @@ async fn perform(dir: &Path, request: &Request) -> Result<Reply, Failure> {
             Reply::Upgraded(upgraded.version, upgraded.turn)
         }
         Request::MemorySet { object, key, value } => {
-            let set = MemorySet { value: cli::value(value, "value")? };
+            let set = MemorySet { value: cli::value(value, "value")?, expect: None };
             Reply::Set(client.memory_set(&Target::Qrid(object.clone()), key, &set).await?.turn)
         }
         Request::Hold(object, held) => Reply::Held(client.hold(&Target::Qrid(object.clone()), *held).await?.held),

@@ -29,6 +29,7 @@ pub mod page;
 pub mod peer;
 pub mod post;
 pub mod protocol;
+pub mod replay;
 pub mod serve;
 pub mod settings;
 pub mod store;

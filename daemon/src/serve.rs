@@ -26,6 +26,7 @@ use crate::key::Key;
 use crate::mark::{self, Mark};
 use crate::peer::seal::NonceKey;
 use crate::post::Post;
+use crate::replay::Replays;
 use crate::settings::{self, Settings};
 use crate::store::Store;
 use crate::vat::{Input, Vat};
@@ -82,8 +83,9 @@ pub fn serve(dir: &Path, after_rollback: bool) -> Result<()> {
         let post = Post::new(directory.path().to_owned(), channels, courier, news.clone());
         let posting = tokio::spawn(Arc::new(post).run(Arc::clone(&news.due)));
         events.send(Event::Input(Input::Started)).context("the kernel's thread died")?;
+        let replays = Replays::new(directory.path(), Arc::clone(&spares));
         let checker = Checker::new(spares);
-        let state = State::new(directory.path(), key.vat(), settings, now_ms(), news, status, checker);
+        let state = State::new(directory.path(), key.vat(), settings, now_ms(), news, status, checker, replays);
         let state = Arc::new(state);
         let serving = tokio::spawn(control::serve(control_listener, Arc::clone(&state)));
         tracing::info!(vat = ?key.vat(), "serving");

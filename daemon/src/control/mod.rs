@@ -11,6 +11,7 @@ mod faults;
 mod messages;
 mod objects;
 mod peers;
+mod reach;
 mod readers;
 mod router;
 mod service;
@@ -43,6 +44,7 @@ use tokio::time::timeout;
 use crate::driver::{Event, News};
 use crate::executor::Status;
 use crate::executor::check::Checker;
+use crate::replay::Replays;
 use crate::settings::{self, Settings};
 use crate::vat::checkpoint::Answer;
 use crate::vat::request::{Action, Who};
@@ -70,6 +72,8 @@ pub struct State {
     pub worker: Arc<Status>,
     /// Checks code.
     pub checker: Checker,
+    /// Runs turns again.
+    pub replays: Replays,
     /// Reads the database.
     pub readers: Readers,
     /// The base directory.
@@ -90,6 +94,7 @@ impl State {
         news: News,
         worker: Arc<Status>,
         checker: Checker,
+        replays: Replays,
     ) -> Self {
         let readers = Readers::new(dir);
         Self {
@@ -100,6 +105,7 @@ impl State {
             news,
             worker,
             checker,
+            replays,
             readers,
             dir: dir.to_owned(),
             backing_up: Mutex::default(),

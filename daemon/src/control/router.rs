@@ -10,7 +10,7 @@ use qrt_shared::action::{ACTIONS, Via};
 use qrt_shared::control::WAIT_MS_MAX;
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{Refusal, State, faults, messages, objects, peers, service, turns, vat};
+use super::{Refusal, State, faults, messages, objects, peers, reach, service, turns, vat};
 use crate::vat::request::{Action, Who};
 
 /// A request, taken apart.
@@ -46,8 +46,16 @@ pub(super) async fn route(state: &State, who: Who, head: &Parts, body: &Bytes) -
         (&Method::POST, ["v1", "objects", object, "release"]) => objects::hold(&asked, object, false).await,
         (&Method::PUT, ["v1", "objects", object, "memory", key]) => objects::memory_set(&asked, object, key).await,
         (&Method::GET, ["v1", "objects", object, "memory"]) => objects::memory(&asked, object).await,
+        (&Method::GET, ["v1", "objects", object, "memory", "diff"]) => objects::memory_diff(&asked, object).await,
+        (&Method::GET, ["v1", "objects", object, "memory", "blame"]) => objects::memory_blame(&asked, object).await,
         (&Method::PUT, ["v1", "objects", object, "name"]) => objects::name(&asked, object).await,
         (&Method::DELETE, ["v1", "objects", object, "name"]) => objects::unname(&asked, object).await,
+        (&Method::GET, ["v1", "objects", object, "reach"]) => reach::reach(&asked, object).await,
+        (&Method::GET, ["v1", "objects", from, "reach", to]) => reach::way(&asked, from, to).await,
+        (&Method::GET, ["v1", "natives", native]) => reach::natives(&asked, native).await,
+        (&Method::GET, ["v1", "sweep"]) => reach::sweep(&asked).await,
+        (&Method::POST, ["v1", "dry", "objects"]) => objects::dry_install(&asked).await,
+        (&Method::POST, ["v1", "dry", "objects", object, "code"]) => objects::dry_upgrade(&asked, object).await,
         (&Method::POST, ["v1", "messages"]) => messages::send(&asked).await,
         (&Method::GET, ["v1", "messages", message, "outcome"]) => messages::outcome(&asked, message).await,
         (&Method::GET, ["v1", "inbox"]) => messages::inbox(&asked).await,
@@ -66,6 +74,7 @@ pub(super) async fn route(state: &State, who: Who, head: &Parts, body: &Bytes) -
         (&Method::GET, ["v1", "trace", subject]) => peers::trace(&asked, subject).await,
         (&Method::GET, ["v1", "trace", "from", vat, seq]) => peers::trace_from(&asked, vat, seq).await,
         (&Method::GET, ["v1", "turns"]) => turns::list(&asked).await,
+        (&Method::POST, ["v1", "turns", turn, "replay"]) => turns::replay(&asked, turn).await,
         (&Method::GET, ["v1", "faults"]) => faults::list(&asked).await,
         (&Method::POST, ["v1", "faults", fault, "retry"]) => faults::retry(&asked, fault).await,
         (&Method::DELETE, ["v1", "faults", fault]) => faults::drop(&asked, fault).await,

@@ -1,12 +1,30 @@
 //! The turn journal.
 
+use qrt_shared::control::{Replay, Upgrade};
 use qrt_shared::id::Target;
+use qrt_shared::qjson;
 use qrt_shared::view::{Page, Turn};
 use tokio::time::{Instant, timeout_at};
 
 use super::Refusal;
-use super::router::{self, Asked};
+use super::objects;
+use super::router::{self, Asked, segment};
+use crate::replay::{self, Instead};
 use crate::store::read::Turns;
+
+/// `POST /v1/turns/{turn}/replay`
+pub(super) async fn replay(asked: &Asked<'_>, turn: &str) -> Result<Vec<u8>, Refusal> {
+    let Replay { code, args, memory } = asked.body()?;
+    let turn = segment(turn)?;
+    if let Some(Upgrade { label, code }) = &code {
+        objects::check(asked, label, code)?;
+    }
+    let args = args.map(|args| qjson::parse(args.get(), "args")).transpose();
+    let args = args.map_err(|error| Refusal::bad(error, "mend the arguments"))?;
+    let memory = memory.map(|memory| objects::object(memory.get(), "memory")).transpose()?;
+    let instead = Instead { code: code.map(|code| code.code), args, memory };
+    router::json(&asked.state.replays.run(turn, instead).await?)
+}
 
 /// `GET /v1/turns?after=|newest=&object=&wait_ms=`
 pub(super) async fn list(asked: &Asked<'_>) -> Result<Vec<u8>, Refusal> {
@@ -34,6 +52,16 @@ pub(super) async fn list(asked: &Asked<'_>) -> Result<Vec<u8>, Refusal> {
             Ok(Ok(())) => {}
             Ok(Err(_)) => return Err(Refusal::stopping()),
             Err(_) => return router::json(&page),
+        }
+    }
+}
+
+impl From<replay::Error> for Refusal {
+    fn from(error: replay::Error) -> Self {
+        match error {
+            replay::Error::Read(error) => error.into(),
+            replay::Error::Stopping(_) => Self::stopping(),
+            other => Self::failed(other),
         }
     }
 }

@@ -26,7 +26,7 @@ pub(super) struct Turn {
     /// The objects it was given: its target first, then those it called.
     pub(super) objects: Vec<Given>,
     /// Those it called and was not given, because they were held.
-    pub(super) refused: Vec<Handle>,
+    pub(super) refused: Vec<(Handle, String)>,
     /// The Memories it was given.
     pub(super) memories: Vec<memory::Given>,
     /// Every handle the turn may use.
@@ -40,6 +40,18 @@ pub(super) struct Turn {
     pub(super) budget: protocol::Budget,
     /// What its source was charged when it was sent, in microseconds.
     pub(super) estimate_us: u64,
+}
+
+impl Turn {
+    /// Whether it was told that it cannot call this object.
+    pub(super) fn has_refused(&self, object: Handle) -> bool {
+        self.refused.iter().any(|(refused, _)| *refused == object)
+    }
+
+    /// The Memories of which it was given only what it asked for.
+    pub(super) fn by_key(&self) -> impl Iterator<Item = MemoryHandle> {
+        self.memories.iter().filter(|given| matches!(given.how, How::ByKey(_))).map(|given| given.memory)
+    }
 }
 
 /// An object a turn was given.
@@ -209,7 +221,7 @@ impl InFlight {
     /// An object has changed by hand: turns in flight that were given it, or refused it, are stale.
     pub(super) fn edited(&mut self, object: Handle) {
         for turn in &mut self.turns {
-            turn.stale |= turn.objects.iter().any(|given| given.object == object) || turn.refused.contains(&object);
+            turn.stale |= turn.objects.iter().any(|given| given.object == object) || turn.has_refused(object);
         }
     }
 

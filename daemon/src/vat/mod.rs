@@ -50,6 +50,7 @@ mod memory;
 mod name;
 pub mod peer;
 mod remove;
+pub mod replay;
 mod schedule;
 mod send;
 mod shares;
@@ -70,6 +71,7 @@ use lane::{Isolation, Lane};
 pub use request::Request;
 pub use schedule::Queued;
 use schedule::Schedule;
+pub use turn::digest;
 use view::{View, ViewError};
 
 /// Something that happened.
@@ -259,6 +261,8 @@ pub struct Vat {
     offenders: Option<Offenders>,
     /// Whose worker has the turns in flight.
     lane: Lane,
+    /// Whether the journal has been told what a turn may use.
+    limits_noted: bool,
 }
 
 impl Vat {
@@ -275,6 +279,7 @@ impl Vat {
             accounts: Accounts::new(limits.account),
             offenders: None,
             lane: Lane::Shared,
+            limits_noted: false,
         }
     }
 

@@ -82,6 +82,8 @@ pub enum Action {
         key: String,
         /// Its value.
         value: Document,
+        /// Only if it has this value now.
+        expect: Option<Document>,
     },
     /// Let an object take no turns, or turns again.
     Hold {
@@ -200,8 +202,8 @@ pub(super) fn handle<V: View, E: Entropy>(step: &mut Step<'_, V, E>, request: Re
         Action::Name { object, name } => name::name(step, who, &object, name).map(Answer::Named),
         Action::Upgrade { object, code } => edit::upgrade(step, who, &object, &code).map(Answer::Upgraded),
         Action::Remove { object, account } => remove::remove(step, who, &object, account).map(Answer::Removed),
-        Action::MemorySet { object, key, value } => {
-            edit::memory_set(step, who, &object, key, &value).map(Answer::MemoryWas)
+        Action::MemorySet { object, key, value, expect } => {
+            edit::memory_set(step, who, &object, key, &value, expect.as_ref()).map(Answer::MemoryWas)
         }
         Action::Hold { object, held } => hold::hold(step, who, &object, held).map(Answer::Held),
         Action::PeerAdd { vat, urls } => peer::operator::add(step, who, vat, &urls).map(Answer::Peer),
