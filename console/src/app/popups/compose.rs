@@ -398,7 +398,7 @@ impl Compose {
 mod tests {
     use super::*;
     use crate::app::event::{Effect, Event};
-    use crate::app::script::{Script, VAT, object, qrid};
+    use crate::app::script::{Script, VAT, object, qrid, turn};
     use qrt_shared::view::{Ended, Outcome};
 
     /// A message to `counter` whose arguments are `{"n": 1}`, about to be sent.
@@ -450,11 +450,7 @@ mod tests {
         script.answered(&asked[0], Ok(Reply::Ended(message, Awaited::Ended(ended))));
         assert!(script.drawn().contains("ok in turn 9, result {\"n\":4}"), "{}", script.drawn());
         assert!(script.state.queries().contains(&Query::Turn(9)));
-        let turn = format!(
-            r#"{{"turn":9,"message":"in:7","object":"{0}","name":"counter","source":"operator","code":"ab","args":1,"outcome":"ok","result":{{"n":4}},"result_error":null,"error":null,"changes":[{{"object":"{0}","key":"n","added":false,"old":3,"new":4}}],"made":[],"sent":["in:8"],"log":["hi"],"ticks":1,"cpu_us":900,"at":5}}"#,
-            qrid()
-        );
-        script.loaded(Query::Turn(9), Data::Turn(Box::new(serde_json::from_str(&turn).expect("a turn"))));
+        script.loaded(Query::Turn(9), Data::Turn(turn(9)));
         let drawn = script.drawn_at(160, 50);
         for says in ["turn 9 ended: ok  1 tick, 900 us", "memory n changed", "- 3", "+ 4", "sent in:8", "log  hi"] {
             assert!(drawn.contains(says), "{says}: {drawn}");

@@ -9,6 +9,7 @@ mod install;
 mod palette;
 mod prompt;
 mod remove;
+mod replay;
 mod report;
 mod resync;
 mod upgrade;
@@ -50,6 +51,7 @@ pub fn of(command: Command, thing: &Thing, cx: &Context) -> Vec<Do> {
         Command::Edit => edit(thing),
         Command::Name => name(thing),
         Command::Palette => vec![Do::Popup(Box::new(palette::Palette::new(thing, cx)))],
+        Command::Replay => replay(thing),
         Command::Resync => resync(thing),
         Command::AddPeer => vec![Do::Popup(add_peer())],
         Command::Backup => vec![Do::Popup(backup(cx))],
@@ -95,6 +97,16 @@ fn drop(thing: &Thing) -> Vec<Do> {
         _ => return Vec::new(),
     };
     vec![Do::Popup(popup)]
+}
+
+fn replay(thing: &Thing) -> Vec<Do> {
+    let (turn, object) = match thing {
+        Thing::Turn { turn, object } | Thing::Fault { turn: Some(turn), object: Some(object), .. } => (*turn, object),
+        _ => return Vec::new(),
+    };
+    let popup = replay::Replay::new(turn, object.clone());
+    let again = popup.request();
+    vec![Do::Popup(Box::new(popup)), Do::Ask(again)]
 }
 
 fn resync(thing: &Thing) -> Vec<Do> {
