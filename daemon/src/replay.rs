@@ -55,13 +55,13 @@ pub enum Error {
 pub struct Replays {
     dir: PathBuf,
     spares: Arc<Spares>,
-    places: Semaphore,
+    places: Arc<Semaphore>,
 }
 
 impl Replays {
     /// Replays of turns of the vat in `dir`.
     pub fn new(dir: &Path, spares: Arc<Spares>) -> Self {
-        Self { dir: dir.to_owned(), spares, places: Semaphore::new(REPLAYS_MAX) }
+        Self { dir: dir.to_owned(), spares, places: Arc::new(Semaphore::new(REPLAYS_MAX)) }
     }
 
     /// Runs a turn again, with some of its inputs replaced.
@@ -69,9 +69,11 @@ impl Replays {
     /// # Errors
     /// As for [`Error`].
     pub async fn run(&self, turn: u64, instead: Instead) -> Result<Replayed, Error> {
-        let _place = self.places.acquire().await?;
+        let place = Arc::clone(&self.places).acquire_owned().await?;
         let (dir, spares) = (self.dir.clone(), Arc::clone(&self.spares));
         let run = move || {
+            // Kept until it has ended, also when whoever asked has gone.
+            let _place = place;
             let mut reader = Reader::open(&dir).map_err(ReadError::from)?;
             reader.ask(|asked| Ok(replay(asked, &spares, turn, &instead)))?
         };

@@ -93,7 +93,8 @@ fn show(out: &mut Output, reach: &Reach) -> io::Result<()> {
     out.line(format!("native powers: {natives}"))?;
     found(out, "it can reach", &reach.reaches)?;
     found(out, "can reach it", &reach.reached_by)?;
-    let title = out.paint(Tone::Title, "what keeps it reachable:");
+    let more = if reach.kept_by_more { ", of what was looked through" } else { "" };
+    let title = out.paint(Tone::Title, &format!("what keeps it reachable{more}:"));
     out.line(title)?;
     for Keeper { root, object: at, path } in &reach.kept_by {
         let root = match root {

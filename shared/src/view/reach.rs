@@ -23,6 +23,8 @@ pub struct Reach {
     pub reached_by: Found,
     /// What keeps it reachable, as far as this vat knows, by the shortest way to each kind.
     pub kept_by: Vec<Keeper>,
+    /// Whether more can reach it, or more messages wait, than was looked through.
+    pub kept_by_more: bool,
     /// The commit this was read at.
     pub as_of: u64,
 }

@@ -10,6 +10,7 @@
 use std::cell::Cell;
 use std::collections::hash_map::Entry::Vacant;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::mem::discriminant;
 
 use qrt_shared::id::MessageName;
 use qrt_shared::qjson;
@@ -32,8 +33,10 @@ const SWEPT: u64 = 500;
 const SEARCHED: usize = 2_000;
 const SWEPT_LINKS: u64 = 1_000_000;
 
-/// Waiting messages and faults that are looked through for references: beyond these nothing is swept.
+/// Waiting messages and faults that are looked through for references, and their bytes: beyond these nothing is
+/// swept.
 const WAITING_MAX: u64 = 100_000;
+const WAITING_BYTES_MAX: usize = 64 << 20;
 
 /// Which way a search goes along a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,13 +86,15 @@ impl Asked<'_> {
         let limit = usize::try_from(limit.min(LIMIT_MAX)).unwrap_or(usize::MAX);
         let all = |direction| self.search(&[object], direction, limit, &Cell::new(LINKS_MAX), |_| Ok(false));
         let (reaches, reached_by) = (all(Direction::Held)?.0, all(Direction::Holders)?.0);
+        let waiting = self.waiting()?;
         Ok(Reach {
             object: self.qrid(object)?,
             name: self.petname(object)?,
             natives: self.natives_of(object)?,
             reaches: self.found(&reaches)?,
             reached_by: self.found(&reached_by)?,
-            kept_by: self.keepers(&reached_by)?,
+            kept_by: self.keepers(&reached_by, waiting.as_ref())?,
+            kept_by_more: reached_by.more || waiting.is_none(),
             as_of: self.as_of,
         })
     }
@@ -144,14 +149,14 @@ impl Asked<'_> {
 
     /// A page of the search for objects that nothing known can reach.
     pub fn sweep(&self, after: u64) -> Read<Sweep> {
-        let sql = "SELECT object.object, account, created_at, coalesce(bytes, 0) FROM object
+        let sql = "SELECT object.object, object.account, created_at, coalesce(bytes, 0) FROM object
             LEFT JOIN memory ON memory.memory = object.memory WHERE object.object > ?1 ORDER BY object.object LIMIT ?2";
         let rows: Vec<(Handle, Handle, u64, u64)> =
             self.rows(sql, [after, SWEPT], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
         let looked_at = rows.len() as u64;
         let next = rows.last().map(|(object, ..)| *object).filter(|_| looked_at == SWEPT);
         let mut sweep = Sweep { unreachable: Vec::new(), looked_at, undecided: 0, next, as_of: self.as_of };
-        let Some(roots) = self.roots()? else {
+        let Some(waiting) = self.waiting()? else {
             sweep.undecided = looked_at;
             return Ok(sweep);
         };
@@ -159,7 +164,10 @@ impl Asked<'_> {
         let (mut kept, mut lost) = (HashSet::new(), HashSet::new());
         let links = Cell::new(SWEPT_LINKS);
         for (object, account, created_at, memory_bytes) in rows {
-            let stop = |object| Ok(kept.contains(&object) || roots.contains(&object) || self.is_installed(object)?);
+            let stop = |object| {
+                let known = kept.contains(&object) || waiting.contains_key(&object) || self.is_installed(object)?;
+                Ok(known || self.petname(object)?.is_some() || self.told(object)?.is_some())
+            };
             if !lost.contains(&object) {
                 let (searched, found) = self.search(&[object], Direction::Holders, SEARCHED, &links, stop)?;
                 match found {
@@ -291,23 +299,21 @@ impl Asked<'_> {
     }
 
     /// What keeps an object, of each kind the nearest, among what can reach it.
-    fn keepers(&self, reached_by: &Searched) -> Read<Vec<Keeper>> {
-        let waiting = self.waiting()?;
-        let peers = self.told()?;
+    fn keepers(&self, reached_by: &Searched, waiting: Option<&HashMap<Handle, u64>>) -> Read<Vec<Keeper>> {
         let mut keepers: Vec<Keeper> = Vec::new();
         for object in &reached_by.order {
             let mut roots = Vec::new();
             roots.extend(self.petname(*object)?.map(|name| Root::Petname { name }));
             roots.extend(self.is_installed(*object)?.then_some(Root::Operator));
-            let message = waiting.as_ref().and_then(|waiting| waiting.get(object));
+            let message = waiting.and_then(|waiting| waiting.get(object));
             roots.extend(message.map(|message| Root::Message { message: MessageName::In(*message) }));
-            if let Some(peer) = peers.get(object) {
-                let row = self.peer_row(*peer)?;
+            if let Some(peer) = self.told(*object)? {
+                let row = self.peer_row(peer)?;
                 roots.push(Root::Peer { vat: row.vat, name: row.name });
             }
             for root in roots {
-                let kind = std::mem::discriminant(&root);
-                if keepers.iter().all(|known| std::mem::discriminant(&known.root) != kind) {
+                let kind = discriminant(&root);
+                if keepers.iter().all(|known| discriminant(&known.root) != kind) {
                     let path = self.links(reached_by.way(*object, Direction::Holders))?;
                     keepers.push(Keeper { root, object: self.qrid(*object)?, path });
                 }
@@ -316,44 +322,32 @@ impl Asked<'_> {
         Ok(keepers)
     }
 
-    /// Every object that a root is about, but for those an operator installed; `None` when too much waits.
-    fn roots(&self) -> Read<Option<HashSet<Handle>>> {
-        let Some(waiting) = self.waiting()? else { return Ok(None) };
-        let mut roots: HashSet<_> = waiting.into_keys().collect();
-        roots.extend(self.rows("SELECT reference FROM petname", [], |row| row.get::<_, Handle>(0))?);
-        roots.extend(self.told()?.into_keys());
-        Ok(Some(roots))
-    }
-
     /// The objects that a waiting message or a kept fault is for or holds a reference to, with the first such;
-    /// `None` when there are too many to look through.
+    /// `None` when there is too much to look through.
     fn waiting(&self) -> Read<Option<HashMap<Handle, u64>>> {
-        let sql = "SELECT message, target, args FROM (SELECT message, target, args FROM message LIMIT ?1)
-            UNION ALL SELECT message, target, args FROM
-                (SELECT message, target, args FROM fault WHERE target IS NOT NULL LIMIT ?1)";
+        let sql = "SELECT message, target, args FROM message
+            UNION ALL SELECT message, target, args FROM fault WHERE target IS NOT NULL";
         let mut statement = self.db.prepare_cached(sql)?;
-        let mut rows = statement.query([WAITING_MAX + 1])?;
-        let (mut waiting, mut count) = (HashMap::new(), 0);
+        let mut rows = statement.query([])?;
+        let (mut waiting, mut count, mut bytes) = (HashMap::new(), 0, 0);
         while let Some(row) = rows.next()? {
-            count += 1;
-            if count > WAITING_MAX {
+            let (message, target): (u64, Handle) = (row.get(0)?, row.get(1)?);
+            let args = row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?;
+            (count, bytes) = (count + 1, bytes + args.len());
+            if count > WAITING_MAX || bytes > WAITING_BYTES_MAX {
                 return Ok(None);
             }
-            let message: u64 = row.get(0)?;
-            let args = row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?;
             let held = qjson::references(args).map_err(|error| ReadError::Damaged(error.to_string()))?;
-            for object in held.into_iter().chain([row.get(1)?]) {
+            for object in held.into_iter().chain([target]) {
                 waiting.entry(object).or_insert(message);
             }
         }
         Ok(Some(waiting))
     }
 
-    /// The objects that another vat was told of or has sent something to, with one such vat.
-    fn told(&self) -> Read<HashMap<Handle, PeerNumber>> {
-        let rows = self.rows("SELECT reference, min(peer) FROM export GROUP BY reference", [], |row| {
-            Ok((row.get::<_, Handle>(0)?, row.get(1)?))
-        })?;
-        Ok(rows.into_iter().collect())
+    /// A vat that was told of an object, or has sent something to it.
+    fn told(&self, object: Handle) -> Read<Option<PeerNumber>> {
+        let sql = "SELECT min(peer) FROM export WHERE reference = ?1";
+        Ok(self.db.prepare_cached(sql)?.query_row([object], |row| row.get(0))?)
     }
 }
