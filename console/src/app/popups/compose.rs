@@ -348,14 +348,14 @@ impl Popup for Compose {
             let mark = if focus { "> " } else { "  " };
             Line::styled(format!("{mark}{text}"), if focus { theme.title() } else { theme.dim() })
         };
-        buf.set_line(to.x, to.y, &label("to", self.focus == Focus::Target), to.width);
+        text::row(label("to", self.focus == Focus::Target), to, buf);
         let field = Rect { x: to.x + 6, width: to.width.saturating_sub(6), ..to };
         self.target.draw(self.focus == Focus::Target, cx, field, buf);
         self.draw_offer(cx, Rect { x: field.x, width: field.width, ..offer }, buf);
         let earlier = self.earlier.map_or_else(String::new, |earlier| {
             format!("   sent earlier, {} of {}", earlier + 1, cx.written.sent(self.target.text.trim()).len())
         });
-        buf.set_line(args.x, args.y, &label(&format!("args{earlier}"), self.focus == Focus::Args), args.width);
+        text::row(label(&format!("args{earlier}"), self.focus == Focus::Args), args, buf);
         self.args.draw(self.focus == Focus::Args, cx, Rect { x: edit.x + 2, width: edit.width - 2, ..edit }, buf);
         let width = usize::from(became.width);
         let refused = self.refused.iter().map(|why| format::wrap(&format::line(&format!("not sent: {why}")), width));
@@ -365,7 +365,7 @@ impl Popup for Compose {
         text::scrolled(&lines, self.top, became, buf);
         if let Ok(request) = self.request() {
             let command = text::clip(&format::line(&request.line(&cx.dir)), usize::from(line.width));
-            buf.set_stringn(line.x, line.y, command, usize::from(line.width), theme.dim());
+            text::row(Line::styled(command, theme.dim()), line, buf);
         }
     }
 }

@@ -408,19 +408,19 @@ impl Popup for Install {
             let here = *which == self.field;
             let mark = if here { "> " } else { "  " };
             let style = if here { theme.title() } else { theme.dim() };
-            buf.set_stringn(row.x, row.y, format!("{mark}{label}"), 9, style);
+            text::row(Line::styled(format!("{mark}{label}"), style), Rect { width: row.width.min(9), ..row }, buf);
         }
         if self.file.text.is_empty() && !self.code.is_empty() {
             let lines = format::count(self.code.lines().count() as u64, "line");
             let own = format!(" code written here, {lines}");
-            buf.set_stringn(field(file).x, file.y, own, usize::from(field(file).width), theme.good());
+            text::row(Line::styled(own, theme.good()), field(file), buf);
         }
         self.file.draw(self.field == Field::File, cx, field(file), buf);
         self.name.draw(self.field == Field::Name, cx, field(name), buf);
         self.memory.draw(self.field == Field::Memory, cx, field(memory), buf);
         self.power.draw(self.field == Field::Power, cx, field(power), buf);
         if self.memory.text.is_empty() && self.field != Field::Memory {
-            buf.set_string(field(memory).x, memory.y, "none: every turn begins anew", theme.dim());
+            text::row(Line::styled("none: every turn begins anew", theme.dim()), field(memory), buf);
         }
         let natives = NATIVES.iter().enumerate().flat_map(|(number, native)| {
             let mark = if self.granted.contains(native) { "[x] " } else { "[ ] " };
@@ -428,13 +428,13 @@ impl Popup for Install {
             let style = if here { theme.selected() } else { theme.plain() };
             [Span::styled(format!("{mark}{native}"), style), Span::raw(" ")]
         });
-        buf.set_line(field(grants).x, grants.y, &natives.collect::<Line<'_>>(), field(grants).width);
+        text::row(natives.collect::<Line<'_>>(), field(grants), buf);
         let offers: Vec<_> = self.offered().iter().map(|name| Line::raw(format::line(name))).collect();
         text::choice(&offers, self.picked, cx, field(offer), buf);
         text::lines(&self.told(cx, usize::from(told.width)), 0, told, buf);
         let line = Request::Install(self.form()).line(&cx.dir);
         let line = text::clip(&format::line(&line), usize::from(command.width));
-        buf.set_stringn(command.x, command.y, line, usize::from(command.width), theme.dim());
+        text::row(Line::styled(line, theme.dim()), command, buf);
     }
 }
 

@@ -203,7 +203,7 @@ impl Popup for Palette {
 
     fn draw(&self, cx: &Context, area: Rect, buf: &mut Buffer) {
         let theme = cx.theme;
-        buf.set_string(area.x, area.y, ":", theme.key());
+        text::row(Line::styled(":", theme.key()), area, buf);
         self.text.draw(true, cx, Rect { x: area.x + 2, width: area.width.saturating_sub(2), ..area }, buf);
         let rows = self.rows();
         let line = |row: &Row| {

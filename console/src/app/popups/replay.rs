@@ -199,7 +199,8 @@ impl Popup for Replay {
         let above = Rect { height: area.height.saturating_sub(1), ..area };
         text::scrolled(&self.lines(cx, usize::from(area.width)), self.top, above, buf);
         let line = text::clip(&format::line(&self.request().line(&cx.dir)), usize::from(area.width));
-        buf.set_stringn(area.x, above.bottom(), line, usize::from(area.width), cx.theme.dim());
+        let below = Rect { y: above.bottom(), height: area.height - above.height, ..area };
+        text::row(Line::styled(line, cx.theme.dim()), below, buf);
     }
 }
 

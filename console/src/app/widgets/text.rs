@@ -30,6 +30,13 @@ pub fn paragraph(text: &str, style: Style, area: Rect, buf: &mut Buffer) {
     Paragraph::new(crate::format::block(text)).style(style).wrap(Wrap { trim: false }).render(area, buf);
 }
 
+/// Draws one line in a row, if it has room for one.
+pub fn row<'a>(line: impl Into<Line<'a>>, row: Rect, buf: &mut Buffer) {
+    if row.height > 0 {
+        buf.set_line(row.x, row.y, &line.into(), row.width);
+    }
+}
+
 /// Draws lines from the one numbered `top`.
 pub fn lines(lines: &[Line<'_>], top: usize, area: Rect, buf: &mut Buffer) {
     for (y, line) in (area.y..area.bottom()).zip(lines.iter().skip(top)) {
@@ -45,7 +52,7 @@ pub fn scrolled(lines: &[Line<'_>], top: usize, area: Rect, buf: &mut Buffer) {
 
 /// Draws lines of which one is picked, which is among those that show.
 pub fn choice(lines: &[Line<'_>], picked: Option<usize>, cx: &Context, area: Rect, buf: &mut Buffer) {
-    let top = picked.map_or(0, |picked| (picked + 1).saturating_sub(usize::from(area.height)));
+    let top = picked.map_or(0, |picked| (picked + 1).saturating_sub(usize::from(area.height)).min(picked));
     self::lines(lines, top, area, buf);
     let row = picked.and_then(|picked| u16::try_from(picked - top).ok()).filter(|row| *row < area.height);
     if let Some(row) = row {
