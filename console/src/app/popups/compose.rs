@@ -156,7 +156,10 @@ impl Compose {
             KeyCode::Down => self.picked = last.map(|last| self.picked.map_or(0, |picked| (picked + 1).min(last))),
             KeyCode::Up => self.picked = self.picked.and_then(|picked| picked.checked_sub(1)),
             KeyCode::Tab => {
-                self.take(self.picked.or(Some(0)));
+                let typed = self.target.text.trim();
+                let is_it = |row: &ObjectRow| row.name.as_ref().is_some_and(|name| name.to_string() == typed);
+                let whole = self.found.iter().flatten().position(is_it);
+                self.take(self.picked.or(whole).or(Some(0)));
                 self.go_on(cx);
             }
             KeyCode::Enter => {
@@ -340,7 +343,8 @@ impl Popup for Compose {
         let theme = cx.theme;
         let offered = if self.focus == Focus::Target { OFFERED_LINES } else { 0 };
         let room = area.height.saturating_sub(offered + 5);
-        let result = if self.sent.is_some() || self.refused.is_some() { room / 2 } else { 0 };
+        let typed = u16::try_from(self.args.height()).unwrap_or(u16::MAX).max(3).min(room / 2);
+        let result = if self.sent.is_some() || self.refused.is_some() { room - typed } else { 0 };
         let rows = [1, offered, 1, room - result + 2, result, 1].map(Constraint::Length);
         let [to, offer, args, edit, became, line] = Layout::vertical(rows).areas(area);
 
@@ -362,7 +366,7 @@ impl Popup for Compose {
         let refused = refused.flat_map(|why| why.lines().map(str::to_owned).collect::<Vec<_>>());
         let mut lines: Vec<_> = refused.map(|line| Line::styled(line, theme.bad())).collect();
         lines.extend(self.sent.iter().flat_map(|sent| sent.lines(cx, width)));
-        text::scrolled(&lines, self.top, became, buf);
+        text::scrolled(&lines, self.top, cx, became, buf);
         if let Ok(request) = self.request() {
             let command = text::clip(&format::line(&request.line(&cx.dir)), usize::from(line.width));
             text::row(Line::styled(command, theme.dim()), line, buf);

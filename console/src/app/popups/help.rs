@@ -120,7 +120,7 @@ impl Popup for Help {
     fn draw(&self, cx: &Context, area: Rect, buf: &mut Buffer) {
         let sought = self.searches || !self.search.text.is_empty();
         let below = Rect { height: area.height.saturating_sub(u16::from(sought)), ..area };
-        text::scrolled(&self.lines(cx), self.top, below, buf);
+        text::scrolled(&self.lines(cx), self.top, cx, below, buf);
         if sought {
             let row = Rect { y: below.bottom(), height: area.height - below.height, ..area };
             text::row(Line::styled("/", cx.theme.key()), row, buf);

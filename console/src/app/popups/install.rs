@@ -262,7 +262,7 @@ impl Install {
                     told.extend(wrapped(&reach(dry), theme.plain()));
                     told
                 }
-                Err(why) => refused("the vat would refuse it", why),
+                Err(why) => refused("it would be refused", why),
             },
             _ => wrapped("the vat looks at it ...", theme.dim()),
         }
@@ -512,7 +512,7 @@ mod tests {
         let query = dry(&script).expect("a form that could be installed");
         script.event(Event::Refused(query.clone(), "a.js:1:9: no end\nfunction (\n        ^".into()));
         let drawn = script.drawn();
-        assert!(drawn.contains("the vat would refuse it: a.js:1:9") && drawn.contains("        ^"), "{drawn}");
+        assert!(drawn.contains("it would be refused: a.js:1:9") && drawn.contains("        ^"), "{drawn}");
         script.typed("x");
         assert!(script.drawn().contains("the vat looks at it"), "what was said was said of another form");
         let text = format!(

@@ -197,7 +197,7 @@ impl Popup for Replay {
 
     fn draw(&self, cx: &Context, area: Rect, buf: &mut Buffer) {
         let above = Rect { height: area.height.saturating_sub(1), ..area };
-        text::scrolled(&self.lines(cx, usize::from(area.width)), self.top, above, buf);
+        text::scrolled(&self.lines(cx, usize::from(area.width)), self.top, cx, above, buf);
         let line = text::clip(&format::line(&self.request().line(&cx.dir)), usize::from(area.width));
         let below = Rect { y: above.bottom(), height: area.height - above.height, ..area };
         text::row(Line::styled(line, cx.theme.dim()), below, buf);

@@ -95,6 +95,6 @@ impl Popup for Whyever {
     }
 
     fn draw(&self, cx: &Context, area: Rect, buf: &mut Buffer) {
-        text::scrolled(&self.lines(cx, usize::from(area.width)), self.top, area, buf);
+        text::scrolled(&self.lines(cx, usize::from(area.width)), self.top, cx, area, buf);
     }
 }

@@ -44,10 +44,21 @@ pub fn lines(lines: &[Line<'_>], top: usize, area: Rect, buf: &mut Buffer) {
     }
 }
 
-/// The same, but no further than that the last line stands at the bottom.
-pub fn scrolled(lines: &[Line<'_>], top: usize, area: Rect, buf: &mut Buffer) {
+/// The same, but no further than that the last line stands at the bottom; marks at the right say where more is.
+pub fn scrolled(lines: &[Line<'_>], top: usize, cx: &Context, area: Rect, buf: &mut Buffer) {
     let last = lines.len().saturating_sub(usize::from(area.height));
-    self::lines(lines, top.min(last), area, buf);
+    let top = top.min(last);
+    self::lines(lines, top, area, buf);
+    if area.is_empty() {
+        return;
+    }
+    let mut mark = |y: u16, mark: &str| buf.set_string(area.right() - 1, y, mark, cx.theme.key());
+    if top > 0 {
+        mark(area.y, cx.theme.mark("▲", "^"));
+    }
+    if top < last {
+        mark(area.bottom() - 1, cx.theme.mark("▼", "v"));
+    }
 }
 
 /// Draws lines of which one is picked, which is among those that show.
