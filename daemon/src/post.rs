@@ -158,7 +158,7 @@ impl Post {
         let candidates: Vec<_> =
             parcel.urls.iter().map(|(url, origin)| Candidate { url: url.clone(), named: named(*origin) }).collect();
         let post = Arc::clone(self);
-        let Parcel { vat, acked, letters, good, .. } = parcel;
+        let (vat, acked, letters, good) = (parcel.vat, parcel.acked, parcel.letters, parcel.good);
         // Sealing a full request takes a few milliseconds: not on the threads that serve everybody.
         let sealed = spawn_blocking(move || {
             let channel = post.channels.get(vat).map_err(|error| error.to_string())?;
