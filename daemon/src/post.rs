@@ -11,7 +11,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use qrt_shared::id::VatId;
 use qrt_shared::wire::{Plaintext, RequestId, Response};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::spawn_blocking;
@@ -37,21 +36,6 @@ const NAP: Duration = Duration::from_secs(30);
 
 /// A difference between two clocks that is a setting of one, not its drift.
 const CLOCK_SET_MS: i64 = 2_000;
-
-/// How long peers took to answer last, since the daemon started.
-#[derive(Debug, Default)]
-pub struct RoundTrips(Mutex<HashMap<VatId, Duration>>);
-
-impl RoundTrips {
-    /// How long that one took, if it answered.
-    pub fn of(&self, vat: &VatId) -> Option<Duration> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(vat).copied()
-    }
-
-    fn took(&self, vat: VatId, time: Duration) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(vat, time);
-    }
-}
 
 /// The post office's parts.
 pub struct Post {
