@@ -40,6 +40,9 @@ const AT_MOST: Duration = Duration::from_secs(5);
 /// How long a daemon that is away is left alone.
 const AWAY: Duration = Duration::from_millis(500);
 
+/// Files that are listed at most.
+const FILES: usize = 1000;
+
 /// How long a read may take before the daemon counts as away.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -303,10 +306,34 @@ async fn load(dir: &Path, client: &mut Option<Client>, query: &Query) -> Result<
             Query::Log(count) => Data::Log(client.newest_log(*count).await?),
             Query::Settings => Data::Settings(client.settings().await?),
             Query::Storage => Data::Storage(client.storage().await?),
+            Query::Files(typed) => {
+                let typed = typed.clone();
+                // A slow disk holds up nothing.
+                Data::Files(tokio::task::spawn_blocking(move || files(&typed)).await.unwrap_or_default())
+            }
         })
     };
     let hangs = || ClientError::Hangs { dir: dir.display().to_string(), seconds: PATIENCE.as_secs() };
     timeout(PATIENCE, reading).await.unwrap_or_else(|_| Err(hangs()))
+}
+
+/// JavaScript files and directories whose paths begin so; none where nothing can be read.
+fn files(typed: &str) -> Vec<String> {
+    let (parent, start) =
+        typed.rsplit_once('/').map_or(("", typed), |(parent, start)| (&typed[..=parent.len()], start));
+    let dir = if parent.is_empty() { Path::new(".") } else { Path::new(parent) };
+    let entries = std::fs::read_dir(dir).into_iter().flatten().filter_map(Result::ok);
+    let named = entries.filter_map(|entry| {
+        let name = entry.file_name().into_string().ok()?;
+        let shown = name.starts_with(start) && (!name.starts_with('.') || start.starts_with('.'));
+        // Through a link, too.
+        let is_dir = shown && entry.path().is_dir();
+        let wanted = shown && (is_dir || Path::new(&name).extension().is_some_and(|extension| extension == "js"));
+        wanted.then(|| format!("{parent}{name}{}", if is_dir { "/" } else { "" }))
+    });
+    let mut files: Vec<_> = named.take(FILES).collect();
+    files.sort_unstable();
+    files
 }
 
 /// Carries a request out, and says what came of it.
@@ -365,7 +392,7 @@ async fn perform(dir: &Path, request: &Request) -> Result<Reply, Failure> {
             Reply::Upgraded(upgraded.version, upgraded.turn)
         }
         Request::MemorySet { object, key, value } => {
-            let set = MemorySet { value: cli::value(value, "value")? };
+            let set = MemorySet { value: cli::value(value, "value")?, expect: None };
             Reply::Set(client.memory_set(&Target::Qrid(object.clone()), key, &set).await?.turn)
         }
         Request::Hold(object, held) => Reply::Held(client.hold(&Target::Qrid(object.clone()), *held).await?.held),
@@ -441,4 +468,23 @@ async fn installation(install: &request::Install) -> Result<Install, Failure> {
         budget: qrt_shared::budget::Budget::default(),
         account_budget: qrt_shared::budget::Budget::default(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_and_directories_are_listed_and_nothing_else() {
+        let dir = tempfile::tempdir().expect("a directory");
+        for name in ["b.js", "a.js", "a.txt", ".a.js"] {
+            std::fs::write(dir.path().join(name), "").expect("a file");
+        }
+        std::fs::create_dir(dir.path().join("asdf")).expect("a directory");
+        let typed = |text: &str| format!("{}/{text}", dir.path().display());
+        assert_eq!(files(&typed("a")), [typed("a.js"), typed("asdf/")]);
+        assert_eq!(files(&typed(".")), [typed(".a.js")]);
+        assert_eq!(files(&typed("")).len(), 3);
+        assert!(files(&typed("none/x")).is_empty());
+    }
 }

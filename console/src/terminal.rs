@@ -118,7 +118,7 @@ fn turn(vats: &mut [Vat], screen: &mut Screen) -> io::Result<()> {
         let until_draw =
             if stale { drawn.map_or(Duration::ZERO, |at| DRAW.saturating_sub(at.elapsed())) } else { SECOND };
         wait(vats, until_tick.min(until_draw))?;
-        let mut events: Vec<(usize, Event)> = Vec::new();
+        let mut events: VecDeque<(usize, Event)> = VecDeque::new();
         while poll(Duration::ZERO)? {
             hurry = true;
             events.extend(typed(read()?).map(|event| (here, event)));
@@ -131,10 +131,9 @@ fn turn(vats: &mut [Vat], screen: &mut Screen) -> io::Result<()> {
             ticked = Instant::now();
             events.extend((0..vats.len()).map(|number| (number, Event::Tick)));
         }
-        for (number, event) in events {
+        while let Some((number, event)) = events.pop_front() {
             stale |= number == here;
-            let mut effects = VecDeque::from(vats[number].state.update(format::now_ms(), event));
-            while let Some(effect) = effects.pop_front() {
+            for effect in vats[number].state.update(format::now_ms(), event) {
                 match effect {
                     Effect::Quit => return Ok(()),
                     Effect::Vat => {
@@ -153,7 +152,7 @@ fn turn(vats: &mut [Vat], screen: &mut Screen) -> io::Result<()> {
                             Ok(text) => Event::Edited(edit, text),
                             Err(why) => Event::NotEdited(why),
                         };
-                        effects.extend(vats[number].state.update(format::now_ms(), event));
+                        events.push_front((number, event));
                     }
                 }
             }

@@ -28,7 +28,7 @@ use crate::vat::entropy::Entropy;
 use crate::vat::peer::attempt::Attempt;
 use crate::vat::peer::receive::Busy;
 use crate::vat::request::{Action, Request, Ticket, Who};
-use crate::vat::{Checkpoint, Death, Halt, Input, Order, Vat};
+use crate::vat::{Checkpoint, Death, Halt, Input, Limits, Order, Vat};
 
 /// How long a group may grow while turns keep coming.
 const GROUP_AGE: Duration = Duration::from_millis(10);
@@ -67,6 +67,18 @@ pub enum Event {
         /// Who waits for the answer.
         answer: oneshot::Sender<Result<Answer, Problem>>,
     },
+    /// Empty the write-ahead log.
+    Checkpoint {
+        /// Told how that went, when it has.
+        answer: oneshot::Sender<bool>,
+    },
+    /// Say that the loop goes round.
+    Alive {
+        /// Who wants to know.
+        answer: oneshot::Sender<()>,
+    },
+    /// Hold turns and queues to other limits from now on.
+    Limits(Box<Limits>),
     /// Commit what is in hand and end.
     Stop {
         /// Told when everything accepted is on the disk.
@@ -160,8 +172,7 @@ impl Entropy for Os {
 impl Driver {
     /// A driver of these parts, and where its news comes out.
     pub fn new(vat: Vat, store: Store, executor: Executor, events: (Sender<Event>, Receiver<Event>)) -> (Self, News) {
-        let (commits, commits_heard) =
-            watch::channel(Committed { commit: store.counters().commits, ..Committed::default() });
+        let (commits, commits_heard) = watch::channel(Tally::new(store.counters()).last());
         let tally = Tally::new(store.counters());
         let (heard, _) = broadcast::channel(4096);
         let due = Arc::new(Notify::new());
@@ -253,6 +264,22 @@ impl Driver {
                 let ticket = group.ticket();
                 self.outward.waiting.insert(ticket, answer);
                 self.handle(Input::Request(Request { ticket, who, action }), group)
+            }
+            Event::Checkpoint { answer } => {
+                // What is not committed would stay in the log.
+                self.commit(group)?;
+                // Whoever asked may have gone.
+                answer.send(self.store.checkpoint()?).ok();
+                Ok(())
+            }
+            Event::Alive { answer } => {
+                // Whoever asked may have given up.
+                answer.send(()).ok();
+                Ok(())
+            }
+            Event::Limits(limits) => {
+                self.vat.limit(*limits);
+                Ok(())
             }
             Event::Stop { .. } => Ok(()),
         }

@@ -8,13 +8,12 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde_json::json;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
 use crate::control::{self, State};
 use crate::directory::Directory;
 use crate::driver::{self, Driver, Event, now_ms};
-use crate::executor::check::Checker;
 use crate::executor::process::Spares;
 use crate::executor::{Config, Deadlines, Executor};
 use crate::http::channels::{CHANNELS_MAX, Channels};
@@ -23,6 +22,7 @@ use crate::http::policy::Policy;
 use crate::http::receive::{self, Receiver};
 use crate::intake::Intake;
 use crate::key::Key;
+use crate::manager;
 use crate::mark::{self, Mark};
 use crate::peer::seal::NonceKey;
 use crate::post::Post;
@@ -67,6 +67,12 @@ pub fn serve(dir: &Path, after_rollback: bool) -> Result<()> {
     let outcome = runtime.block_on(async {
         let control_listener = control::bind(directory.path()).context("binding the control socket")?;
         let listener = TcpListener::from_std(listener).context("listening for other vats")?;
+        let metrics = match settings.metrics {
+            Some(address) => Some(TcpListener::bind(address).await.with_context(|| {
+                format!("cannot listen on {address} for who reads metrics: change `metrics` in {}", settings::FILE)
+            })?),
+            None => None,
+        };
         let (ended, mut driver_ended) = oneshot::channel();
         std::thread::Builder::new().name("kernel".to_owned()).spawn(move || {
             // The receiver lives as long as the daemon.
@@ -83,13 +89,16 @@ pub fn serve(dir: &Path, after_rollback: bool) -> Result<()> {
         let post = Post::new(directory.path().to_owned(), channels, courier, news.clone());
         let posting = tokio::spawn(Arc::new(post).run(Arc::clone(&news.due)));
         events.send(Event::Input(Input::Started)).context("the kernel's thread died")?;
-        let checker = Checker::new(spares);
-        let state = State::new(directory.path(), key.vat(), settings, now_ms(), news, status, checker);
+        let state = State::new(directory.path(), key.vat(), settings, now_ms(), news, status, spares);
         let state = Arc::new(state);
         let serving = tokio::spawn(control::serve(control_listener, Arc::clone(&state)));
+        let measured = metrics.map(|listener| tokio::spawn(control::metrics::serve(listener, Arc::clone(&state))));
         tracing::info!(vat = ?key.vat(), "serving");
         // A reader that has gone away does not mind.
         writeln!(std::io::stdout(), "{started}").ok();
+        manager::ready();
+        let beating = tokio::spawn(manager::alive(events.clone()));
+        let reloading = tokio::spawn(reload(signal(SignalKind::hangup())?, Arc::clone(&state)));
         let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
         let outcome = tokio::select! {
             ended = &mut driver_ended => ended.context("the kernel's thread died")?,
@@ -97,8 +106,9 @@ pub fn serve(dir: &Path, after_rollback: bool) -> Result<()> {
             _ = interrupt.recv() => stop(&events, driver_ended).await?,
             _ = terminate.recv() => stop(&events, driver_ended).await?,
         };
+        manager::stopping();
         tokio::time::sleep(FAREWELL).await;
-        for task in [serving, receiving, posting, marking] {
+        for task in [serving, receiving, posting, marking, reloading, beating].into_iter().chain(measured) {
             task.abort();
         }
         if outcome.is_ok() {
@@ -152,6 +162,14 @@ fn listen(dir: &Path, settings: &mut Settings) -> Result<std::net::TcpListener> 
         settings.keep_listen(dir, listener.local_addr()?)?;
     }
     Ok(listener)
+}
+
+/// Reads the settings again each time it is told to.
+async fn reload(mut hangup: Signal, state: Arc<State>) {
+    while hangup.recv().await.is_some() {
+        // It reads a small file, and nobody waits.
+        state.reload();
+    }
 }
 
 type Ended = oneshot::Receiver<Result<(), driver::Error>>;

@@ -85,7 +85,7 @@ pub enum Kind {
     Flag,
     /// `--name VALUE`
     Option {
-        /// What the value is called in help.
+        /// What the value is called in help; words with a blank between them are several values.
         value: &'static str,
         /// One letter for `-x VALUE`.
         short: Option<char>,
@@ -204,6 +204,7 @@ pub static ACTIONS: &[Action] = &[
             get("/v1/overview"),
             ask("/v1/events", &["after"]),
             get("/v1/storage"),
+            get("/v1/metrics"),
             get("/v1/"),
         ]),
         args: &[DIR, JSON],
@@ -219,7 +220,7 @@ pub static ACTIONS: &[Action] = &[
                   --account-budget does not name is as in [account]: cpu is CPU time that can have been saved up, \
                   refill what comes back each second; messages whose account has spent it wait.",
         effect: Effect::Change,
-        via: Via::Control(&[post("/v1/objects")]),
+        via: Via::Control(&[post("/v1/objects"), post("/v1/dry/objects")]),
         args: &[
             DIR,
             required("FILE", "its code: a .js file, -, a sample's name, or a directory"),
@@ -241,6 +242,7 @@ pub static ACTIONS: &[Action] = &[
                 "what its account may use in all: cpu=10s,refill=100ms/s, objects=N, \
                 memory=1GiB, queued=64MiB",
             ),
+            flag("dry-run", "install nothing: check the code, and say what it would be able to reach"),
             JSON,
         ],
     },
@@ -292,14 +294,25 @@ pub static ACTIONS: &[Action] = &[
     Action {
         verb: "memory",
         summary: "Print an object's memory as QJSON",
-        details: "",
+        details: "As it is, or as far back as the journal goes: as a turn left it (--at), what is not the same after two \
+                  turns (--diff), or which turn, or operator's edit, last changed each key (--blame).",
         effect: Effect::Read,
         via: Via::Control(&[
-            get("/v1/objects/{object}/memory"),
+            ask("/v1/objects/{object}/memory", &["at"]),
             ask("/v1/objects/{object}/entries", LIST),
             get("/v1/objects/{object}/entries/{key}"),
+            ask("/v1/objects/{object}/memory/diff", &["from", "to"]),
+            ask("/v1/objects/{object}/memory/blame", &["after", "key"]),
         ]),
-        args: &[DIR, OBJECT, JSON],
+        args: &[
+            DIR,
+            OBJECT,
+            option("at", "TURN", "as this turn left it"),
+            option("diff", "TURN1 TURN2", "what changed from how the first turn left it to how the second did"),
+            flag("blame", "which turn last changed each key"),
+            option("key", "KEY", "with --blame: only this key, also one that is gone"),
+            JSON,
+        ],
     },
     Action {
         verb: "name",
@@ -326,16 +339,30 @@ pub static ACTIONS: &[Action] = &[
         details: "Takes its place in the order of turns: messages that are queued run on the new code. The old code is kept \
                   in the object's history. FILE is a .js file, `-`, or the name of a bundled sample.",
         effect: Effect::Change,
-        via: Via::Control(&[post("/v1/objects/{object}/code")]),
-        args: &[DIR, OBJECT, required("FILE", "the code: a .js file, -, or a sample's name"), JSON],
+        via: Via::Control(&[post("/v1/objects/{object}/code"), post("/v1/dry/objects/{object}/code")]),
+        args: &[
+            DIR,
+            OBJECT,
+            required("FILE", "the code: a .js file, -, or a sample's name"),
+            flag("dry-run", "change nothing: check the code, and show what would change"),
+            JSON,
+        ],
     },
     Action {
         verb: "memory-set",
         summary: "Set one key of an object's memory by hand",
-        details: "Takes its place in the order of turns and in the journal, with the old value.",
+        details: "Takes its place in the order of turns and in the journal, with the old value. With --expect nothing \
+                  happens unless that is its value when the edit's turn comes; a key that is not there has none.",
         effect: Effect::Change,
         via: Via::Control(&[put("/v1/objects/{object}/memory/{key}")]),
-        args: &[DIR, OBJECT, required("KEY", "the top-level key"), required("JSON", "its value: QJSON"), JSON],
+        args: &[
+            DIR,
+            OBJECT,
+            required("KEY", "the top-level key"),
+            required("JSON", "its value: QJSON"),
+            option("expect", "JSON", "set it only if this is its value now"),
+            JSON,
+        ],
     },
     Action {
         verb: "hold",
@@ -513,6 +540,61 @@ pub static ACTIONS: &[Action] = &[
         ],
     },
     Action {
+        verb: "replay",
+        summary: "Run a recorded turn again and show what comes out otherwise",
+        details: "It runs in a worker of its own with what the journal recorded of it: code, arguments, memory, clock, \
+                  random bytes. Nothing is kept and nothing is sent. Without changes it does the same again; exit 1 when it \
+                  does not. With --code, --args or --memory it shows what would have come of that instead. A turn that the \
+                  journal has dropped, or that ran an object removed since, cannot be run again.",
+        effect: Effect::Read,
+        via: Via::Control(&[post("/v1/turns/{turn}/replay")]),
+        args: &[
+            DIR,
+            required("TURN", "the turn's number, as `qrt turns` shows it"),
+            option("code", "FILE", "run this code in place of the object's: a .js file, -, or a sample's name"),
+            option("args", "JSON", "send these arguments instead: QJSON"),
+            option("memory", "JSON", "have the object's memory be this instead, an object"),
+            JSON,
+        ],
+    },
+    Action {
+        verb: "reach",
+        summary: "Show what an object can reach, what can reach it and what keeps it reachable",
+        details: "By what powers and memories of this vat's objects hold, over any number of links. What other vats hold \
+                  nobody here can know. With --to or --from, the shortest way from one object to another; with --native \
+                  instead of an object, those that hold this native power. --dot prints a graph for Graphviz.",
+        effect: Effect::Read,
+        via: Via::Control(&[
+            ask("/v1/objects/{object}/reach", &["limit"]),
+            ask("/v1/objects/{object}/reach/{other}", &["limit"]),
+            ask("/v1/natives/{native}", &["after"]),
+        ]),
+        args: &[
+            DIR,
+            optional("QRID", "the object: a QRID or a petname"),
+            option("to", "QRID", "the shortest way from it to this one"),
+            option("from", "QRID", "the shortest way from this one to it"),
+            option("native", "NAME", "the objects that hold make_object, make_account, clock, random or log"),
+            Arg {
+                name: "limit",
+                kind: Kind::Option { value: "N", short: None },
+                help: "how many objects to look at, at most 10,000 [default: 1000]",
+            },
+            flag("dot", "print a graph for Graphviz"),
+            JSON,
+        ],
+    },
+    Action {
+        verb: "sweep",
+        summary: "List objects that nothing known can reach",
+        details: "Those that no petname, no installed object, no waiting message and no other vat that was told of them leads \
+                  to. A vat that got a QRID in another way can still send to one, so nothing is removed: `qrt remove` does \
+                  that, one by one.",
+        effect: Effect::Read,
+        via: Via::Control(&[ask("/v1/sweep", &["after"])]),
+        args: &[DIR, flag("dry-run", "only list them, which is all it ever does"), JSON],
+    },
+    Action {
         verb: "backup",
         summary: "Copy a vat, running or stopped, into one file",
         details: "The copy is of one commit, and the vat goes on meanwhile. It is readable by its owner only, and \
@@ -543,6 +625,15 @@ pub static ACTIONS: &[Action] = &[
             flag("fork", "make another vat of it, with a key of its own"),
             JSON,
         ],
+    },
+    Action {
+        verb: "checkpoint",
+        summary: "Move everything from the write-ahead log into the database now",
+        details: "The vat does so by itself all the time; this is for before its files are looked at from outside. Turns wait \
+                  meanwhile. The log stays as long as somebody reads what is in it.",
+        effect: Effect::Change,
+        via: Via::Control(&[post("/v1/checkpoint")]),
+        args: &[DIR, JSON],
     },
     Action {
         verb: "check",
@@ -679,9 +770,11 @@ mod tests {
 
     #[test]
     fn only_reads_use_get_alone() {
+        // What is asked may be longer than a path, and is posted; it changes nothing all the same.
+        let asks = |route: &Route| route.method == "GET" || route.path.ends_with("/replay");
         for action in ACTIONS {
             if let Via::Control(routes) = &action.via {
-                let only_get = routes.iter().all(|route| route.method == "GET");
+                let only_get = routes.iter().all(asks);
                 assert_eq!(only_get, action.effect == Effect::Read, "{}", action.verb);
             }
         }

@@ -4,12 +4,27 @@
 //! name. QJSON stands as it is ([`RawValue`], outside form), so no number loses a digit on the way.
 //! Fields are only ever added.
 
+mod dry;
+mod history;
+mod reach;
+mod replay;
+
+pub use dry::{DryInstall, DryObject, DryUpgrade};
+pub use history::{KeyBlame, KeyChange, MemoryDiff};
+pub use reach::{Empowered, Found, Keeper, Link, Node, Reach, Root, Sweep, Unreachable, Way};
+pub use replay::{Did, Difference, Made, Part, Replayed, Sent, Written};
+
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use crate::budget::Budget;
 use crate::id::{MessageName, Petname, Qrid, VatId};
+
+/// A member that may be left out, which is not the same as null.
+pub(crate) fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawValue>>, D::Error> {
+    Box::<RawValue>::deserialize(deserializer).map(Some)
+}
 
 /// A page of a list. Pass `next` back as `after` for the following page.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -1,6 +1,7 @@
 //! The console in a terminal of its own: keys go in, and what stands on the screen is waited for.
 
 use std::io::{Read, Write};
+use std::num::NonZeroU16;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -50,7 +51,7 @@ impl Console {
         drop(pair.slave);
         let mut reader = pair.master.try_clone_reader().expect("its output");
         let keys = pair.master.take_writer().expect("its input");
-        let parser = vt100::Parser::new(rows, columns, 0);
+        let parser = vt100::Parser::new(cells(rows), cells(columns), 0);
         let shown = Arc::new((Mutex::new(Shown { parser, ended: false }), Condvar::new()));
         let seen = Arc::clone(&shown);
         thread::spawn(move || {
@@ -88,7 +89,7 @@ impl Console {
     /// # Panics
     /// The system refuses.
     pub fn resize(&mut self, columns: u16, rows: u16) {
-        lock(&self.shown.0).parser.screen_mut().set_size(rows, columns);
+        lock(&self.shown.0).parser.screen_mut().set_size(cells(rows), cells(columns));
         self.master.resize(PtySize { rows, cols: columns, ..PtySize::default() }).expect("another size");
     }
 
@@ -147,6 +148,10 @@ impl Console {
         let pid = self.child.process_id().and_then(|pid| i32::try_from(pid).ok());
         pid.and_then(rustix::process::Pid::from_raw).expect("a process")
     }
+}
+
+fn cells(count: u16) -> NonZeroU16 {
+    NonZeroU16::new(count).expect("a terminal has some")
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -40,6 +40,13 @@ fn a_memory_key_set_by_hand_is_seen_by_the_next_turn_and_kept_in_the_journal() {
     assert_eq!(turns[1]["edit"], "memory-set");
     assert_eq!(turns[1]["changes"], json!([{ "object": qrid, "key": "n", "added": false, "old": 1 }]));
     assert_eq!(vat.qrt("object", &["counter", "--json"]).json()["held_by"][0]["key"], "friend", "edges are kept");
+    let refusal = vat.qrt("memory-set", &["counter", "n", "7", "--expect", "40"]).refusal(1);
+    assert!(refusal.contains("\"n\" has another value: nothing was set"), "{refusal}");
+    let refusal = vat.qrt("memory-set", &["counter", "none", "7", "--expect", "null"]).refusal(1);
+    assert!(refusal.contains("\"none\" is not there"), "{refusal}");
+    vat.qrt("memory-set", &["counter", "n", r#"{"b":1,"a":2}"#, "--expect", "42"]).ok();
+    vat.qrt("memory-set", &["counter", "n", "43", "--expect", r#"{ "a": 2, "b": 1.0 }"#]).ok();
+    assert_eq!(vat.qrt("memory", &["counter", "--json"]).json()["n"], 43);
     let refusal = vat.qrt("memory-set", &["counter", "n", "{"]).refusal(1);
     assert!(refusal.contains("line 1, column 2"), "{refusal}");
     vat.install("bare", COUNTER, &["--no-memory"]);

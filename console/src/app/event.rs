@@ -10,6 +10,7 @@ use super::popup::Popup;
 use super::popups;
 use super::query::{Data, Query};
 use super::request::{Reply, Request};
+use super::written::Draft;
 use crate::output::Tone;
 
 /// What came of a request: its reply, or why not, in one line.
@@ -83,13 +84,8 @@ pub enum Do {
     Say(Note),
     /// Ask the daemon for this.
     Ask(Request),
-    /// Remember arguments that were left unsent.
-    Remember {
-        /// The target they are for, as the operator named it.
-        target: String,
-        /// The arguments.
-        args: String,
-    },
+    /// Remember what was written and left.
+    Remember(Draft),
     /// Put this into the clipboard.
     Copy(String),
     /// Let the operator edit this.
@@ -132,13 +128,15 @@ pub enum Edited {
         /// The value it has, as it was laid out to be edited.
         before: String,
     },
+    /// What the popup on top calls so.
+    Field(&'static str),
 }
 
 impl Edit {
     /// What is to be done when the editor has ended.
     pub fn done(self, text: Option<String>) -> Vec<Do> {
         let Some(text) = text else { return vec![Do::Say(Note::dim("nothing was changed"))] };
-        vec![Do::Popup(popups::change(Self { text, ..self }))]
+        popups::change(Self { text, ..self }).map(Do::Popup).into_iter().collect()
     }
 }
 

@@ -36,10 +36,11 @@ impl State {
             text::paragraph("make this terminal larger", Style::new(), area, buf);
             return;
         }
+        self.area.set(area);
         let line = |y: u16| Rect { y, height: 1, ..area };
         self.draw_title(line(area.y), buf);
         self.draw_screens(line(area.y + 1), buf);
-        let body = Rect { y: area.y + 2, height: area.height - 4, ..area };
+        let body = body(area);
         self.pane().draw(&self.cx, body, buf);
         if matches!(self.cx.link, Link::Away(..)) {
             buf.set_style(body, self.cx.theme.dim());
@@ -77,20 +78,34 @@ impl State {
         buf.set_stringn(x, area.y, word, usize::from(area.right() - x), style);
     }
 
+    /// What the screens are called in a line of that width, and where each name stands, its number in front.
+    fn screens(&self, area: Rect) -> impl Iterator<Item = (u16, String, &'static str)> {
+        let all: usize = SCREENS.iter().map(|screen| screen.title.len() + 3).sum();
+        let here = self.screen;
+        let mut x = area.x + 1;
+        SCREENS.iter().enumerate().map(move |(number, screen)| {
+            // On a narrow screen the others are their numbers and first letters.
+            let whole = all < usize::from(area.width) || here == number;
+            let name = if whole { screen.title } else { screen.title.get(..4).unwrap_or(screen.title) };
+            let (from, number) = (x, (number + 1).to_string());
+            x = x.saturating_add(width(&number) + width(name) + 2);
+            (from, number, name)
+        })
+    }
+
+    /// The screen whose name is drawn in that column.
+    pub(super) fn screen_at(&self, x: u16) -> Option<usize> {
+        let on = |(from, number, name): (u16, String, &str)| x >= from && x <= from + width(&number) + width(name);
+        self.screens(self.area.get()).position(on)
+    }
+
     fn draw_screens(&self, area: Rect, buf: &mut Buffer) {
         let theme = self.cx.theme;
-        let mut x = area.x + 1;
-        let all: usize = SCREENS.iter().map(|screen| screen.title.len() + 3).sum();
-        for (number, screen) in SCREENS.iter().enumerate() {
-            let here = number == self.screen;
-            // On a narrow screen the others are their numbers and first letters.
-            let short = || screen.title.get(..4).unwrap_or(screen.title);
-            let name = if all < usize::from(area.width) || here { screen.title } else { short() };
-            let style = if here { theme.title() } else { theme.dim() };
+        for (place, (x, number, name)) in self.screens(area).enumerate() {
+            let style = if place == self.screen { theme.title() } else { theme.dim() };
             let room = |x: u16| usize::from(area.right().saturating_sub(x));
-            let (after, _) = buf.set_stringn(x, area.y, format!("{}", number + 1), room(x), theme.key());
-            let (after, _) = buf.set_stringn(after, area.y, format!(" {name}"), room(after), style);
-            x = after + 1;
+            let (after, _) = buf.set_stringn(x, area.y, number, room(x), theme.key());
+            buf.set_stringn(after, area.y, format!(" {name}"), room(after), style);
         }
     }
 
@@ -159,6 +174,11 @@ impl State {
             x = put(x, each);
         }
     }
+}
+
+/// Where the pane stands.
+pub(super) fn body(area: Rect) -> Rect {
+    Rect { y: area.y + 2, height: area.height.saturating_sub(4), ..area }
 }
 
 fn named(command: Command) -> Option<(String, String)> {

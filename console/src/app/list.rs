@@ -125,6 +125,13 @@ impl<T: Row> List<T> {
         self.scroll.window(self.rows().map_or(0, <[T]>::len), height)
     }
 
+    /// Selects what stands in that line of what is drawn, the first counted as 0.
+    pub fn click(&mut self, line: usize) {
+        if self.scroll.click(line, self.rows().map_or(0, <[T]>::len)) {
+            self.land = Land::Same;
+        }
+    }
+
     /// Moves the selection; beyond the rows that are here, to the page there.
     pub fn go(&mut self, motion: Motion) {
         let Some(rows) = self.rows().map(<[T]>::len) else { return };
@@ -217,6 +224,18 @@ mod tests {
         list.go(Motion::Up);
         list.loaded(&list.listing(), &page(&[2, 3, 4], Some(2), None));
         assert_eq!(list.selected(), Some(&2), "who moves stays");
+    }
+
+    #[test]
+    fn a_click_selects_the_row_that_is_drawn_there() {
+        let mut list = List::new(Listing::default());
+        list.loaded(&list.listing(), &page(&[1, 2, 3, 4, 5], None, None));
+        list.go(Motion::Last);
+        list.window(2);
+        list.click(0);
+        assert_eq!(list.selected(), Some(&4));
+        list.click(2);
+        assert_eq!(list.selected(), Some(&4), "nothing is drawn there");
     }
 
     #[test]

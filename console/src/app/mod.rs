@@ -30,11 +30,14 @@ pub mod thing;
 pub mod widgets;
 pub mod written;
 
-use crossterm::event::{KeyEvent, KeyEventKind, MouseEvent, MouseEventKind};
+use std::cell::Cell;
+
+use crossterm::event::{KeyEvent, KeyEventKind, MouseButton, MouseEvent, MouseEventKind};
 use qrt_shared::view::{Overview, Totals};
+use ratatui::layout::Rect;
 
 use command::{Command, Motion};
-use event::{Do, Effect, Event, Note};
+use event::{Do, Edited, Effect, Event, Note};
 use pane::Pane;
 use popup::Popup;
 use query::{Data, Query};
@@ -85,6 +88,8 @@ pub struct State {
     popups: Vec<Box<dyn Popup>>,
     note: Option<Note>,
     totals: Totals,
+    /// Where it was drawn last: drawing knows, a click needs it.
+    area: Cell<Rect>,
 }
 
 impl State {
@@ -101,7 +106,15 @@ impl State {
             written: Written::default(),
         };
         let screens = panes::SCREENS.iter().map(|screen| vec![(screen.open)()]).collect();
-        Self { cx, screens, screen: 0, popups: Vec::new(), note: None, totals: Totals::default() }
+        Self {
+            cx,
+            screens,
+            screen: 0,
+            popups: Vec::new(),
+            note: None,
+            totals: Totals::default(),
+            area: Cell::default(),
+        }
     }
 
     fn pane(&self) -> &dyn Pane {
@@ -159,7 +172,10 @@ impl State {
             }
             Event::Answered(request, answer) => self.answered(&request, &answer, &mut effects),
             Event::Edited(edit, text) => {
-                let done = edit.done(text);
+                let done = match (&edit.what, text, self.popups.last_mut()) {
+                    (Edited::Field(field), Some(text), Some(popup)) => popup.edited(field, text),
+                    (_, text, _) => edit.done(text),
+                };
                 self.perform(done, &mut effects);
             }
             Event::NotEdited(why) => self.note = Some(Note::bad(why)),
@@ -228,11 +244,30 @@ impl State {
         let motion = match mouse.kind {
             MouseEventKind::ScrollUp => Motion::Up,
             MouseEventKind::ScrollDown => Motion::Down,
+            MouseEventKind::Down(MouseButton::Left) => {
+                self.click(mouse.column, mouse.row);
+                return;
+            }
             _ => return,
         };
         match self.popups.last_mut() {
             Some(popup) => popup.scroll(motion),
             None => self.run(Command::Move(motion), effects),
+        }
+    }
+
+    /// A click goes to the screen whose name it is on, or selects the row it is on. What lies below a popup takes
+    /// none.
+    fn click(&mut self, x: u16, y: u16) {
+        let area = self.area.get();
+        if !self.popups.is_empty() {
+            return;
+        }
+        let body = frame::body(area);
+        if y + 1 == body.y {
+            self.screen = self.screen_at(x).unwrap_or(self.screen);
+        } else if y >= body.y && y < body.bottom() {
+            self.pane_mut().click(x - body.x, y - body.y);
         }
     }
 
@@ -266,6 +301,7 @@ impl State {
             Command::Filter | Command::Sort | Command::Pause | Command::Focus(_) => self.pane_mut().act(command),
             Command::Reach => panes::reached(&thing).into_iter().collect(),
             Command::Trace => panes::traced(&thing).into_iter().collect(),
+            Command::Help => vec![Do::Popup(popups::help(self.pane().commands()))],
             _ => popups::of(command, &thing, &self.cx),
         };
         self.perform(wanted, effects);
@@ -286,7 +322,7 @@ impl State {
                 Do::Filter(text) => self.pane_mut().filter(text),
                 Do::Run(command) => self.run(command, effects),
                 Do::Say(note) => self.note = Some(note),
-                Do::Remember { target, args } => self.cx.written.leave(target, args),
+                Do::Remember(draft) => self.cx.written.leave(draft),
                 Do::Ask(request) => {
                     if let Request::Send { target, args } = &request {
                         self.cx.written.send(target.to_string(), args.clone());
@@ -294,7 +330,10 @@ impl State {
                     effects.push(Effect::Ask(request));
                 }
                 Do::Copy(text) => {
-                    self.note = Some(Note::good(format!("copied {text}")));
+                    match &mut self.note {
+                        Some(note) => note.text.push_str(", copied"),
+                        None => self.note = Some(Note::good(format!("copied {text}"))),
+                    }
                     effects.push(Effect::Copy(text));
                 }
                 Do::Edit(edit) => effects.push(Effect::Edit(edit)),
@@ -302,5 +341,36 @@ impl State {
                 Do::Quit => effects.push(Effect::Quit),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::script::{Script, object};
+    use super::*;
+    use crossterm::event::KeyModifiers;
+
+    fn click(script: &mut Script, column: u16, row: u16) {
+        script.drawn();
+        let kind = MouseEventKind::Down(MouseButton::Left);
+        script.event(Event::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE }));
+    }
+
+    #[test]
+    fn a_click_selects_a_row_or_goes_to_a_screen() {
+        let mut script = Script::new(true);
+        let drawn = script.drawn();
+        let objects = drawn.lines().nth(1).and_then(|line| line.find("Objects")).expect("its name");
+        click(&mut script, u16::try_from(objects).expect("a column"), 1);
+        assert!(script.drawn().starts_with(" Objects"), "{}", script.drawn());
+        let mut other = object("market");
+        other.qrid.object = other.account.vat.to_string()[..32].parse().expect("an object id");
+        script.objects(&[object("counter"), other]);
+        click(&mut script, 5, 4);
+        assert_eq!(script.state.thing().called(), "market");
+        script.typed("?");
+        click(&mut script, 5, 3);
+        script.key(crossterm::event::KeyCode::Esc);
+        assert_eq!(script.state.thing().called(), "market", "a popup lay over it");
     }
 }

@@ -36,6 +36,9 @@ pub trait Pane {
     /// Moves the selection.
     fn go(&mut self, motion: Motion);
 
+    /// A click in that column and row of its area: it selects what is there.
+    fn click(&mut self, _column: u16, _row: u16) {}
+
     /// A key that means something here only.
     fn key(&mut self, _key: KeyEvent, _cx: &Context) -> Option<Vec<Do>> {
         None

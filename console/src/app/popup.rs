@@ -40,6 +40,11 @@ pub trait Popup {
     /// Text pasted into the terminal.
     fn paste(&mut self, _text: &str) {}
 
+    /// The operator has edited what this calls `field`.
+    fn edited(&mut self, _field: &str, _text: String) -> Vec<Do> {
+        Vec::new()
+    }
+
     /// The wheel.
     fn scroll(&mut self, _motion: Motion) {}
 

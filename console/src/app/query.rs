@@ -50,12 +50,14 @@ pub enum Query {
     Settings,
     /// What takes how much room.
     Storage,
+    /// Files and directories whose paths begin so.
+    Files(String),
 }
 
 impl Query {
     /// Whether the answer can change from one moment to the next without anything else being asked.
     pub fn changes(&self) -> bool {
-        !matches!(self, Self::Turn(_) | Self::Settings)
+        !matches!(self, Self::Turn(_) | Self::Settings | Self::Files(_))
     }
 }
 
@@ -100,4 +102,6 @@ pub enum Data {
     Settings(Vec<Setting>),
     /// To [`Query::Storage`].
     Storage(Storage),
+    /// To [`Query::Files`]: the paths, a directory's with `/` at its end.
+    Files(Vec<String>),
 }

@@ -40,6 +40,16 @@ impl Scroll {
         self.selected != before
     }
 
+    /// Selects what stands in that line of what is drawn, of `count` rows in all; whether a row does.
+    pub fn click(&mut self, line: usize, count: usize) -> bool {
+        let (top, height) = self.view.get();
+        let on = line < height && top + line < count;
+        if on {
+            self.selected = top + line;
+        }
+        on
+    }
+
     /// The first of `count` rows to draw in `height` lines, such that the selection is among them.
     pub fn window(&self, count: usize, height: usize) -> usize {
         let (mut top, _) = self.view.get();

@@ -1,9 +1,25 @@
-//! What the operator has written in this session: arguments that were sent, and those that were left unsent.
+//! What the operator has written in this session: arguments that were sent, and what was left unsent.
 
 use std::collections::BTreeMap;
 
+use super::request::Install;
+
 /// Arguments that are remembered of one target.
 const KEPT: usize = 100;
+
+/// What was written and left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Draft {
+    /// Arguments.
+    Args {
+        /// The target they are for, as the operator named it.
+        target: String,
+        /// The text.
+        args: String,
+    },
+    /// An object to install; `None` when it was installed.
+    Install(Option<Install>),
+}
 
 /// Arguments by the target they were written for, as the operator named it.
 #[derive(Debug, Default)]
@@ -11,13 +27,19 @@ pub struct Written {
     last: String,
     drafts: BTreeMap<String, String>,
     sent: BTreeMap<String, Vec<String>>,
+    install: Option<Install>,
 }
 
 impl Written {
-    /// These were left unsent.
-    pub fn leave(&mut self, target: String, args: String) {
-        self.last.clone_from(&target);
-        self.drafts.insert(target, args);
+    /// This was left.
+    pub fn leave(&mut self, draft: Draft) {
+        match draft {
+            Draft::Args { target, args } => {
+                self.last.clone_from(&target);
+                self.drafts.insert(target, args);
+            }
+            Draft::Install(install) => self.install = install,
+        }
     }
 
     /// These were sent.
@@ -43,5 +65,10 @@ impl Written {
     /// What was sent to a target, the newest last, each once.
     pub fn sent(&self, target: &str) -> &[String] {
         self.sent.get(target).map_or(&[], Vec::as_slice)
+    }
+
+    /// The object that was left uninstalled.
+    pub fn install(&self) -> Option<&Install> {
+        self.install.as_ref()
     }
 }

@@ -8,11 +8,13 @@ use std::path::Path;
 use qrt_shared::budget::{self, Budget};
 use qrt_shared::control::{BODY_BYTES_MAX, CODE_BYTES_MAX, Install, InstallObject, Installed, InstalledObject};
 use qrt_shared::id::Petname;
+use qrt_shared::view::{DryInstall, DryObject};
 use serde_json::value::RawValue;
 
 use super::input::{cannot_read, text};
 use super::{Call, Done, object_value};
 use crate::failure::Failure;
+use crate::output::Output;
 use crate::samples::{self, SAMPLES};
 
 /// In a directory, the first memory of its objects.
@@ -72,6 +74,10 @@ pub(super) async fn run(call: &mut Call) -> Done {
              them in parts"
         )));
     }
+    if call.flag("dry-run") {
+        let dry = call.client().await?.dry_install(&install).await?;
+        return if call.json() { Ok(call.out.json(&dry)?) } else { Ok(show_dry(&mut call.out, &dry)?) };
+    }
     let installed = call.client().await?.install(&install).await?;
     let objects = installed.objects.into_iter().zip(names);
     let objects: Vec<_> = objects.map(|(object, label)| InstalledObject { qrid: object.qrid, label }).collect();
@@ -87,6 +93,30 @@ pub(super) async fn run(call: &mut Call) -> Done {
         }
     }
     Ok(())
+}
+
+/// What would be installed, and what it could reach.
+fn show_dry(out: &mut Output, dry: &DryInstall) -> io::Result<()> {
+    for DryObject { label, name, sha256, code_bytes } in &dry.objects {
+        let name = name.as_ref().map(|name| format!(" as {name}")).unwrap_or_default();
+        let size = crate::format::size(*code_bytes);
+        out.line(format!("{}{name}: the code is good ({size}, SHA-256 {sha256})", crate::format::line(label)))?;
+    }
+    let natives: Vec<_> = dry.power.natives.values().map(String::as_str).collect();
+    out.line(format!("native powers: {}", if natives.is_empty() { "none".to_owned() } else { natives.join(", ") }))?;
+    let more = if dry.reaches.more { " or more" } else { "" };
+    out.line(format!("it could reach {}{more}", crate::format::count(dry.reaches.nodes.len() as u64, "object")))?;
+    for node in dry.reaches.nodes.iter().filter(|node| node.distance == 0) {
+        let abroad = if node.local { "" } else { " (of another vat: what it can reach is unknown)" };
+        out.line(format!(
+            "  {}{abroad}, which it would hold",
+            crate::format::object(node.name.as_ref(), &node.object)
+        ))?;
+    }
+    for (native, count) in &dry.natives_reached {
+        out.line(format!("  {} of them with {native}", crate::format::count(*count, "object")))?;
+    }
+    out.line("nothing was installed")
 }
 
 /// The native powers granted: property name to native name.

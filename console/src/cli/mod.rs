@@ -11,6 +11,7 @@
 mod audit;
 mod backup;
 mod check;
+mod checkpoint;
 mod completions;
 mod console;
 mod create_node;
@@ -39,12 +40,15 @@ mod patience;
 mod peer_add;
 mod peer_resync;
 mod peers;
+mod reach;
 mod remove;
+mod replay;
 mod retry;
 mod send;
 mod settings;
 mod start;
 mod stop;
+mod sweep;
 mod trace;
 mod turns;
 mod upgrade;
@@ -114,8 +118,12 @@ static VERBS: &[(&str, Run)] = &[
     ("peer-resync", |call| Box::pin(peer_resync::run(call))),
     ("why", |call| Box::pin(why::run(call))),
     ("trace", |call| Box::pin(trace::run(call))),
+    ("replay", |call| Box::pin(replay::run(call))),
+    ("reach", |call| Box::pin(reach::run(call))),
+    ("sweep", |call| Box::pin(sweep::run(call))),
     ("backup", |call| Box::pin(backup::run(call))),
     ("restore", |call| Box::pin(async { backup::restore(call) })),
+    ("checkpoint", |call| Box::pin(checkpoint::run(call))),
     ("check", |call| Box::pin(check::run(call))),
     ("audit", |call| Box::pin(audit::run(call))),
     ("log", |call| Box::pin(log::run(call))),
@@ -209,17 +217,19 @@ fn argument(arg: &'static Arg, default: Option<&OsStr>) -> clap::Arg {
     }
     match arg.name {
         "DIR" | "dir" | "also" | "FILE" => made.value_parser(clap::value_parser!(PathBuf)),
-        "ID" | "SEQ" | "count" => made.value_parser(clap::value_parser!(u64)),
+        "ID" | "SEQ" | "TURN" | "count" | "at" | "diff" | "limit" => made.value_parser(clap::value_parser!(u64)),
         "SHELL" => made.value_parser(clap::value_parser!(clap_complete::Shell)),
         "timeout" => made.value_parser(seconds),
         // A number is a message too.
-        "ARGSJSON" | "JSON" | "KEY" | "memory" | "power" => made.allow_negative_numbers(true),
+        "ARGSJSON" | "JSON" | "KEY" | "memory" | "power" | "args" | "expect" | "key" => {
+            made.allow_negative_numbers(true)
+        }
         _ => made,
     }
 }
 
 fn option(made: clap::Arg, name: &'static str, value: &'static str, short: Option<char>) -> clap::Arg {
-    let made = made.long(name).value_name(value);
+    let made = made.long(name).value_names(value.split(' '));
     if let Some(short) = short { made.short(short) } else { made }
 }
 
@@ -248,6 +258,12 @@ impl Call {
     /// An argument that may be missing.
     fn text(&self, name: &str) -> Option<&str> {
         self.args.get_one::<String>(name).map(String::as_str)
+    }
+
+    /// The two numbers of an argument that takes two.
+    fn numbers(&self, name: &str) -> Option<(u64, u64)> {
+        let mut numbers = self.args.get_many::<u64>(name)?.copied();
+        numbers.next().zip(numbers.next())
     }
 
     fn number(&self, name: &str) -> Option<u64> {

@@ -109,7 +109,7 @@ mod tests {
         assert_eq!(lines[5], "    dropped: a mistake");
         assert!(lines[..6].iter().all(|line| line.chars().count() <= 80), "{text}");
         assert_eq!(lines[7], format!("Why the first one waits: `qrt why {dir} {PEER}#6`."));
-        assert_eq!(fake.requests(), ["GET /v1/outbox?after=0&peer=bob HTTP/1.1"]);
+        assert_eq!(fake.requests(), ["GET /v1/outbox?peer=bob HTTP/1.1"]);
     }
 
     #[tokio::test]

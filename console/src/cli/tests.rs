@@ -76,6 +76,7 @@ fn every_documented_form_is_understood() {
         "backup d copy --with-key --json",
         "restore copy d --key k",
         "restore copy d --fork --json",
+        "checkpoint d --json",
         "check d --full --json",
         "audit d -n 5 --json",
         "log d --follow --count 5 --json",

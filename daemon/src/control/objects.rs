@@ -7,6 +7,7 @@ use qrt_shared::control::{At, Install, Listing, MemorySet, Name, Problem, Upgrad
 use qrt_shared::id::Target;
 use qrt_shared::qjson::{self, Document};
 use qrt_shared::view::{AccountRow, ObjectRow, Page};
+use serde_json::value::RawValue;
 
 use super::Refusal;
 use super::router::{self, Asked, segment};
@@ -93,14 +94,54 @@ pub(super) async fn entry(asked: &Asked<'_>, object: &str, key: &str) -> Result<
     router::json(&asked.state.readers.ask(move |db| db.entry(db.resolve(&target)?, &key)).await?)
 }
 
-/// `GET /v1/objects/{object}/memory`
+/// `GET /v1/objects/{object}/memory?at=`
 pub(super) async fn memory(asked: &Asked<'_>, object: &str) -> Result<Vec<u8>, Refusal> {
     let target: Target = segment(object)?;
-    router::json(&asked.state.readers.ask(move |db| db.memory(db.resolve(&target)?)).await?)
+    let at = turn(asked, "at")?;
+    let memory = asked.state.readers.ask(move |db| {
+        let object = db.resolve(&target)?;
+        at.map_or_else(|| db.memory(object), |turn| db.memory_at(object, turn))
+    });
+    router::json(&memory.await?)
+}
+
+/// `GET /v1/objects/{object}/memory/diff?from=&to=`
+pub(super) async fn memory_diff(asked: &Asked<'_>, object: &str) -> Result<Vec<u8>, Refusal> {
+    let target: Target = segment(object)?;
+    let (Some(from), Some(to)) = (turn(asked, "from")?, turn(asked, "to")?) else {
+        return Err(Refusal::bad("two turns are wanted", "name them in the query: ?from=12&to=17"));
+    };
+    router::json(&asked.state.readers.ask(move |db| db.memory_diff(db.resolve(&target)?, from, to)).await?)
+}
+
+/// `GET /v1/objects/{object}/memory/blame?after=&key=`
+pub(super) async fn memory_blame(asked: &Asked<'_>, object: &str) -> Result<Vec<u8>, Refusal> {
+    let target: Target = segment(object)?;
+    let (key, after) = (asked.parameter::<String>("key")?, asked.after()?);
+    router::json(
+        &asked.state.readers.ask(move |db| db.memory_blame(db.resolve(&target)?, key.as_deref(), after)).await?,
+    )
+}
+
+/// A turn's number in the query: no vat comes to what SQLite cannot count to.
+fn turn(asked: &Asked<'_>, name: &str) -> Result<Option<u64>, Refusal> {
+    Ok(asked.parameter::<u64>(name)?.map(|turn| turn.min(i64::MAX.unsigned_abs() - 1)))
 }
 
 /// `POST /v1/objects`
 pub(super) async fn install(asked: &Asked<'_>) -> Result<Vec<u8>, Refusal> {
+    let install = to_install(asked)?;
+    asked.change(Action::Install(install)).await
+}
+
+/// `POST /v1/dry/objects`
+pub(super) async fn dry_install(asked: &Asked<'_>) -> Result<Vec<u8>, Refusal> {
+    let install = to_install(asked)?;
+    router::json(&asked.state.readers.ask(move |db| db.dry_install(&install)).await?)
+}
+
+/// What is to be installed, checked.
+fn to_install(asked: &Asked<'_>) -> Result<request::Install, Refusal> {
     let Install { objects, memory, power, natives, budget, account_budget } = asked.body()?;
     let bad = |error| Refusal::bad(error, "`qrt help install` lists the figures of a budget");
     budget.check(budget::OBJECT).map_err(bad)?;
@@ -119,12 +160,11 @@ pub(super) async fn install(asked: &Asked<'_>) -> Result<Vec<u8>, Refusal> {
         check(asked, &object.label, &object.code)?;
         checked.push((object.label, object.code, object.name));
     }
-    let install = request::Install { objects: checked, memory, statics, natives, budget, account: account_budget };
-    asked.change(Action::Install(install)).await
+    Ok(request::Install { objects: checked, memory, statics, natives, budget, account: account_budget })
 }
 
 /// Checks code in a worker of its own.
-fn check(asked: &Asked<'_>, label: &str, code: &str) -> Result<(), Refusal> {
+pub(super) fn check(asked: &Asked<'_>, label: &str, code: &str) -> Result<(), Refusal> {
     // It blocks on the worker, but only this client and those who have code checked beside it.
     let verdict = tokio::task::block_in_place(|| asked.state.checker.check(code.to_owned()));
     let Err(error) = verdict.map_err(Refusal::failed)? else { return Ok(()) };
@@ -145,6 +185,14 @@ pub(super) async fn upgrade(asked: &Asked<'_>, object: &str) -> Result<Vec<u8>, 
     asked.change(Action::Upgrade { object, code }).await
 }
 
+/// `POST /v1/dry/objects/{object}/code`
+pub(super) async fn dry_upgrade(asked: &Asked<'_>, object: &str) -> Result<Vec<u8>, Refusal> {
+    let Upgrade { label, code } = asked.body()?;
+    let target: Target = segment(object)?;
+    check(asked, &label, &code)?;
+    router::json(&asked.state.readers.ask(move |db| db.dry_upgrade(db.resolve(&target)?, &label, &code)).await?)
+}
+
 /// `DELETE /v1/objects/{object}?account=`
 pub(super) async fn remove(asked: &Asked<'_>, object: &str) -> Result<Vec<u8>, Refusal> {
     let account = asked.parameter("account")?.unwrap_or(false);
@@ -153,9 +201,12 @@ pub(super) async fn remove(asked: &Asked<'_>, object: &str) -> Result<Vec<u8>, R
 
 /// `PUT /v1/objects/{object}/memory/{key}`
 pub(super) async fn memory_set(asked: &Asked<'_>, object: &str, key: &str) -> Result<Vec<u8>, Refusal> {
-    let MemorySet { value } = asked.body()?;
-    let value = qjson::parse(value.get(), "value").map_err(|error| Refusal::bad(error, "mend the value"))?;
-    let action = Action::MemorySet { object: segment(object)?, key: key.to_owned(), value };
+    let MemorySet { value, expect } = asked.body()?;
+    let parse = |text: &RawValue, root| {
+        qjson::parse(text.get(), root).map_err(|error| Refusal::bad(error, format!("mend the {root}")))
+    };
+    let (value, expect) = (parse(&value, "value")?, expect.map(|expect| parse(&expect, "expect")).transpose()?);
+    let action = Action::MemorySet { object: segment(object)?, key: key.to_owned(), value, expect };
     asked.change(action).await
 }
 
@@ -180,7 +231,7 @@ async fn rename(asked: &Asked<'_>, action: Action) -> Result<Vec<u8>, Refusal> {
 }
 
 /// A document that must be an object.
-fn object(text: &str, root: &str) -> Result<Document, Refusal> {
+pub(super) fn object(text: &str, root: &str) -> Result<Document, Refusal> {
     let document = qjson::parse(text, root).map_err(|error| Refusal::bad(error, format!("mend the JSON of {root}")))?;
     if qjson::split_object(&document.text).is_err() {
         return Err(Refusal::bad(format!("{root} is not an object"), format!("write {root} as {{\"key\": value}}")));

@@ -48,7 +48,13 @@ impl Readers {
             pool.idle.lock().unwrap_or_else(PoisonError::into_inner).push(reader);
             answer
         });
-        answer.await.map_err(Refusal::failed)?.map_err(|error| match error {
+        Ok(answer.await.map_err(Refusal::failed)??)
+    }
+}
+
+impl From<ReadError> for Refusal {
+    fn from(error: ReadError) -> Self {
+        match error {
             ReadError::NoObject(_) => {
                 Refusal::new(StatusCode::NOT_FOUND, error.to_string(), "`qrt objects` lists the objects of this vat")
             }
@@ -58,7 +64,9 @@ impl Readers {
             ReadError::Nothing(_) => {
                 Refusal::new(StatusCode::NOT_FOUND, error.to_string(), "`qrt turns`, `inbox` and `outbox` list them")
             }
+            // It says what is known instead.
+            ReadError::Lost(_) => Refusal::new(StatusCode::CONFLICT, error.to_string(), ""),
             other => Refusal::failed(other),
-        })
+        }
     }
 }

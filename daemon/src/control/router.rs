@@ -12,7 +12,8 @@ use qrt_shared::control::{At, Listing, WAIT_MS_MAX};
 use qrt_shared::view::Outcome;
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{Cut, Refusal, Reply, State, faults, messages, objects, peers, service, turns, vat, watch};
+use super::places::{Doing, Place};
+use super::{Refusal, Reply, State, faults, messages, metrics, objects, peers, reach, service, turns, vat, watch};
 use crate::vat::request::{Action, Who};
 
 /// A request, taken apart.
@@ -23,22 +24,28 @@ pub(super) struct Asked<'a> {
     body: &'a Bytes,
 }
 
-/// Answers a request; what `cut` is for can end its connection.
+/// Answers a request; `place` is the asker's.
 pub(super) async fn route(
     state: &State,
     who: Who,
     head: &Parts,
     body: &Bytes,
-    cut: Arc<Cut>,
+    place: &Arc<Place>,
 ) -> Result<Reply, Refusal> {
     let path = head.uri.path();
     let path = if path == "/v1/" { "/v1" } else { path };
     let segments = path.trim_start_matches('/').split('/').map(decode).collect::<Result<Vec<_>, _>>()?;
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
-    let asked = Asked { state, who, query: query(head.uri.query().unwrap_or_default())?, body };
+    let query = query(head.uri.query().unwrap_or_default())?;
+    if query.get("wait_ms").is_some_and(|wait| wait != "0") {
+        place.is(Doing::Waiting);
+    }
+    let asked = Asked { state, who, query, body };
     asked.check(&head.method, &segments)?;
-    if head.method == Method::GET && segments == ["v1", "events"] {
-        return watch::events(&asked, cut).map(Reply::Lines);
+    match (&head.method, segments.as_slice()) {
+        (&Method::GET, ["v1", "events"]) => return watch::events(&asked, place).map(Reply::Lines),
+        (&Method::GET, ["metrics"] | ["v1", "metrics"]) => return metrics::text(state).await.map(Reply::Text),
+        _ => {}
     }
     document(&asked, &head.method, &segments).await.map(Reply::Json)
 }
@@ -51,6 +58,7 @@ async fn document(asked: &Asked<'_>, method: &Method, segments: &[&str]) -> Resu
         (&Method::GET, ["v1", "overview"]) => vat::overview(asked).await,
         (&Method::GET, ["v1", "storage"]) => vat::storage(asked).await,
         (&Method::POST, ["v1", "stop"]) => vat::stop(asked).await,
+        (&Method::POST, ["v1", "checkpoint"]) => service::checkpoint(asked).await,
         (&Method::POST, ["v1", "backup"]) => service::backup(asked).await,
         (&Method::GET, ["v1", "check"]) => service::check(asked).await,
         (&Method::GET, ["v1", "audit"]) => service::audit(asked).await,
@@ -92,6 +100,15 @@ async fn document(asked: &Asked<'_>, method: &Method, segments: &[&str]) -> Resu
         (&Method::GET, ["v1", "faults"]) => faults::list(asked).await,
         (&Method::POST, ["v1", "faults", fault, "retry"]) => faults::retry(asked, fault).await,
         (&Method::DELETE, ["v1", "faults", fault]) => faults::drop(asked, fault).await,
+        (&Method::GET, ["v1", "objects", object, "memory", "diff"]) => objects::memory_diff(asked, object).await,
+        (&Method::GET, ["v1", "objects", object, "memory", "blame"]) => objects::memory_blame(asked, object).await,
+        (&Method::GET, ["v1", "objects", object, "reach"]) => reach::reach(asked, object).await,
+        (&Method::GET, ["v1", "objects", from, "reach", to]) => reach::way(asked, from, to).await,
+        (&Method::GET, ["v1", "natives", native]) => reach::natives(asked, native).await,
+        (&Method::GET, ["v1", "sweep"]) => reach::sweep(asked).await,
+        (&Method::POST, ["v1", "dry", "objects"]) => objects::dry_install(asked).await,
+        (&Method::POST, ["v1", "dry", "objects", object, "code"]) => objects::dry_upgrade(asked, object).await,
+        (&Method::POST, ["v1", "turns", turn, "replay"]) => turns::again(asked, turn).await,
         (method, path) => Err(no_route(method, path)),
     }
 }
@@ -145,6 +162,11 @@ impl Asked<'_> {
         json(&self.state.request(self.who, action).await?)
     }
 
+    /// Writes into the audit what was done outside of the kernel.
+    pub(super) async fn note(&self, verb: &'static str, detail: serde_json::Value) -> Result<(), Refusal> {
+        self.state.request(self.who, Action::Note { verb, detail }).await.map(drop)
+    }
+
     /// A query parameter, if it is there.
     pub(super) fn parameter<T>(&self, name: &str) -> Result<Option<T>, Refusal>
     where
@@ -181,6 +203,11 @@ impl Asked<'_> {
             outcome,
             account: self.parameter("account")?,
         })
+    }
+
+    /// A cursor: every row's number is at most what SQLite can count to.
+    pub(super) fn after(&self) -> Result<u64, Refusal> {
+        Ok(self.parameter("after")?.unwrap_or(0).min(i64::MAX.unsigned_abs()))
     }
 
     /// How long the asker would wait for news.

@@ -102,6 +102,7 @@ pub(super) async fn storage(asked: &router::Asked<'_>) -> Result<Vec<u8>, Refusa
 /// `POST /v1/stop`
 pub(super) async fn stop(asked: &router::Asked<'_>) -> Result<Vec<u8>, Refusal> {
     tracing::info!(pid = asked.who.pid, uid = asked.who.uid, "asked to stop");
+    asked.note("stop", json!({})).await?;
     let (stopped, done) = oneshot::channel();
     asked.state.news.events.send(Event::Stop { stopped }).map_err(|_| Refusal::stopping())?;
     done.await.map_err(|_| Refusal::stopping())?;

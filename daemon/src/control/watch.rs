@@ -13,8 +13,9 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::{sleep, timeout};
 
+use super::Refusal;
+use super::places::Place;
 use super::router::Asked;
-use super::{Cut, Refusal};
 use crate::totals::Committed;
 
 /// The time between two lines, at least.
@@ -61,7 +62,7 @@ async fn tell(mut commits: watch::Receiver<Committed>, lines: broadcast::Sender<
     }
 }
 
-fn commit(Committed { commit, totals }: Committed) -> Event {
+fn commit(Committed { commit, totals, .. }: Committed) -> Event {
     Event::Commit { commit, totals }
 }
 
@@ -72,7 +73,7 @@ fn line(event: &Event) -> Bytes {
 }
 
 /// `GET /v1/events?after=`: with the commit that the asker knows, the first line waits for the next one.
-pub(super) fn events(asked: &Asked<'_>, cut: Arc<Cut>) -> Result<mpsc::Receiver<Bytes>, Refusal> {
+pub(super) fn events(asked: &Asked<'_>, place: &Arc<Place>) -> Result<mpsc::Receiver<Bytes>, Refusal> {
     let after: Option<u64> = asked.parameter("after")?;
     let mut lines = asked.state.watch.lines.subscribe();
     if asked.state.watch.lines.receiver_count() > WATCHERS_MAX {
@@ -83,6 +84,7 @@ pub(super) fn events(asked: &Asked<'_>, cut: Arc<Cut>) -> Result<mpsc::Receiver<
     }
     let now = *asked.state.news.commits.borrow();
     let (sender, body) = mpsc::channel(1);
+    let place = Arc::clone(place);
     tokio::spawn(async move {
         let mut next = after.is_none_or(|after| after < now.commit).then(|| line(&commit(now)));
         loop {
@@ -100,7 +102,7 @@ pub(super) fn events(asked: &Asked<'_>, cut: Arc<Cut>) -> Result<mpsc::Receiver<
                 Err(_) => break,
             }
         }
-        cut.now();
+        place.cut();
     });
     Ok(body)
 }

@@ -12,8 +12,10 @@
 //!
 //! - [`process`]: one worker process, its pipes and its end.
 //! - [`watch`]: its deadline.
+//! - [`alone`]: one turn in a worker that nothing else runs in.
 //! - [`check`]: the worker that checks code.
 
+pub mod alone;
 pub mod check;
 pub mod process;
 mod watch;

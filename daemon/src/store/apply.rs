@@ -10,7 +10,7 @@ use crate::protocol::{Handle, MemoryHandle, Native};
 use crate::vat::Counters;
 use crate::vat::account::{Account, Compute};
 use crate::vat::checkpoint::{Change, Death, Edit, Ended, Fault, Keyed, NewObject, Turn, Write};
-use crate::vat::source::Source;
+use crate::vat::source::{PeerNumber, Source};
 use crate::vat::view::{Entry, Message};
 
 /// Writes one row.
@@ -20,12 +20,7 @@ pub(super) fn apply(db: &Connection, write: Write) -> Result<()> {
             run(db, "INSERT INTO code VALUES (?1, ?2, ?3)", params![code, sha256, text])
         }
         Write::Object(new) => object(db, &new),
-        Write::NoObject(object) => {
-            for table in ["object", "object_use", "object_code", "power_edge"] {
-                run(db, &format!("DELETE FROM {table} WHERE object = ?1"), [object])?;
-            }
-            run(db, "DELETE FROM petname WHERE reference = ?1", [object])
-        }
+        Write::NoObject(object) => no_object(db, object),
         Write::Held { object, held, why } => self::held(db, object, held, why.as_deref()),
         Write::Upgrade { object, version, old, new, turn } => {
             run(db, "INSERT INTO object_code VALUES (?1, ?2, ?3, ?4)", params![object, version, old, turn])?;
@@ -43,6 +38,7 @@ pub(super) fn apply(db: &Connection, write: Write) -> Result<()> {
             run(db, "INSERT INTO reference VALUES (?1, ?2, ?3)", params![reference, vat, id.as_bytes()])
         }
         Write::Peer(write) => peers::apply(db, write),
+        Write::Export { reference, peer } => export(db, reference, peer),
         Write::Refused(object) => run(db, "UPDATE object_use SET refused = refused + 1 WHERE object = ?1", [object]),
         Write::Memory { memory, account } => {
             run(db, "INSERT INTO memory VALUES (?1, 0, 0, ?2)", params![memory, account])
@@ -65,6 +61,9 @@ pub(super) fn apply(db: &Connection, write: Write) -> Result<()> {
         Write::Death { row, remembered } => death(db, &row, remembered),
         Write::Turn(row) => turn(db, &row),
         Write::Edit(row) => edit(db, &row),
+        Write::TurnLimits { turn, limits } => {
+            run(db, "INSERT OR REPLACE INTO turn_limits VALUES (?1, ?2)", params![turn, json(&limits)])
+        }
         Write::Prune { first } => {
             run(db, "DELETE FROM turn_change WHERE turn < ?1", [first])?;
             run(db, "DELETE FROM turn WHERE turn < ?1", [first])
@@ -77,17 +76,7 @@ pub(super) fn apply(db: &Connection, write: Write) -> Result<()> {
         Write::Fault(row) => fault(db, &row),
         Write::NoFault(fault) => run(db, "DELETE FROM fault WHERE fault = ?1", [fault]),
         Write::Outcome(row) => outcome(db, &row),
-        Write::Key { key, target, message, queued_at } => {
-            let (message, peer, seq) = match message {
-                Keyed::In(message) => (Some(message), None, None),
-                Keyed::Out(peer, seq) => (None, Some(peer), Some(seq.0)),
-            };
-            run(
-                db,
-                "INSERT OR REPLACE INTO send_key VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                params![key, target, message, peer, seq, queued_at],
-            )
-        }
+        Write::Key { key, target, message, queued_at } => self::key(db, &key, target, message, queued_at),
         Write::Forget { now_ms, keys_before_ms, unkeyed_max } => {
             run(db, "DELETE FROM outcome WHERE keep_until < ?1", [now_ms])?;
             run(db, "DELETE FROM send_key WHERE queued_at < ?1", [keys_before_ms])?;
@@ -111,6 +100,25 @@ pub(super) fn apply(db: &Connection, write: Write) -> Result<()> {
             params![at, who.uid, who.pid, action, detail],
         ),
     }
+}
+
+fn no_object(db: &Connection, object: Handle) -> Result<()> {
+    for table in ["object", "object_use", "object_code", "power_edge"] {
+        run(db, &format!("DELETE FROM {table} WHERE object = ?1"), [object])?;
+    }
+    for table in ["petname", "export"] {
+        run(db, &format!("DELETE FROM {table} WHERE reference = ?1"), [object])?;
+    }
+    Ok(())
+}
+
+fn key(db: &Connection, key: &str, target: Handle, message: Keyed, queued_at: u64) -> Result<()> {
+    let (message, peer, seq) = match message {
+        Keyed::In(message) => (Some(message), None, None),
+        Keyed::Out(peer, seq) => (None, Some(peer), Some(seq.0)),
+    };
+    let sql = "INSERT OR REPLACE INTO send_key VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    run(db, sql, params![key, target, message, peer, seq, queued_at])
 }
 
 /// Whoever is released is forgiven.
@@ -217,14 +225,14 @@ pub(super) fn run(db: &Connection, sql: &str, params: impl Params) -> Result<()>
 }
 
 fn object(db: &Connection, new: &NewObject) -> Result<()> {
-    let NewObject { object, id, account, maker, code, statics, natives, memory, created_at, budget, edges } = new;
+    let NewObject { object, id, account, maker, code, statics, natives, memory, created_at, budget, edges, born } = new;
     run(db, "INSERT INTO reference VALUES (?1, x'', ?2)", params![object, id.as_bytes()])?;
     let natives = natives.iter().map(|(property, native)| (property, native.name()));
     let natives = natives.collect::<std::collections::BTreeMap<_, _>>();
     run(
         db,
-        "INSERT INTO object VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9, NULL, 0)",
-        params![object, account, maker, code, statics, json(&natives), memory, created_at, figures(budget)],
+        "INSERT INTO object VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9, NULL, 0, ?10)",
+        params![object, account, maker, code, statics, json(&natives), memory, created_at, figures(budget), born],
     )?;
     run(db, "INSERT INTO object_use VALUES (?1, 0, 0, 0, 0, 0)", [object])?;
     for (key, references) in edges {
@@ -252,8 +260,18 @@ fn entry_row(db: &Connection, memory: MemoryHandle, entry: &Entry, edges: Option
     Ok(())
 }
 
+/// Of an object of another vat, that vat is told nothing new.
+fn export(db: &Connection, reference: Handle, peer: PeerNumber) -> Result<()> {
+    let sql = "INSERT OR IGNORE INTO export
+        SELECT ?1, ?2 WHERE EXISTS (SELECT 1 FROM object WHERE object = ?1)";
+    run(db, sql, params![reference, peer])
+}
+
 fn message(db: &Connection, message: &Message) -> Result<()> {
     let Message { message, source, target, args, bytes, queued_at, cause, deaths, abroad, chain } = message;
+    if let Source::Peer(peer) = source {
+        export(db, *target, *peer)?;
+    }
     let (seq, abroad) = abroad.as_ref().map(|abroad| (abroad.seq, abroad.cause.as_ref())).unzip();
     run(
         db,
@@ -280,7 +298,7 @@ fn turn(db: &Connection, row: &Turn) -> Result<()> {
     run(
         db,
         "INSERT INTO turn VALUES (?1, ?2, NULL, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,
-            ?20, ?21, ?22, ?23)",
+            ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27)",
         params![
             row.turn,
             row.message.message,
@@ -305,6 +323,10 @@ fn turn(db: &Connection, row: &Turn) -> Result<()> {
             list(&posted),
             row.seed,
             row.bytes,
+            list(&row.refused),
+            list(&row.by_key),
+            row.digest,
+            row.undone,
         ],
     )?;
     changes(db, row.turn, &row.changes)
@@ -313,8 +335,8 @@ fn turn(db: &Connection, row: &Turn) -> Result<()> {
 fn edit(db: &Connection, row: &Edit) -> Result<()> {
     run(
         db,
-        "INSERT INTO turn (turn, edit, source, object, code, args, outcome, ticks, cpu_us, clock_ms, bytes)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'ok', 0, 0, ?7, ?8)",
+        "INSERT INTO turn (turn, edit, source, object, code, args, outcome, ticks, cpu_us, clock_ms, bytes, undone)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'ok', 0, 0, ?7, ?8, 0)",
         params![row.turn, row.verb, Source::Operator, row.object, row.code, row.args, row.clock_ms, row.bytes],
     )?;
     changes(db, row.turn, &row.changes)

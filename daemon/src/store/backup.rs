@@ -166,6 +166,7 @@ fn become_another(db: &Connection, vat: VatId) -> rusqlite::Result<Left> {
     db.execute("UPDATE vat SET vat_id = ?1, outbox = 0, outbox_bytes = 0", [vat.as_bytes()])?;
     db.execute_batch(
         "DELETE FROM outbox;
+         DELETE FROM export;
          DELETE FROM send_key WHERE message IS NULL;
          UPDATE peer SET last_out = 0, last_out_tip = zeroblob(32), acked_out = 0, acked_out_tip = zeroblob(32),
             last_in = 0, last_in_tip = zeroblob(32), state = 'ok', theirs = NULL, theirs_tip = NULL,

@@ -62,7 +62,8 @@ CREATE TABLE object (
     created_at INTEGER NOT NULL,
     budget     TEXT,                      -- JSON: the figures it has instead of the settings'; NULL: none
     held_why   TEXT,                      -- why the vat itself holds it; NULL when an operator does
-    forgiven   INTEGER NOT NULL           -- the last death when it was released: those up to it are not held against it
+    forgiven   INTEGER NOT NULL,          -- the last death when it was released: those up to it are not held against it
+    born       INTEGER NOT NULL           -- the turn that made it; of an installed one, the next turn's number
 ) STRICT;
 CREATE INDEX object_held ON object (object) WHERE held = 1;
 CREATE INDEX object_by_memory ON object (memory) WHERE memory IS NOT NULL;
@@ -192,7 +193,12 @@ CREATE TABLE turn (
     abroad       TEXT,             -- as in message
     posted       TEXT,             -- JSON: [[peer, seq], ...], the messages it sent to other vats
     seed         BLOB,             -- what power.random drew from; NULL when it was not asked
-    bytes        INTEGER NOT NULL  -- of this row's texts and those of its changes
+    bytes        INTEGER NOT NULL, -- of this row's texts and those of its changes
+    -- What else it takes to run the turn again and compare:
+    refused      TEXT,             -- JSON: [[object, why], ...], what `call` was not given
+    by_key       TEXT,             -- JSON: [memory, ...], those of which it was given only what it asked for
+    digest       BLOB,             -- of the messages it sent and the objects it made; NULL when there are none
+    undone       INTEGER NOT NULL  -- 1: its code ended well, and had passed a limit that only the kernel knows of
 ) STRICT;
 CREATE INDEX turn_by_object ON turn (object, turn);
 -- Of those from other vats: which of their messages it was.
@@ -209,6 +215,12 @@ CREATE TABLE turn_change (
     old_ordinal INTEGER,
     PRIMARY KEY (turn, memory, key)
 ) STRICT, WITHOUT ROWID;
+
+-- What one turn may use, by the settings: of each turn from that number on. A row for each change of them.
+CREATE TABLE turn_limits (
+    turn   INTEGER PRIMARY KEY,
+    limits TEXT NOT NULL -- JSON of a Budget
+) STRICT;
 
 -- Messages whose turn failed; kept until the operator retries or drops them.
 CREATE TABLE fault (
@@ -272,6 +284,14 @@ CREATE TABLE peer_url (
     origin INTEGER NOT NULL CHECK (origin IN (0, 1, 2)), -- 0: the operator; 1: the peer itself; 2: a hint of others
     rank   INTEGER NOT NULL,
     PRIMARY KEY (peer, url)
+) STRICT, WITHOUT ROWID;
+
+-- Which objects of this vat another one was told of in a message, or has sent one to: it may hold references to
+-- them, and does so for ever, as nobody can make it forget. A row goes with its object.
+CREATE TABLE export (
+    reference INTEGER NOT NULL,
+    peer      INTEGER NOT NULL,
+    PRIMARY KEY (reference, peer)
 ) STRICT, WITHOUT ROWID;
 
 -- The outbox: messages to other vats that are not acknowledged. Everything that is sealed is drawn once

@@ -5,13 +5,13 @@ use qrt_shared::wire::{MessageId, Sequence};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row, params};
 
 use super::{Store, apply, peers};
-use crate::protocol::{CodeNumber, Handle, MemoryHandle};
+use crate::protocol::{Budget, CodeNumber, Handle, MemoryHandle};
 use crate::vat::account::{Account, Compute};
 use crate::vat::checkpoint::Keyed;
 use crate::vat::peer::post::Letter;
 use crate::vat::peer::{Origin, Peer};
 use crate::vat::source::{PeerNumber, Source};
-use crate::vat::view::{Abroad, Entry, Fault, Memory, Message, Object, Offence, View, ViewError};
+use crate::vat::view::{Abroad, Entry, Fault, Memories, Memory, Message, Object, Offence, View, ViewError};
 use crate::vat::{Counters, Queued};
 
 type Read<T> = Result<T, ViewError>;
@@ -42,21 +42,7 @@ fn failed(error: rusqlite::Error) -> ViewError {
     ViewError(Box::new(error))
 }
 
-impl View for Store {
-    fn object(&self, object: Handle) -> Read<Option<Object>> {
-        let sql = "SELECT account, code, statics, natives, memory, held, budget FROM object WHERE object = ?1";
-        let row = self.one(sql, [object], |row| {
-            let budget: Option<String> = row.get(6)?;
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get::<_, String>(3)?, row.get(4)?, row.get(5)?, budget))
-        })?;
-        let Some((account, code, statics, natives, memory, held, budget)) = row else { return Ok(None) };
-        let unreadable = || ViewError(format!("object {object} has native powers {natives}").into());
-        let natives = apply::natives(&natives).ok_or_else(unreadable)?;
-        let unreadable = || ViewError(format!("object {object} has a budget that is none").into());
-        let budget = apply::budget(budget.as_deref()).ok_or_else(unreadable)?;
-        Ok(Some(Object { account, code, statics, natives, memory, held, budget }))
-    }
-
+impl Memories for Store {
     fn memory(&self, memory: MemoryHandle) -> Read<Memory> {
         let found = self.one("SELECT bytes, next_ordinal, account FROM memory WHERE memory = ?1", [memory], |row| {
             Ok(Memory { bytes: row.get(0)?, next_ordinal: row.get(1)?, account: row.get(2)? })
@@ -75,12 +61,6 @@ impl View for Store {
         self.one(sql, params![memory, key], entry)
     }
 
-    fn short_entry(&self, memory: MemoryHandle, key: &str, bytes: usize) -> Read<Option<Entry>> {
-        let sql = "SELECT key, ordinal, value FROM memory_entry
-            WHERE memory = ?1 AND key = ?2 AND octet_length(value) <= ?3";
-        self.one(sql, params![memory, key, bytes], entry)
-    }
-
     fn entries_after(&self, memory: MemoryHandle, after: Option<u64>, bytes: usize) -> Read<Vec<Entry>> {
         // No ordinal is negative, and a number that is none has nothing after it.
         let after = after.map_or(-1, |after| i64::try_from(after).unwrap_or(i64::MAX));
@@ -95,6 +75,28 @@ impl View for Store {
             entries.push(entry);
         }
         Ok(entries)
+    }
+}
+
+impl View for Store {
+    fn object(&self, object: Handle) -> Read<Option<Object>> {
+        let sql = "SELECT account, code, statics, natives, memory, held, budget FROM object WHERE object = ?1";
+        let row = self.one(sql, [object], |row| {
+            let budget: Option<String> = row.get(6)?;
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get::<_, String>(3)?, row.get(4)?, row.get(5)?, budget))
+        })?;
+        let Some((account, code, statics, natives, memory, held, budget)) = row else { return Ok(None) };
+        let unreadable = || ViewError(format!("object {object} has native powers {natives}").into());
+        let natives = apply::natives(&natives).ok_or_else(unreadable)?;
+        let unreadable = || ViewError(format!("object {object} has a budget that is none").into());
+        let budget = apply::budget(budget.as_deref()).ok_or_else(unreadable)?;
+        Ok(Some(Object { account, code, statics, natives, memory, held, budget }))
+    }
+
+    fn short_entry(&self, memory: MemoryHandle, key: &str, bytes: usize) -> Read<Option<Entry>> {
+        let sql = "SELECT key, ordinal, value FROM memory_entry
+            WHERE memory = ?1 AND key = ?2 AND octet_length(value) <= ?3";
+        self.one(sql, params![memory, key, bytes], entry)
     }
 
     fn memory_references(&self, memory: MemoryHandle) -> Read<Vec<Handle>> {
@@ -261,6 +263,12 @@ impl View for Store {
 
     fn is_keyed(&self, message: u64) -> Read<bool> {
         Ok(self.one("SELECT 1 FROM send_key WHERE message = ?1", [message], |_| Ok(()))?.is_some())
+    }
+
+    fn turn_limits(&self) -> Read<Option<Budget>> {
+        let last =
+            self.one("SELECT limits FROM turn_limits ORDER BY turn DESC LIMIT 1", [], |row| row.get::<_, String>(0))?;
+        last.map(|limits| serde_json::from_str(&limits).map_err(|error| ViewError(error.into()))).transpose()
     }
 
     fn journal_bytes(&self, first: u64, end: u64) -> Read<u64> {

@@ -167,6 +167,13 @@ impl Accounts {
         Self { defaults, known: HashMap::new(), touched: BTreeSet::new() }
     }
 
+    /// Accounts without figures of their own have these from now on.
+    pub(super) fn limit(&mut self, defaults: Totals) {
+        self.defaults = defaults;
+        // Rows are read again, and get the new figures as they are.
+        self.known.clear();
+    }
+
     /// An account begins.
     pub(super) fn open(&mut self, account: Handle, above: Option<Handle>, own: Budget, now_ms: u64) {
         let compute = Compute::full(&self.defaults.with(&own), now_ms);

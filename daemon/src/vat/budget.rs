@@ -19,10 +19,10 @@ use super::view::View;
 use super::{Halt, Limits, Step};
 use crate::protocol::{Budget, FIRST_MADE, Handle, MadeMemory, Report};
 
-/// What a turn of an object with these figures of its own may use.
-pub(super) fn of_turn(limits: &Limits, own: &budget::Budget) -> Budget {
+/// What a turn of an object with these figures of its own may use, when `most` turns may use that.
+pub(super) fn of_turn(most: &Budget, own: &budget::Budget) -> Budget {
     let small = |name, default| own.figure(name).map_or(default, |n| u32::try_from(n).unwrap_or(u32::MAX));
-    let Budget { ticks, memory_bytes, messages, objects, bytes, log_lines, jobs, calls, cpu_ms, wall_ms } = limits.turn;
+    let Budget { ticks, memory_bytes, messages, objects, bytes, log_lines, jobs, calls, cpu_ms, wall_ms } = *most;
     Budget {
         ticks: own.figure("ticks").unwrap_or(ticks),
         memory_bytes: own.figure("memory").unwrap_or(memory_bytes),

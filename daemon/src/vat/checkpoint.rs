@@ -279,6 +279,13 @@ pub enum Write {
     Turn(Box<Turn>),
     /// An operator changed an object by hand.
     Edit(Box<Edit>),
+    /// Each turn from this one on may use this much.
+    TurnLimits {
+        /// The turn.
+        turn: u64,
+        /// What the settings say.
+        limits: crate::protocol::Budget,
+    },
     /// The journal ends at `first` now.
     Prune {
         /// The oldest turn to keep.
@@ -295,6 +302,13 @@ pub enum Write {
     },
     /// A message became a fault.
     Fault(Box<Fault>),
+    /// Another vat is told of an object, if that is of this vat.
+    Export {
+        /// The object.
+        reference: Handle,
+        /// The vat.
+        peer: PeerNumber,
+    },
     /// A message for an object had no room in its queue nor among its faults.
     Refused(Handle),
     /// A fault was retried or dropped.
@@ -403,6 +417,7 @@ pub struct NewObject {
     pub budget: Budget,
     /// References in `statics` by top-level key.
     pub edges: Vec<(String, Vec<Handle>)>,
+    pub born: u64,
 }
 
 /// A row of `turn`, and its rows of `turn_change`.
@@ -427,6 +442,10 @@ pub struct Turn {
     pub seed: Option<[u8; 32]>,
     pub changes: Vec<Change>,
     pub bytes: u64,
+    pub refused: Vec<(Handle, String)>,
+    pub by_key: Vec<MemoryHandle>,
+    pub digest: Option<[u8; 32]>,
+    pub undone: bool,
 }
 
 /// The message that a key stands for.

@@ -104,13 +104,19 @@ fn convict<V: View, E: Entropy>(
     let cost = Cost { cost_us, cpu_us: cost_us };
     step.vat.schedule.handled(step.view, &mut step.vat.accounts, &suspect, cost, step.now_ms)?;
     let error = match limit {
-        Limit::Crash => format!("the interpreter died on it {DEATHS_MAX} times: {how}"),
+        Limit::Crash => crashed(&how),
         _ => how,
     };
-    let report = Report::empty(Verdict::Killed { limit, message: error.clone() });
+    // Nobody says any more whether it had asked for random bytes.
+    let report = Report { random_used: true, ..Report::empty(Verdict::Killed { limit, message: error.clone() }) };
     let error = CodeError { object: blamed.map(|(object, _)| object), ..turn::without_place(&error) };
     turn::fail(step, suspect, Outcome::Killed, error, report)?;
     hold_offender(step, blamed, repeated)
+}
+
+/// What the error of a turn says that crashed its workers.
+pub(super) fn crashed(how: &str) -> String {
+    format!("the interpreter died on it {DEATHS_MAX} times: {how}")
 }
 
 /// Holds an object whose code killed so many workers within an hour, if those are too many.
@@ -130,7 +136,7 @@ fn hold_offender<V: View, E: Entropy>(
 }
 
 /// The object whose code killed the worker, as far as that can be said, and its account.
-fn blamed(suspect: &in_flight::Turn, ran: Option<Running>) -> Option<(Handle, Handle)> {
+pub(super) fn blamed(suspect: &in_flight::Turn, ran: Option<Running>) -> Option<(Handle, Handle)> {
     let innermost = ran.filter(|ran| ran.delivery == suspect.delivery).map(|ran| ran.object);
     let given = suspect.objects.iter().find(|given| Some(given.object) == innermost).or(suspect.objects.first());
     given.map(|given| (given.object, given.account))

@@ -34,13 +34,14 @@ pub(super) fn upgrade<V: View, E: Entropy>(
     Ok(Upgraded { qrid: step.qrid(object)?, version: version + 1, turn })
 }
 
-/// Sets one key of an object's memory.
+/// Sets one key of an object's memory; with `expect`, only if that is its value.
 pub(super) fn memory_set<V: View, E: Entropy>(
     step: &mut Step<'_, V, E>,
     who: Who,
     target: &Target,
     key: String,
     value: &Document,
+    expect: Option<&Document>,
 ) -> Result<MemoryWas, Refusal> {
     let (object, row) = step.resolve_live(target)?;
     let Some(handle) = row.memory else {
@@ -51,11 +52,26 @@ pub(super) fn memory_set<V: View, E: Entropy>(
     let args = qjson::join_object([(key.as_str(), value.as_str())]);
     let change = MemoryChange { memory: handle, deleted: Vec::new(), set: vec![(key.clone(), value)] };
     let before = memory::before_edit(step.view, &change)?;
+    if let Some(expect) = expect {
+        let expect = step.localise(expect)?;
+        let is = before.entry(&key).map(|entry| entry.value.as_str());
+        if !is.is_some_and(|is| same(is, &expect)) {
+            let what = if is.is_some() { "has another value" } else { "is not there" };
+            let hint = format!("`qrt memory DIR {target}` shows what is there now");
+            return Err(Problem::new(format!("{key:?} {what}: nothing was set"), hint).into());
+        }
+    }
     memory::remember(step, &before, change, &mut changes)?;
     let turn = edit(step, "memory-set", object, row.code, &args, changes)?;
     step.vat.schedule.in_flight.changed(handle, AsFound::default());
     step.audit(who, "memory-set", &json!({ "object": object, "turn": turn, "key": key }));
     Ok(MemoryWas { qrid: step.qrid(object)?, key, turn })
+}
+
+/// Whether two texts are one value: people do not mind the order of keys.
+fn same(one: &str, other: &str) -> bool {
+    let value = |text| serde_json::from_str::<serde_json::Value>(text).ok();
+    one == other || value(one).is_some_and(|one| value(other) == Some(one))
 }
 
 /// Puts an edit into the journal; its number.

@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use qrt_shared::budget::Budget;
 
 use super::memory::{self, How};
+use super::verify;
 use super::view::Message;
 use crate::protocol::{self, CodeNumber, Handle, MemoryHandle, Native, WINDOW};
 
@@ -26,7 +27,7 @@ pub(super) struct Turn {
     /// The objects it was given: its target first, then those it called.
     pub(super) objects: Vec<Given>,
     /// Those it called and was not given, because they were held.
-    pub(super) refused: Vec<Handle>,
+    pub(super) refused: Vec<(Handle, String)>,
     /// The Memories it was given.
     pub(super) memories: Vec<memory::Given>,
     /// Every handle the turn may use.
@@ -42,6 +43,18 @@ pub(super) struct Turn {
     pub(super) estimate_us: u64,
 }
 
+impl Turn {
+    /// Whether it was told that it cannot call this object.
+    pub(super) fn has_refused(&self, object: Handle) -> bool {
+        self.refused.iter().any(|(refused, _)| *refused == object)
+    }
+
+    /// The Memories of which it was given only what it asked for.
+    pub(super) fn by_key(&self) -> impl Iterator<Item = MemoryHandle> {
+        self.memories.iter().filter(|given| matches!(given.how, How::ByKey(_))).map(|given| given.memory)
+    }
+}
+
 /// An object a turn was given.
 #[derive(Debug)]
 pub(super) struct Given {
@@ -52,6 +65,28 @@ pub(super) struct Given {
     pub(super) natives: Vec<Native>,
     /// The figures it has instead of the settings'.
     pub(super) budget: Budget,
+}
+
+impl verify::Given for Turn {
+    fn holds(&self, handle: Handle) -> bool {
+        self.held.contains(&handle)
+    }
+
+    fn object(&self, object: Handle) -> Option<verify::GivenObject<'_>> {
+        let given = self.objects.iter().find(|given| given.object == object)?;
+        Some(verify::GivenObject { natives: &given.natives, has_memory: given.memory.is_some() })
+    }
+
+    fn grants(&self, native: Native) -> bool {
+        self.objects.iter().any(|given| given.natives.contains(&native))
+    }
+
+    fn memory(&self, memory: MemoryHandle) -> Result<impl Fn(&str) -> bool, &'static str> {
+        let given = self.memories.iter().find(|given| given.memory == memory);
+        let found = given.ok_or("a memory that was not given to it")?.found.as_ref();
+        let found = found.ok_or("a memory that nobody has looked up")?;
+        Ok(|key: &str| found.entry(key).is_some())
+    }
 }
 
 /// How turns in flight were given a Memory.
@@ -209,7 +244,7 @@ impl InFlight {
     /// An object has changed by hand: turns in flight that were given it, or refused it, are stale.
     pub(super) fn edited(&mut self, object: Handle) {
         for turn in &mut self.turns {
-            turn.stale |= turn.objects.iter().any(|given| given.object == object) || turn.refused.contains(&object);
+            turn.stale |= turn.objects.iter().any(|given| given.object == object) || turn.has_refused(object);
         }
     }
 

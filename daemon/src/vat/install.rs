@@ -56,6 +56,7 @@ pub(super) fn install<V: View, E: Entropy>(
             natives: install.natives.clone(),
             memory,
             budget: install.budget.clone(),
+            born: step.vat.counters.next_turn,
         };
         let id = step.new_object(spec)?;
         if let Some(petname) = petname {
@@ -77,6 +78,7 @@ pub(super) struct NewSpec {
     pub(super) natives: BTreeMap<String, Native>,
     pub(super) memory: Option<MemoryHandle>,
     pub(super) budget: Budget,
+    pub(super) born: u64,
 }
 
 impl<V: View, E: Entropy> Step<'_, V, E> {
@@ -139,11 +141,12 @@ impl<V: View, E: Entropy> Step<'_, V, E> {
                 held.push((key, edges));
             }
         }
-        let NewSpec { account, maker, code, statics, natives, memory, budget } = spec;
+        let NewSpec { account, maker, code, statics, natives, memory, budget, born } = spec;
         self.count(account, Change { objects: 1, ..Change::default() })?;
         let created_at = self.now_ms;
         let edges = held;
-        let new = NewObject { object, id, account, maker, code, statics, natives, memory, created_at, budget, edges };
+        let new =
+            NewObject { object, id, account, maker, code, statics, natives, memory, created_at, budget, edges, born };
         self.checkpoint.writes.push(Write::Object(Box::new(new)));
         Ok(id)
     }

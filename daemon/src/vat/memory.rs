@@ -15,7 +15,7 @@ use super::entropy::Entropy;
 use super::in_flight::{InFlight, Turn};
 use super::install::{edges, ordinal};
 use super::turn::{condemn, damaged};
-use super::view::{Entry, Memory, View};
+use super::view::{Entry, Memories, Memory, View};
 use super::{Halt, Order, Step, account, budget};
 use crate::protocol::{Content, Handle, KNOWN_BYTES_MAX, MemoryChange, MemoryHandle, Page, WHOLE_BYTES_MAX, Wanted};
 
@@ -87,7 +87,7 @@ impl Found {
     /// Reads the properties of those names.
     fn read<'a>(
         &mut self,
-        view: &impl View,
+        view: &impl Memories,
         memory: MemoryHandle,
         keys: impl Iterator<Item = &'a String>,
     ) -> Result<(), Halt> {
@@ -137,6 +137,29 @@ pub(super) fn give(
         turn.memories.push(Given { memory, how: How::Whole, found: Some(Found::whole(row, entries)) });
     }
     Ok(Content::Whole(content))
+}
+
+/// Gives a Memory to `turn`, which runs again, in the way it was given then.
+pub(super) fn give_again(
+    view: &impl Memories,
+    turn: &mut Turn,
+    memory: MemoryHandle,
+    by_key: bool,
+) -> Result<Content, Halt> {
+    let row = view.memory(memory)?;
+    let (how, found, content) = if by_key {
+        let content = Content::ByKey { known: Vec::new(), settled: turn.delivery };
+        (How::ByKey(Vec::new()), Found::of(row), content)
+    } else {
+        let entries = view.entries(memory)?;
+        hold(turn, &entries)?;
+        let content = entries.iter().map(|entry| (entry.key.clone(), entry.value.clone())).collect();
+        (How::Whole, Found::whole(row, entries), Content::Whole(content))
+    };
+    if !turn.memories.iter().any(|given| given.memory == memory) {
+        turn.memories.push(Given { memory, how, found: Some(found) });
+    }
+    Ok(content)
 }
 
 fn hold<'a>(turn: &mut Turn, entries: impl IntoIterator<Item = &'a Entry>) -> Result<(), Halt> {
@@ -191,7 +214,7 @@ pub(super) fn look_up(view: &impl View, turn: &mut Turn) -> Result<(), Halt> {
 }
 
 /// Reads the old values of what a report on the oldest turn says it changed.
-pub(super) fn look_up_changes(view: &impl View, turn: &mut Turn, changes: &[MemoryChange]) -> Result<(), Halt> {
+pub(super) fn look_up_changes(view: &impl Memories, turn: &mut Turn, changes: &[MemoryChange]) -> Result<(), Halt> {
     for change in changes {
         let given = turn.memories.iter_mut().find(|given| given.memory == change.memory);
         if let Some(found) = given.and_then(|given| given.found.as_mut()) {
@@ -226,17 +249,27 @@ pub(super) fn ask<V: View, E>(
         return Ok(Some(Order::Entries(Page::default())));
     }
     look_up(step.view, turn)?;
+    Ok(Some(Order::Entries(answer(step.view, turn, memory, wanted)?)))
+}
+
+/// What a turn is told that asks for something of a Memory.
+pub(super) fn answer(
+    view: &impl Memories,
+    turn: &mut Turn,
+    memory: MemoryHandle,
+    wanted: &Wanted,
+) -> Result<Page, Halt> {
     let (entries, next) = match wanted {
-        Wanted::Key(key) => (step.view.entry(memory, key)?.into_iter().collect(), None),
+        Wanted::Key(key) => (view.entry(memory, key)?.into_iter().collect(), None),
         Wanted::Page { after } => {
-            let entries = step.view.entries_after(memory, *after, PAGE_BYTES)?;
+            let entries = view.entries_after(memory, *after, PAGE_BYTES)?;
             let next = entries.last().map(|entry| entry.ordinal);
             (entries, next)
         }
     };
     hold(turn, &entries)?;
     let entries = entries.into_iter().map(|entry| (entry.key, entry.value)).collect();
-    Ok(Some(Order::Entries(Page { entries, next })))
+    Ok(Page { entries, next })
 }
 
 /// What is in a Memory before an operator changes one key of it.

@@ -50,6 +50,7 @@ mod memory;
 mod name;
 pub mod peer;
 mod remove;
+pub mod replay;
 mod schedule;
 mod send;
 mod shares;
@@ -71,6 +72,7 @@ use peer::notices::Notices;
 pub use request::Request;
 pub use schedule::Queued;
 use schedule::{Full, Schedule};
+pub use turn::digest;
 use view::{View, ViewError};
 
 /// Something that happened.
@@ -279,6 +281,8 @@ pub struct Vat {
     lane: Lane,
     /// What was logged of other vats lately.
     notices: Notices,
+    /// Whether the journal has been told what a turn may use.
+    limits_noted: bool,
 }
 
 impl Vat {
@@ -296,7 +300,17 @@ impl Vat {
             offenders: None,
             lane: Lane::Shared,
             notices: Notices::default(),
+            limits_noted: false,
         }
+    }
+
+    /// Holds turns and queues to other limits from the next one on. What workers were started with stays: their
+    /// isolation and their deadlines.
+    pub fn limit(&mut self, limits: Limits) {
+        let Budget { cpu_ms, wall_ms, .. } = self.limits.turn;
+        let turn = Budget { cpu_ms, wall_ms, ..limits.turn };
+        self.limits = Limits { turn, isolation: self.limits.isolation, ..limits };
+        self.accounts.limit(limits.account);
     }
 
     /// One step: `input` happened at `now_ms`. What it changes is added to `checkpoint`.

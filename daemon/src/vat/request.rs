@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use qrt_shared::budget::Budget;
-use qrt_shared::control::{Expect, Problem};
+use qrt_shared::control::{Done, Expect, Problem};
 use qrt_shared::id::{Location, PeerName, Petname, Qrid, Target, VatId};
 use qrt_shared::qjson::Document;
 
@@ -83,6 +83,8 @@ pub enum Action {
         key: String,
         /// Its value.
         value: Document,
+        /// Only if it has this value now.
+        expect: Option<Document>,
     },
     /// Let an object take no turns, or turns again.
     Hold {
@@ -134,6 +136,13 @@ pub enum Action {
     FaultRetry(u64),
     /// Forget a failed message.
     FaultDrop(u64),
+    /// Write down what was done outside of the kernel.
+    Note {
+        /// The verb.
+        verb: &'static str,
+        /// What it was done to, and what came of it.
+        detail: serde_json::Value,
+    },
 }
 
 /// Objects to install. Their code has been checked.
@@ -201,8 +210,8 @@ pub(super) fn handle<V: View, E: Entropy>(step: &mut Step<'_, V, E>, request: Re
         Action::Name { object, name } => name::name(step, who, &object, name).map(Answer::Named),
         Action::Upgrade { object, code } => edit::upgrade(step, who, &object, &code).map(Answer::Upgraded),
         Action::Remove { object, account } => remove::remove(step, who, &object, account).map(Answer::Removed),
-        Action::MemorySet { object, key, value } => {
-            edit::memory_set(step, who, &object, key, &value).map(Answer::MemoryWas)
+        Action::MemorySet { object, key, value, expect } => {
+            edit::memory_set(step, who, &object, key, &value, expect.as_ref()).map(Answer::MemoryWas)
         }
         Action::Hold { object, held } => hold::hold(step, who, &object, held).map(Answer::Held),
         Action::PeerAdd { vat, urls } => peer::operator::add(step, who, vat, &urls).map(Answer::Peer),
@@ -217,6 +226,10 @@ pub(super) fn handle<V: View, E: Entropy>(step: &mut Step<'_, V, E>, request: Re
         }
         Action::FaultRetry(id) => fault::retry(step, who, id).map(Answer::Retried),
         Action::FaultDrop(id) => fault::drop(step, who, id).map(Answer::Done),
+        Action::Note { verb, detail } => {
+            step.audit(who, verb, &detail);
+            Ok(Answer::Done(Done {}))
+        }
     };
     let answer = match carried_out {
         Ok(answer) => Ok(answer),

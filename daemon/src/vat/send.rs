@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use qrt_shared::control::{Problem, Queued};
 use qrt_shared::id::{MessageName, Target, VatId};
-use qrt_shared::qjson::ARGS_BYTES_MAX;
+use qrt_shared::qjson::{self, ARGS_BYTES_MAX};
 use qrt_shared::view::Outcome;
 use qrt_shared::wire::Sequence;
 
@@ -15,6 +15,7 @@ use super::peer::{Origin, post};
 use super::request::{Refusal, Send};
 use super::schedule::Full;
 use super::source::{PeerNumber, Source};
+use super::turn::damaged;
 use super::view::{Abroad, Message, Object, View};
 use super::{Halt, Step, budget};
 use crate::protocol::Handle;
@@ -82,16 +83,27 @@ pub(super) fn post_new<V: View, E: Entropy>(
     new: &post::New<'_>,
 ) -> Result<(PeerNumber, VatId, Sequence), Refusal> {
     let vat = new.to.vat;
-    post::post(step, new).map_err(|refusal| match refusal {
-        post::Refusal::Full => {
-            let hint = "`qrt why DIR VATID` says what keeps it from going on; or raise [outbox] in settings.toml";
-            Problem::new(format!("the outbox for {vat} is full"), hint).into()
+    let posted = post::post(step, new).map_err(|refusal| -> Refusal {
+        match refusal {
+            post::Refusal::Full => {
+                let hint = "`qrt why DIR VATID` says what keeps it from going on; or raise [outbox] in settings.toml";
+                Problem::new(format!("the outbox for {vat} is full"), hint).into()
+            }
+            post::Refusal::NoNumbers => {
+                Problem::new(format!("the channel to {vat} has no numbers left"), "nobody has come here before").into()
+            }
+            post::Refusal::Halt(halt) => halt.into(),
         }
-        post::Refusal::NoNumbers => {
-            Problem::new(format!("the channel to {vat} has no numbers left"), "nobody has come here before").into()
-        }
-        post::Refusal::Halt(halt) => halt.into(),
-    })
+    })?;
+    exported(step, posted.0, new.args)?;
+    Ok(posted)
+}
+
+/// Writes down that another vat is told of what these arguments refer to.
+pub(super) fn exported<V, E>(step: &mut Step<'_, V, E>, peer: PeerNumber, args: &str) -> Result<(), Halt> {
+    let told = qjson::references(args).map_err(damaged)?;
+    step.checkpoint.writes.extend(told.into_iter().map(|reference| Write::Export { reference, peer }));
+    Ok(())
 }
 
 /// The message that a key stands for.

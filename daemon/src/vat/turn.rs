@@ -6,6 +6,8 @@ use qrt_shared::budget::Budget;
 use qrt_shared::id::Qrid;
 use qrt_shared::qjson;
 use qrt_shared::view::{Outcome, Used};
+use qrt_shared::wire::Sequence;
+use sha2::{Digest, Sha256};
 
 use super::budget::{self, Passed};
 use super::checkpoint::{Change, Turn, Write};
@@ -19,7 +21,7 @@ use super::peer::post;
 use super::schedule::Full;
 use super::schedule::{BASE_US, BYTES_PER_US, Cost, Next};
 use super::send::{self, Ending, New, Recipient};
-use super::source::Source;
+use super::source::{PeerNumber, Source};
 use super::view::{Message, Object, View};
 use super::{Halt, Order, Start, Step, Vat, fault, memory, remove, verify};
 use crate::protocol::{
@@ -71,7 +73,7 @@ pub(super) fn start(
         clock_ms: vat.counters.clock_ms,
         seed: entropy.draw(),
         stale: false,
-        budget: budget::of_turn(&vat.limits, &object.budget),
+        budget: budget::of_turn(&vat.limits.turn, &object.budget),
         estimate_us,
     };
     let target = turn.message.target;
@@ -136,17 +138,18 @@ pub(super) fn load<V: View, E>(
     if !turn.held.contains(&object) {
         return Ok(Some(condemn(step.vat, "asked for an object it has no reference to")));
     }
-    if turn.objects.iter().any(|given| given.object == object) {
-        return Ok(Some(condemn(step.vat, "asked for an object it has")));
+    if turn.objects.iter().any(|given| given.object == object) || turn.has_refused(object) {
+        return Ok(Some(condemn(step.vat, "asked for an object it has, or was refused")));
     }
-    let Some(row) = step.view.object(object)? else {
-        return Ok(Some(Order::Loaded(Err(remove::GONE.to_owned()))));
+    let refusal = match step.view.object(object)? {
+        Some(row) if !row.held => {
+            return Ok(Some(Order::Loaded(Ok(Box::new(image(step.view, turn, object, &row, None)?)))));
+        }
+        Some(_) => "the object is held",
+        None => remove::GONE,
     };
-    if row.held {
-        turn.refused.push(object);
-        return Ok(Some(Order::Loaded(Err("the object is held".to_owned()))));
-    }
-    Ok(Some(Order::Loaded(Ok(Box::new(image(step.view, turn, object, &row, None)?)))))
+    turn.refused.push((object, refusal.to_owned()));
+    Ok(Some(Order::Loaded(Err(refusal.to_owned()))))
 }
 
 /// A turn has ended.
@@ -255,12 +258,12 @@ fn commit<V: View, E: Entropy>(
     sizes: &[u64],
 ) -> Result<(), Halt> {
     let number = handled(step, &turn.message);
+    let digest = digest(&report);
     let first_handle = step.vat.counters.next_reference;
     settle(&mut report, first_handle)?;
     let mut made = Vec::new();
     // Those that acted, the new ones under the handles they had in the turn.
     let mut actors: Vec<_> = turn.objects.iter().map(Actor::of).collect();
-    let gone = || Halt::Damaged("an object of a turn that was verified is gone".to_owned());
     for (object, made_as) in mem::take(&mut report.made).into_iter().zip(FIRST_MADE..) {
         let maker = actors.iter().find(|actor| actor.acted_as == object.maker).ok_or_else(gone)?;
         let handle = step.vat.counters.next_reference;
@@ -281,6 +284,7 @@ fn commit<V: View, E: Entropy>(
             natives: object.power.natives.into_iter().collect(),
             memory,
             budget: maker.budget.clone(),
+            born: number,
         };
         let budget = spec.budget.clone();
         step.new_object(spec)?;
@@ -300,43 +304,8 @@ fn commit<V: View, E: Entropy>(
             step.vat.schedule.in_flight.changed(memory, AsFound { whole, keys });
         }
     }
-    let (mut sent, mut posted) = (Vec::new(), Vec::new());
-    for (message, bytes) in mem::take(&mut report.sent).into_iter().zip(sizes) {
-        let sender = actors.iter().find(|actor| actor.acted_as == message.sender);
-        let source = Source::Account(sender.ok_or_else(gone)?.account);
-        let target = message.target;
-        let recipient = recipient(step, &actors, target)?;
-        if let To::Abroad(to) = &recipient {
-            let new = post::New { to, target, args: &message.args, bytes: *bytes, turn: Some(number) };
-            match post::post(step, &new) {
-                Ok((peer, _, seq)) => {
-                    posted.push((peer, seq));
-                    continue;
-                }
-                Err(post::Refusal::Full | post::Refusal::NoNumbers) => {}
-                Err(post::Refusal::Halt(halt)) => return Err(halt),
-            }
-        }
-        let new = New {
-            source,
-            target,
-            args: message.args,
-            bytes: *bytes,
-            cause: Some(number),
-            abroad: None,
-            chain: turn.message.chain + 1,
-        };
-        let message = send::number(step, new);
-        sent.push(message.message);
-        match recipient {
-            To::Abroad(_) => fault::refused(step, message, Full::Outbox)?,
-            To::Nobody => fault::undeliverable(step, message, remove::GONE)?,
-            To::Here(recipient) => match send::room(step, source, (target, recipient.account), *bytes)? {
-                None => drop(send::queue(step, message, recipient)?),
-                Some(full) => fault::refused(step, message, full)?,
-            },
-        }
-    }
+    let chain = turn.message.chain + 1;
+    let (sent, posted) = send_all(step, (number, chain), &actors, mem::take(&mut report.sent), sizes)?;
     let (result, result_error) = match &mut report.verdict {
         Verdict::Ok { result, result_error } => (mem::take(result), result_error.take()),
         _ => (String::new(), None),
@@ -350,8 +319,66 @@ fn commit<V: View, E: Entropy>(
         error: None,
     };
     send::ended(step, &turn.message, ending)?;
-    let row = Turn { result, result_error, made, sent, posted, changes, ..journal(number, turn, Outcome::Ok, report) };
+    let row = Turn {
+        result,
+        result_error,
+        made,
+        sent,
+        posted,
+        changes,
+        digest,
+        ..journal(number, turn, Outcome::Ok, report)
+    };
     record(step, row)
+}
+
+/// The messages a turn sent: their numbers here, and those in other vats.
+type Away = (Vec<u64>, Vec<(PeerNumber, Sequence)>);
+
+/// Queues or posts what the turn of that number sent.
+fn send_all<V: View, E: Entropy>(
+    step: &mut Step<'_, V, E>,
+    (number, chain): (u64, u64),
+    actors: &[Actor],
+    messages: Vec<protocol::Sent>,
+    sizes: &[u64],
+) -> Result<Away, Halt> {
+    let (mut sent, mut posted) = (Vec::new(), Vec::new());
+    for (message, bytes) in messages.into_iter().zip(sizes) {
+        let sender = actors.iter().find(|actor| actor.acted_as == message.sender);
+        let source = Source::Account(sender.ok_or_else(gone)?.account);
+        let target = message.target;
+        let recipient = recipient(step, actors, target)?;
+        if let To::Abroad(to) = &recipient {
+            let new = post::New { to, target, args: &message.args, bytes: *bytes, turn: Some(number) };
+            match post::post(step, &new) {
+                Ok((peer, _, seq)) => {
+                    send::exported(step, peer, &message.args)?;
+                    posted.push((peer, seq));
+                    continue;
+                }
+                Err(post::Refusal::Full | post::Refusal::NoNumbers) => {}
+                Err(post::Refusal::Halt(halt)) => return Err(halt),
+            }
+        }
+        let new = New { source, target, args: message.args, bytes: *bytes, cause: Some(number), abroad: None, chain };
+        let message = send::number(step, new);
+        sent.push(message.message);
+        match recipient {
+            To::Abroad(_) => fault::refused(step, message, Full::Outbox)?,
+            To::Nobody => fault::undeliverable(step, message, remove::GONE)?,
+            To::Here(recipient) => match send::room(step, source, (target, recipient.account), *bytes)? {
+                None => drop(send::queue(step, message, recipient)?),
+                Some(full) => fault::refused(step, message, full)?,
+            },
+        }
+    }
+    Ok((sent, posted))
+}
+
+/// There is no such object in a turn that was verified.
+fn gone() -> Halt {
+    Halt::Damaged("an object of a turn that was verified is gone".to_owned())
 }
 
 /// Where a message goes.
@@ -441,9 +468,21 @@ fn settle(report: &mut Report, first_handle: Handle) -> Result<(), Halt> {
     Ok(())
 }
 
+/// What the messages sent and the objects made by a turn come to, in the worker's own words: enough to say
+/// whether a replay does the same when they are long gone.
+pub fn digest(report: &Report) -> Option<[u8; 32]> {
+    let Report { made, sent, .. } = report;
+    if made.is_empty() && sent.is_empty() {
+        return None;
+    }
+    let bytes = postcard::to_allocvec(&(made, sent)).expect("plain data has no failing writer");
+    Some(Sha256::digest(bytes).into())
+}
+
 /// The journal's row of a turn, but for what only a committed or only a failed turn has.
 fn journal(number: u64, turn: in_flight::Turn, outcome: Outcome, report: Report) -> Turn {
-    let Report { log, ticks, cpu_us, random_used, .. } = report;
+    let Report { verdict, log, ticks, cpu_us, random_used, .. } = report;
+    let by_key = turn.by_key().collect();
     Turn {
         turn: number,
         code: turn.objects.first().map_or(0, |target| target.code),
@@ -463,11 +502,19 @@ fn journal(number: u64, turn: in_flight::Turn, outcome: Outcome, report: Report)
         seed: random_used.then_some(turn.seed),
         changes: Vec::new(),
         bytes: 0,
+        refused: turn.refused,
+        by_key,
+        digest: None,
+        undone: outcome != Outcome::Ok && matches!(verdict, Verdict::Ok { .. }),
     }
 }
 
 /// Writes a turn to the journal and charges its object.
 fn record<V: View, E>(step: &mut Step<'_, V, E>, mut row: Turn) -> Result<(), Halt> {
+    let limits = step.vat.limits.turn;
+    if !mem::replace(&mut step.vat.limits_noted, true) && step.view.turn_limits()? != Some(limits) {
+        step.checkpoint.writes.push(Write::TurnLimits { turn: row.turn, limits });
+    }
     row.bytes = size(&row);
     let (turn, bytes) = (row.turn, row.bytes);
     let fault = row.outcome != Outcome::Ok;
@@ -496,7 +543,9 @@ fn size(row: &Turn) -> u64 {
     let texts = [row.result.as_ref(), row.result_error.as_ref(), row.error.as_ref().map(|error| &error.message)];
     let texts = texts.into_iter().flatten().map(String::len).sum::<usize>();
     let log = row.log.iter().map(String::len).sum::<usize>();
-    (row.message.args.len() + texts + log + 8 * (row.made.len() + row.sent.len())) as u64 + changes_size(&row.changes)
+    let refused = row.refused.iter().map(|(_, why)| 8 + why.len()).sum::<usize>();
+    let numbers = row.made.len() + row.sent.len();
+    (row.message.args.len() + texts + log + refused + 8 * numbers) as u64 + changes_size(&row.changes)
 }
 
 /// The bytes of a turn's changes.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 
-use qrt_shared::budget::Budget;
+use qrt_shared::budget;
 use qrt_shared::id::{Location, ObjectId, Petname, VatId};
 use qrt_shared::wire::{MessageId, Sequence};
 
@@ -13,27 +13,31 @@ use super::peer::post::Letter;
 use super::peer::{Origin, Peer};
 use super::schedule::Queued;
 use super::source::{PeerNumber, Source};
-use crate::protocol::{CodeNumber, Handle, MemoryHandle, Native};
+use crate::protocol::{Budget, CodeNumber, Handle, MemoryHandle, Native};
 
 /// The database could not be read, or holds what it cannot hold. Nothing sensible can follow.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct ViewError(#[from] pub Box<dyn Error + Send + Sync>);
 
-/// Reads of the vat's state. Every row written by a step so far is visible.
-pub trait View {
-    /// The object of that handle, if this vat hosts it.
-    fn object(&self, object: Handle) -> Result<Option<Object>, ViewError>;
+/// Reads of Memories: as they are, or as they were before a recorded turn.
+pub trait Memories {
     /// The Memory of that handle, which an object or the journal named.
     fn memory(&self, memory: MemoryHandle) -> Result<Memory, ViewError>;
     /// Every property of a Memory, in order: only for a small one.
     fn entries(&self, memory: MemoryHandle) -> Result<Vec<Entry>, ViewError>;
     /// One property of a Memory.
     fn entry(&self, memory: MemoryHandle, key: &str) -> Result<Option<Entry>, ViewError>;
-    /// One property of a Memory, if its value has at most so many bytes.
-    fn short_entry(&self, memory: MemoryHandle, key: &str, bytes: usize) -> Result<Option<Entry>, ViewError>;
     /// The properties of a Memory whose ordinals are above `after`, in order: as many as make up `bytes`.
     fn entries_after(&self, memory: MemoryHandle, after: Option<u64>, bytes: usize) -> Result<Vec<Entry>, ViewError>;
+}
+
+/// Reads of the vat's state. Every row written by a step so far is visible.
+pub trait View: Memories {
+    /// The object of that handle, if this vat hosts it.
+    fn object(&self, object: Handle) -> Result<Option<Object>, ViewError>;
+    /// One property of a Memory, if its value has at most so many bytes.
+    fn short_entry(&self, memory: MemoryHandle, key: &str, bytes: usize) -> Result<Option<Entry>, ViewError>;
     /// The references in a Memory.
     fn memory_references(&self, memory: MemoryHandle) -> Result<Vec<Handle>, ViewError>;
     /// The number of the code with this SHA-256.
@@ -88,6 +92,8 @@ pub trait View {
     fn named(&self, name: &Petname) -> Result<Option<Handle>, ViewError>;
     /// The message a key stands for, if it was queued at or after `since_ms`.
     fn keyed(&self, key: &str, target: Handle, since_ms: u64) -> Result<Option<Keyed>, ViewError>;
+    /// What the settings let the last turn use, as the journal has it.
+    fn turn_limits(&self) -> Result<Option<Budget>, ViewError>;
     /// The bytes of the journal's turns from `first` up to, not including, `end`.
     fn journal_bytes(&self, first: u64, end: u64) -> Result<u64, ViewError>;
     /// When each account last had a turn killed for the death of a worker that its code was to blame for.
@@ -112,7 +118,7 @@ pub struct Object {
     /// Whether it takes no turns.
     pub held: bool,
     /// The figures it has instead of the settings'.
-    pub budget: Budget,
+    pub budget: budget::Budget,
 }
 
 /// A Memory's row.

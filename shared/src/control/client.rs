@@ -10,19 +10,20 @@ use hyper::client::conn::http1::SendRequest;
 use hyper_util::rt::TokioIo;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::value::RawValue;
 use tokio::net::UnixStream;
 
 use super::listing::{At, Listed, Listing};
 use super::{
-    Backup, Done, DropOut, Dropped, Due, Held, Install, Installed, MemorySet, MemoryWas, Name, Named, PeerAdd, PeerIs,
-    Problem, Queued, Removed, Resync, Resynced, Retried, Retry, SOCKET, SOCKET_PATH_MAX, Send, Upgrade, Upgraded,
-    VERSION_HEADER,
+    Backup, Checkpointed, Done, DropOut, Dropped, Due, Held, Install, Installed, MemorySet, MemoryWas, Name, Named,
+    PeerAdd, PeerIs, Problem, Queued, Removed, Replay, Resync, Resynced, Retried, Retry, SOCKET, SOCKET_PATH_MAX, Send,
+    Upgrade, Upgraded, VERSION_HEADER,
 };
 use crate::VERSION;
 use crate::id::{MessageName, PeerName, Subject, Target};
 use crate::view::{
-    Awaited, BackedUp, Entry, Event, Info, Log, Object, Overview, Page, Peer, Report, Setting, Storage, Traced, Turn,
-    Why,
+    Awaited, BackedUp, DryInstall, DryUpgrade, Empowered, Entry, Event, Info, KeyBlame, Log, MemoryDiff, Object,
+    Overview, Page, Peer, Reach, Replayed, Report, Setting, Storage, Sweep, Traced, Turn, Way, Why,
 };
 
 /// What a path segment or query value may hold unescaped.
@@ -266,6 +267,11 @@ impl Client {
         self.call("POST", "/v1/backup", Some(backup)).await
     }
 
+    /// Moves everything from the write-ahead log into the database.
+    pub async fn checkpoint(&mut self) -> Result<Checkpointed, ClientError> {
+        self.call("POST", "/v1/checkpoint", None::<&()>).await
+    }
+
     /// Whether the vat is well; with `full`, all of it is read.
     pub async fn check(&mut self, full: bool) -> Result<Report, ClientError> {
         self.read(&format!("/v1/check?full={full}")).await
@@ -307,7 +313,7 @@ impl Client {
     }
 
     /// One object's memory, `null` when it has none.
-    pub async fn memory(&mut self, object: &Target) -> Result<Box<serde_json::value::RawValue>, ClientError> {
+    pub async fn memory(&mut self, object: &Target) -> Result<Box<RawValue>, ClientError> {
         self.read(&format!("/v1/objects/{}/memory", segment(object))).await
     }
 
@@ -414,6 +420,63 @@ impl Client {
     /// What became here of a message of another vat.
     pub async fn traced_from(&mut self, vat: &crate::id::VatId, seq: u64) -> Result<Traced, ClientError> {
         self.read(&format!("/v1/trace/from/{vat}/{seq}")).await
+    }
+
+    /// Runs a recorded turn again, in a worker of its own, and compares.
+    pub async fn replay(&mut self, turn: u64, replay: &Replay) -> Result<Replayed, ClientError> {
+        self.call("POST", &format!("/v1/turns/{turn}/replay"), Some(replay)).await
+    }
+
+    /// One object's memory as a turn left it, `null` when it has none.
+    pub async fn memory_at(&mut self, object: &Target, turn: u64) -> Result<Box<RawValue>, ClientError> {
+        self.read(&format!("/v1/objects/{}/memory?at={turn}", segment(object))).await
+    }
+
+    /// What changed in one object's memory from how the turn `from` left it to how `to` did.
+    pub async fn memory_diff(&mut self, object: &Target, from: u64, to: u64) -> Result<MemoryDiff, ClientError> {
+        self.read(&format!("/v1/objects/{}/memory/diff?from={from}&to={to}", segment(object))).await
+    }
+
+    /// A page of an object's memory keys in their order, with the turn that last changed each; with `key`, that
+    /// one, also when it is not there any more.
+    pub async fn memory_blame(
+        &mut self,
+        object: &Target,
+        key: Option<&str>,
+        after: u64,
+    ) -> Result<Page<KeyBlame>, ClientError> {
+        let key = key.map(|key| format!("&key={}", segment(key))).unwrap_or_default();
+        self.read(&format!("/v1/objects/{}/memory/blame?after={after}{key}", segment(object))).await
+    }
+
+    /// What an object can reach and what can reach it, at most `limit` of each.
+    pub async fn reach(&mut self, object: &Target, limit: u64) -> Result<Reach, ClientError> {
+        self.read(&format!("/v1/objects/{}/reach?limit={limit}", segment(object))).await
+    }
+
+    /// The shortest way from one object to another, after looking at no more than `limit` objects.
+    pub async fn reach_path(&mut self, from: &Target, to: &Target, limit: u64) -> Result<Way, ClientError> {
+        self.read(&format!("/v1/objects/{}/reach/{}?limit={limit}", segment(from), segment(to))).await
+    }
+
+    /// A page of the objects that hold a native power, oldest first.
+    pub async fn natives(&mut self, native: &str, after: u64) -> Result<Page<Empowered>, ClientError> {
+        self.read(&format!("/v1/natives/{}?after={after}", segment(native))).await
+    }
+
+    /// A page of the search for objects that nothing known can reach.
+    pub async fn dry_sweep(&mut self, after: u64) -> Result<Sweep, ClientError> {
+        self.read(&format!("/v1/sweep?after={after}")).await
+    }
+
+    /// What installing would make.
+    pub async fn dry_install(&mut self, install: &Install) -> Result<DryInstall, ClientError> {
+        self.call("POST", "/v1/dry/objects", Some(install)).await
+    }
+
+    /// What giving an object other code would change.
+    pub async fn dry_upgrade(&mut self, object: &Target, upgrade: &Upgrade) -> Result<DryUpgrade, ClientError> {
+        self.call("POST", &format!("/v1/dry/objects/{}/code", segment(object)), Some(upgrade)).await
     }
 
     /// Forgets a failed message.

@@ -18,6 +18,7 @@ use serde_json::value::RawValue;
 
 use crate::budget::Budget;
 use crate::id::{Location, MessageName, Petname, Qrid, Target, VatId};
+use crate::view::present;
 
 /// The socket's name in a vat's base directory.
 pub const SOCKET: &str = "control.sock";
@@ -184,6 +185,9 @@ pub struct Removed {
 pub struct MemorySet {
     /// Its value in outside QJSON.
     pub value: Box<RawValue>,
+    /// Only if the key has this value now, in outside QJSON. A key that is not there has none.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub expect: Option<Box<RawValue>>,
 }
 
 /// The reply to [`MemorySet`].
@@ -211,6 +215,21 @@ pub struct Held {
 pub struct Retried {
     /// The message as it is queued now.
     pub message: MessageName,
+}
+
+/// `POST /v1/turns/{turn}/replay`: run a recorded turn again, with these in place of what was recorded.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Replay {
+    /// The code of the object that was sent the message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<Upgrade>,
+    /// The arguments in outside QJSON.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub args: Option<Box<RawValue>>,
+    /// The memory of that object, an object in outside QJSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<Box<RawValue>>,
 }
 
 /// `POST /v1/peers`: learn where another vat answers.
@@ -316,6 +335,17 @@ pub struct Backup {
     /// Put the vat's secret key in too.
     #[serde(default)]
     pub with_key: bool,
+}
+
+/// The reply to `POST /v1/checkpoint`.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Checkpointed {
+    /// Whether the write-ahead log is empty: not while somebody reads what is in it.
+    pub emptied: bool,
+    /// Its size before.
+    pub wal_bytes_before: u64,
+    /// Its size now.
+    pub wal_bytes: u64,
 }
 
 /// The reply to `DELETE /v1/faults/{fault}` and `POST /v1/stop`: it is done.

@@ -134,6 +134,14 @@ impl<R: Rows> Pane for Table<R> {
         self.follows = R::LIVE && (motion == Motion::Last || (self.follows && motion == Motion::Down));
     }
 
+    fn click(&mut self, _: u16, row: u16) {
+        // The columns' names stand above the rows.
+        if let Some(line) = usize::from(row).checked_sub(1) {
+            self.list.click(line);
+            self.follows = false;
+        }
+    }
+
     fn act(&mut self, command: Command) -> Vec<Do> {
         match command {
             Command::Filter => return vec![Do::Popup(popups::filter(self.list.listing().filter))],

@@ -26,8 +26,8 @@ struct Change {
     top: usize,
 }
 
-/// Shows how an edited text differs from what there is, and asks.
-pub fn change(edit: Edit) -> Box<dyn Popup> {
+/// Shows how an edited text differs from what there is, and asks; nothing, when it is a popup's that has closed.
+pub fn change(edit: Edit) -> Option<Box<dyn Popup>> {
     let (title, before, request) = match &edit.what {
         Edited::Code { object, name, before } => {
             let request = Request::Upgrade { object: object.clone(), code: edit.text.clone() };
@@ -38,8 +38,9 @@ pub fn change(edit: Edit) -> Box<dyn Popup> {
             let title = format!("New value for {}?", format::clip(key, 40));
             (title, before.clone(), Request::MemorySet { object, key: key.clone(), value })
         }
+        Edited::Field(_) => return None,
     };
-    Box::new(Change { title, edit, before, request, refused: None, top: 0 })
+    Some(Box::new(Change { title, edit, before, request, refused: None, top: 0 }))
 }
 
 /// Lets the operator edit the code of an object.

@@ -16,6 +16,7 @@ use super::super::query::{Data, Query};
 use super::super::request::{Reply, Request};
 use super::super::thing::Thing;
 use super::super::widgets::text;
+use super::super::written::Draft;
 use super::did;
 use super::editor::Editor;
 use super::prompt;
@@ -127,7 +128,8 @@ impl Compose {
     }
 
     fn leave(&self) -> Vec<Do> {
-        vec![Do::Remember { target: self.target.text.trim().to_owned(), args: self.args.text() }, Do::Close]
+        let draft = Draft::Args { target: self.target.text.trim().to_owned(), args: self.args.text() };
+        vec![Do::Remember(draft), Do::Close]
     }
 
     /// Takes the object that is picked, or the first that is offered, as the target.

@@ -1,40 +1,87 @@
-//! What keys do, from the table of commands.
+//! What keys do, from the table of commands: first those of the pane, then all. `/` searches them.
 
-use crossterm::event::KeyEvent;
+use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::super::Context;
-use super::super::command::{self, COMMANDS, Motion, Touch};
+use super::super::command::{self, COMMANDS, Command, Entry, Motion, Touch};
 use super::super::event::Do;
 use super::super::panes::SCREENS;
 use super::super::popup::Popup;
 use super::super::widgets::text;
+use super::prompt;
 use super::report::{scrolled, wheel};
 
 /// The help.
-#[derive(Default)]
 pub(super) struct Help {
+    /// The commands of the pane below.
+    here: Vec<Command>,
+    search: prompt::Line,
+    /// Whether keys are typed into the search.
+    searches: bool,
     top: usize,
 }
 
-fn lines(cx: &Context) -> Vec<Line<'static>> {
-    let theme = cx.theme;
-    let row = |keys: String, help: String| {
-        Line::from(vec![Span::styled(format!("{keys:<16}"), theme.key()), Span::styled(help, theme.plain())])
-    };
-    let screens =
-        SCREENS.iter().enumerate().map(|(number, screen)| row((number + 1).to_string(), screen.title.to_owned()));
-    let commands = COMMANDS.iter().map(|entry| {
-        let keys: Vec<_> = entry.keys.iter().map(|key| command::label(*key)).collect();
-        let keys = if keys.is_empty() { format!(": {}", entry.word) } else { keys.join(" ") };
-        let verb = entry.verb.map(|verb| format!("  (qrt {verb})")).unwrap_or_default();
-        let changes = if cx.read_only && entry.touch != Touch::Looks { "  [not in a read-only console]" } else { "" };
-        row(keys, format!("{}{verb}{changes}", entry.help))
-    });
-    let title = |title: &'static str| [Line::default(), Line::styled(title, theme.title())];
-    [Line::styled("Screens", theme.title())].into_iter().chain(screens).chain(title("Keys")).chain(commands).collect()
+impl Help {
+    /// The help for a pane with these commands.
+    pub(super) fn new(here: Vec<Command>) -> Self {
+        Self { here, search: prompt::Line::default(), searches: false, top: 0 }
+    }
+
+    fn lines(&self, cx: &Context) -> Vec<Line<'static>> {
+        let theme = cx.theme;
+        let sought = self.search.text.trim().to_lowercase();
+        let row = |keys: String, help: String| {
+            let has =
+                sought.is_empty() || keys.to_lowercase().contains(&sought) || help.to_lowercase().contains(&sought);
+            let line = [Span::styled(format!("{keys:<16}"), theme.key()), Span::styled(help, theme.plain())];
+            has.then(|| Line::from(line.to_vec()))
+        };
+        let entry = |entry: &Entry| {
+            let keys: Vec<_> = entry.keys.iter().map(|key| command::label(*key)).collect();
+            let keys = if keys.is_empty() { format!(": {}", entry.word) } else { keys.join(" ") };
+            let verb = entry.verb.map(|verb| format!("  (qrt {verb})")).unwrap_or_default();
+            let changes =
+                if cx.read_only && entry.touch != Touch::Looks { "  [not in a read-only console]" } else { "" };
+            row(keys, format!("{}{verb}{changes}", entry.help))
+        };
+        let screen = |(number, screen): (usize, &super::super::panes::Screen)| {
+            row((number + 1).to_string(), format!("the screen {}", screen.title))
+        };
+        let parts: [(&'static str, Vec<Line<'static>>); 3] = [
+            ("Here", self.here.iter().filter_map(|command| command::entry_of(*command)).filter_map(entry).collect()),
+            ("Screens", SCREENS.iter().enumerate().filter_map(screen).collect()),
+            ("All keys", COMMANDS.iter().filter_map(entry).collect()),
+        ];
+        let mut lines = Vec::new();
+        for (title, rows) in parts {
+            if rows.is_empty() {
+                continue;
+            }
+            if !lines.is_empty() {
+                lines.push(Line::default());
+            }
+            lines.push(Line::styled(title, theme.title()));
+            lines.extend(rows);
+        }
+        if lines.is_empty() {
+            lines.push(Line::styled("nothing here has this in it", theme.dim()));
+        }
+        lines
+    }
+
+    fn search_key(&mut self, key: KeyEvent) {
+        match key.code {
+            KeyCode::Enter => self.searches = false,
+            KeyCode::Esc => (self.searches, self.search) = (false, prompt::Line::default()),
+            _ => {
+                self.search.key(key);
+                self.top = 0;
+            }
+        }
+    }
 }
 
 impl Popup for Help {
@@ -43,26 +90,63 @@ impl Popup for Help {
     }
 
     fn keys(&self) -> Vec<(&'static str, &'static str)> {
-        vec![("j k", "scroll"), ("Esc", "close")]
+        if self.searches {
+            return vec![("Enter", "keep it"), ("Esc", "show all")];
+        }
+        vec![("/", "search"), ("j k", "scroll"), ("Esc", "close")]
     }
 
     fn key(&mut self, key: KeyEvent, cx: &Context) -> Vec<Do> {
-        scrolled(&mut self.top, key, lines(cx).len())
+        if self.searches {
+            self.search_key(key);
+            return Vec::new();
+        }
+        if key.code == KeyCode::Char('/') {
+            self.searches = true;
+            return Vec::new();
+        }
+        let lines = self.lines(cx).len();
+        scrolled(&mut self.top, key, lines)
     }
 
     fn scroll(&mut self, motion: Motion) {
         wheel(&mut self.top, motion);
     }
 
-    fn size(&self, cx: &Context, room: Rect) -> (u16, u16) {
-        let widest = lines(cx).iter().map(Line::width).max().unwrap_or(0) + 4;
-        let height = lines(cx).len() + 2;
-        (u16::try_from(widest).unwrap_or(u16::MAX), u16::try_from(height).unwrap_or(u16::MAX).min(room.height))
+    fn size(&self, _: &Context, room: Rect) -> (u16, u16) {
+        (room.width.min(110), room.height.min(44))
     }
 
     fn draw(&self, cx: &Context, area: Rect, buf: &mut Buffer) {
-        let lines = lines(cx);
-        let top = self.top.min(lines.len().saturating_sub(usize::from(area.height)));
-        text::lines(&lines, top, area, buf);
+        let sought = self.searches || !self.search.text.is_empty();
+        let below = Rect { height: area.height.saturating_sub(u16::from(sought)), ..area };
+        text::scrolled(&self.lines(cx), self.top, below, buf);
+        if sought {
+            let row = Rect { y: below.bottom(), height: 1, ..area };
+            buf.set_string(row.x, row.y, "/", cx.theme.key());
+            self.search.draw(self.searches, cx, Rect { x: row.x + 1, width: row.width.saturating_sub(1), ..row }, buf);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::script::Script;
+
+    #[test]
+    fn the_keys_of_the_pane_come_first_and_all_can_be_searched() {
+        let mut script = Script::new(true);
+        script.typed("2?");
+        let drawn = script.drawn();
+        let line = |text: &str| drawn.lines().position(|line| line.contains(text));
+        assert!(line("| Here").expect("a heading") < line("send a message").expect("its key"), "{drawn}");
+        assert!(line("send a message").expect("its key") < line("| Screens").expect("a heading"), "{drawn}");
+        script.typed("/backup");
+        let drawn = script.drawn();
+        assert!(drawn.contains("copy the vat into a file  (qrt backup)"), "{drawn}");
+        assert!(!drawn.contains("send a message"), "{drawn}");
+        script.key(KeyCode::Esc);
+        assert!(script.drawn().contains("send a message"));
     }
 }

@@ -6,6 +6,7 @@ mod confirm;
 mod did;
 mod editor;
 mod help;
+mod install;
 mod palette;
 mod prompt;
 mod remove;
@@ -28,11 +29,16 @@ pub fn filter(now: String) -> Box<dyn Popup> {
     prompt::prompt("Filter", "part of a name or an id; nothing shows all", now, |text| Ok(vec![Do::Filter(text)]))
 }
 
+/// Shows what keys do; `here` are the commands of the pane.
+pub fn help(here: Vec<Command>) -> Box<dyn Popup> {
+    Box::new(help::Help::new(here))
+}
+
 /// What a command comes to that asks, or shows something over the pane.
 pub fn of(command: Command, thing: &Thing, cx: &Context) -> Vec<Do> {
     match command {
-        Command::Help => vec![Do::Popup(Box::new(help::Help::default()))],
         Command::Send => vec![Do::Popup(Box::new(compose::Compose::new(thing, cx)))],
+        Command::Install => vec![Do::Popup(Box::new(install::Install::new(cx)))],
         Command::Why => vec![Do::Popup(Box::new(why::Whyever::new(thing.subject(), thing.called())))],
         Command::Check => vec![Do::Popup(Box::new(report::Health::default())), Do::Ask(Request::Check)],
         Command::Copy => thing.copied().map(Do::Copy).into_iter().collect(),

@@ -7,14 +7,19 @@
 mod accounts;
 mod audit;
 mod check;
+mod dry;
 mod entries;
 mod faults;
+mod history;
 mod list;
 mod log;
 mod messages;
 mod objects;
+mod past;
 mod peers;
 mod post;
+mod reach;
+mod replay;
 mod sorted;
 mod storage;
 mod trace;
@@ -31,11 +36,12 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Params, Row};
 use serde_json::value::RawValue;
 
 use super::{Error, FILE, connect, migrate};
-use crate::protocol::{self, Handle};
+use crate::protocol::{self, FIRST_MADE, Handle};
 use crate::vat::source::Source;
 use list::Filter;
 
 pub use check::Found;
+pub use past::Past;
 pub use post::{Parcel, Standing};
 pub use sorted::{By, NoOrder, Order, Queues};
 
@@ -51,6 +57,9 @@ pub enum ReadError {
     /// There is no such message or turn.
     #[error("{0}")]
     Nothing(String),
+    /// It was known once.
+    #[error("{0}")]
+    Lost(String),
     /// The database could not be read.
     #[error(transparent)]
     Sqlite(#[from] rusqlite::Error),
@@ -102,8 +111,13 @@ pub struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    /// The QRID behind a handle.
+    /// The QRID behind a handle; of an object that only a replay made, one that is nobody's.
     fn qrid(&self, object: Handle) -> Read<Qrid> {
+        if let Some(made) = object.checked_sub(FIRST_MADE) {
+            let mut id = [0; 20];
+            id[12..].copy_from_slice(&made.to_be_bytes());
+            return Ok(Qrid::new(self.vat, ObjectId::from_bytes(id)));
+        }
         let sql = "SELECT vat, id FROM reference WHERE reference = ?1";
         let row = self.one(sql, [object], |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get(1)?)))?;
         let (vat, id) = row.ok_or_else(|| ReadError::Damaged(format!("reference {object} has no row")))?;
@@ -118,7 +132,7 @@ impl Asked<'_> {
 
     /// The QRID behind a number that may be no handle at all.
     pub fn known(&self, number: Handle) -> Option<Qrid> {
-        self.qrid(number).ok()
+        self.qrid(number).ok().filter(|_| number < FIRST_MADE)
     }
 
     /// The object an operator means.
@@ -143,6 +157,22 @@ impl Asked<'_> {
         let sql = "SELECT reference FROM reference WHERE id = ?1 AND vat = x''";
         let found = self.one(sql, [qrid.object.as_bytes()], |row| row.get(0))?;
         found.filter(|_| qrid.vat == self.vat).ok_or_else(|| ReadError::NoObject(target.clone()))
+    }
+
+    /// The number of an object of any vat, if this one has heard of it.
+    fn heard(&self, qrid: &Qrid) -> Read<Option<Handle>> {
+        let vat = if qrid.vat == self.vat { &[][..] } else { qrid.vat.as_bytes() };
+        let sql = "SELECT reference FROM reference WHERE id = ?1 AND vat = ?2";
+        let mut statement = self.db.prepare_cached(sql)?;
+        Ok(statement.query_row(rusqlite::params![qrid.object.as_bytes(), vat], |row| row.get(0)).optional()?)
+    }
+
+    /// The object of any vat that an operator means.
+    pub fn resolve_any(&self, target: &Target) -> Read<Handle> {
+        match target {
+            Target::Qrid(qrid) => self.heard(qrid)?.ok_or_else(|| ReadError::NoObject(target.clone())),
+            Target::Petname(_) => self.resolve(target),
+        }
     }
 
     /// The operator's name for an object.
@@ -186,14 +216,18 @@ impl Asked<'_> {
 
     /// A stored error as people see it.
     fn error(&self, json: &str) -> Read<CodeError> {
-        let error: protocol::CodeError = from_json(json)?;
+        self.code_error(&from_json(json)?)
+    }
+
+    /// An error as people see it.
+    fn code_error(&self, error: &protocol::CodeError) -> Read<CodeError> {
         let known = |number: u32| (number > 0).then_some(number);
         Ok(CodeError {
             object: error.object.map(|object| self.qrid(object)).transpose()?,
             line: known(error.line),
             column: known(error.column),
-            excerpt: Some(error.excerpt).filter(|excerpt| !excerpt.is_empty()),
-            message: error.message,
+            excerpt: Some(error.excerpt.clone()).filter(|excerpt| !excerpt.is_empty()),
+            message: error.message.clone(),
         })
     }
 

@@ -13,7 +13,7 @@ use crate::protocol::{Content, Delivery, Handle, MemoryChange, MemoryHandle, Pag
 fn set(world: &mut World, key: &str, value: &str) {
     let object = Target::Petname("a".parse().expect("a petname"));
     let value = qjson::parse(value, "value").expect("JSON");
-    world.ask(Action::MemorySet { object, key: key.to_owned(), value }).expect("set");
+    world.ask(Action::MemorySet { object, key: key.to_owned(), value, expect: None }).expect("set");
 }
 
 /// A world with an object `a`, whose large memory has the key `friend`, a Reference to `b`.

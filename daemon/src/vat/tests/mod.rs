@@ -383,7 +383,7 @@ fn a_worker_that_dies_in_a_turn_that_was_called_back_harms_no_other_message() {
         let [a, b] = <[Delivery; 2]>::try_from(world.poll()).expect("both are with the worker");
         let object = Target::Petname("a".parse().expect("a petname"));
         let value = qjson::parse("7", "value").expect("JSON");
-        world.ask(Action::MemorySet { object, key: "n".to_owned(), value }).expect("set");
+        world.ask(Action::MemorySet { object, key: "n".to_owned(), value, expect: None }).expect("set");
         assert!(world.done(&a, ok()).is_none(), "it ran on the old memory: both are called back");
         assert_eq!(world.poll().len(), 2, "and given out again, behind what the worker still has");
         // It has not come to them: it ran what it was given of "b" before.
@@ -481,7 +481,7 @@ fn an_edit_comes_before_the_turns_that_were_streamed_ahead_of_it() {
     let [a, b] = <[Delivery; 2]>::try_from(world.poll()).expect("both are with the worker");
     let target = Target::Petname("b".parse().expect("a petname"));
     let value = qjson::parse("7", "value").expect("JSON");
-    world.ask(Action::MemorySet { object: target.clone(), key: "n".to_owned(), value }).expect("set");
+    world.ask(Action::MemorySet { object: target.clone(), key: "n".to_owned(), value, expect: None }).expect("set");
     assert!(world.done(&a, ok()).is_none());
     assert!(world.done(&b, sets(&b, "2")).is_none());
     assert_eq!(world.memory("b"), "{\"n\":7}", "it was computed before the edit");
@@ -509,7 +509,7 @@ fn an_edit_comes_between_a_turn_and_the_next_that_takes_its_memory_as_it_was_lef
     assert!(world.done(&first, sets(&first, "10")).is_none());
     let object = Target::Petname("a".parse().expect("a petname"));
     let value = qjson::parse("7", "value").expect("JSON");
-    world.ask(Action::MemorySet { object, key: "n".to_owned(), value }).expect("set");
+    world.ask(Action::MemorySet { object, key: "n".to_owned(), value, expect: None }).expect("set");
     assert!(world.done(&second, sets(&second, "11")).is_none());
     assert_eq!(world.memory("a"), "{\"n\":7}", "the worker knew nothing of the edit");
     let [again] = <[Delivery; 1]>::try_from(world.poll()).expect("it is delivered again");

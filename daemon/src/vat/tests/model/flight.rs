@@ -348,8 +348,8 @@ impl Run {
                 }
                 self.expected.extend(self.model.died(message, &death, blamed, ran.as_ref(), self.now_ms));
                 self.model.step_ends();
-                let Flight { way, clock_ms, loads, .. } = flight;
-                self.remember(What::Died { message, way, clock_ms, loads, death, blamed }, seen.drawn);
+                let Flight { way, clock_ms, seed, loads, .. } = flight;
+                self.remember(What::Died { message, way, clock_ms, seed, loads, death, blamed }, seen.drawn);
             }
             (Some(blamed), None) => panic!("{blamed:?} is blamed for {death:?}, but nothing ran"),
             (None, Some(flight)) => {

@@ -233,9 +233,12 @@ impl Machine {
             Ask::Name { object, name } => Action::Name { object: target(*object)?, name: petname(name) },
             Ask::Upgrade { object, code } => Action::Upgrade { object: target(*object)?, code: code.clone() },
             Ask::Remove { object, account } => Action::Remove { object: target(*object)?, account: *account },
-            Ask::MemorySet { object, key, value } => {
-                Action::MemorySet { object: target(*object)?, key: key.clone(), value: self.document(value)? }
-            }
+            Ask::MemorySet { object, key, value } => Action::MemorySet {
+                object: target(*object)?,
+                key: key.clone(),
+                value: self.document(value)?,
+                expect: None,
+            },
             Ask::Hold { object, held } => Action::Hold { object: target(*object)?, held: *held },
             Ask::Retry(fault) => Action::FaultRetry(*fault),
             Ask::Drop(fault) => Action::FaultDrop(*fault),

@@ -38,8 +38,19 @@ pub(super) struct Event {
 #[derive(Debug, Clone)]
 pub(super) enum What {
     Asked(Ask),
-    Turn { ran: Ran, way: (Source, Handle) },
-    Died { message: u64, way: (Source, Handle), clock_ms: u64, loads: Vec<Handle>, death: Death, blamed: Handle },
+    Turn {
+        ran: Ran,
+        way: (Source, Handle),
+    },
+    Died {
+        message: u64,
+        way: (Source, Handle),
+        clock_ms: u64,
+        seed: [u8; 32],
+        loads: Vec<Handle>,
+        death: Death,
+        blamed: Handle,
+    },
 }
 
 /// How a run goes on for a while.

@@ -4,7 +4,7 @@
 use qrt_shared::id::{Location, ObjectId, Petname, VatId};
 use qrt_shared::wire::{MessageId, Sequence};
 
-use crate::protocol::{CodeNumber, Handle, MemoryHandle};
+use crate::protocol::{Budget, CodeNumber, Handle, MemoryHandle};
 use crate::store::Store;
 use crate::vat::Queued;
 use crate::vat::account::Account;
@@ -12,7 +12,7 @@ use crate::vat::checkpoint::Keyed;
 use crate::vat::peer::post::Letter;
 use crate::vat::peer::{Origin, Peer};
 use crate::vat::source::{PeerNumber, Source};
-use crate::vat::view::{Entry, Fault, Memory, Message, Object, Offence, View, ViewError};
+use crate::vat::view::{Entry, Fault, Memories, Memory, Message, Object, Offence, View, ViewError};
 
 /// See the module. A kernel that is new sees only here which queues there are.
 pub(super) struct Steered<'a> {
@@ -44,6 +44,15 @@ macro_rules! as_they_are {
     };
 }
 
+impl Memories for Steered<'_> {
+    as_they_are! {
+        fn memory(memory: MemoryHandle) -> Memory;
+        fn entries(memory: MemoryHandle) -> Vec<Entry>;
+        fn entry(memory: MemoryHandle, key: &str) -> Option<Entry>;
+        fn entries_after(memory: MemoryHandle, after: Option<u64>, bytes: usize) -> Vec<Entry>;
+    }
+}
+
 impl View for Steered<'_> {
     fn queues(&self) -> Read<Vec<Queued>> {
         let held = |queued: &Queued| (queued.source, queued.target) != self.only.way;
@@ -60,11 +69,7 @@ impl View for Steered<'_> {
 
     as_they_are! {
         fn object(object: Handle) -> Option<Object>;
-        fn memory(memory: MemoryHandle) -> Memory;
-        fn entries(memory: MemoryHandle) -> Vec<Entry>;
-        fn entry(memory: MemoryHandle, key: &str) -> Option<Entry>;
         fn short_entry(memory: MemoryHandle, key: &str, bytes: usize) -> Option<Entry>;
-        fn entries_after(memory: MemoryHandle, after: Option<u64>, bytes: usize) -> Vec<Entry>;
         fn memory_references(memory: MemoryHandle) -> Vec<Handle>;
         fn code(sha256: &[u8; 32]) -> Option<CodeNumber>;
         fn account_row(account: Handle) -> Option<Account>;
@@ -87,6 +92,7 @@ impl View for Steered<'_> {
         fn named(name: &Petname) -> Option<Handle>;
         fn keyed(key: &str, target: Handle, since_ms: u64) -> Option<Keyed>;
         fn journal_bytes(first: u64, end: u64) -> u64;
+        fn turn_limits() -> Option<Budget>;
         fn offenders() -> Vec<Offence>;
         fn is_keyed(message: u64) -> bool;
     }

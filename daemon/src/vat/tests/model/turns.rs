@@ -145,7 +145,7 @@ impl Model {
             "turn": ran.turn, "message": message, "edit": null, "source": was.source.number(), "object": was.target,
             "code": code, "args": was.args, "cause": was.cause, "outcome": "killed", "result": null,
             "result_error": null, "error": text(&error), "called": list(&ran.called), "made": null, "sent": null,
-            "log": null, "ticks": 0, "cpu_us": 0, "clock_ms": ran.clock_ms, "seed": null,
+            "log": null, "ticks": 0, "cpu_us": 0, "clock_ms": ran.clock_ms, "seed": hex(&ran.seed),
             "seq": seq, "abroad": of, "posted": null,
         })));
         self.charge(was.target, true, 0);

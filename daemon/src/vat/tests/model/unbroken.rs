@@ -26,8 +26,7 @@ pub(super) fn unbroken(history: &[Event], first_message: u64, limits: Limits) ->
                 played(&mut machine, event, input);
             }
             What::Turn { ran, way } => {
-                let delivery =
-                    give(&mut machine, Only { way: *way, message: ran.message }, ran.clock_ms, Some(&ran.seed));
+                let delivery = give(&mut machine, Only { way: *way, message: ran.message }, ran.clock_ms, &ran.seed);
                 let (number, mut worker) = (delivery.delivery, Worker::default());
                 let code = machine.code(delivery.target.code);
                 worker.deliver(delivery, &code);
@@ -49,8 +48,8 @@ pub(super) fn unbroken(history: &[Event], first_message: u64, limits: Limits) ->
                     }
                 }
             }
-            What::Died { message, way, clock_ms, loads, death, blamed } => {
-                let delivery = give(&mut machine, Only { way: *way, message: *message }, *clock_ms, None).delivery;
+            What::Died { message, way, clock_ms, seed, loads, death, blamed } => {
+                let delivery = give(&mut machine, Only { way: *way, message: *message }, *clock_ms, seed).delivery;
                 for object in loads {
                     load(&mut machine, &mut Worker::default(), delivery, *object, event);
                 }
@@ -63,8 +62,8 @@ pub(super) fn unbroken(history: &[Event], first_message: u64, limits: Limits) ->
     disk::read(&machine.file())
 }
 
-fn give(machine: &mut Machine, only: Only, clock_ms: u64, seed: Option<&[u8; 32]>) -> Delivery {
-    machine.tape.next = seed.map(|seed| seed.to_vec());
+fn give(machine: &mut Machine, only: Only, clock_ms: u64, seed: &[u8; 32]) -> Delivery {
+    machine.tape.next = Some(seed.to_vec());
     let given = machine.poll(clock_ms, Some(only));
     machine.tape.next = None;
     let given = given.unwrap_or_else(|| panic!("message {} may not run now", only.message));
@@ -100,6 +99,14 @@ pub(super) fn same(mut broken: Tables, mut unbroken: Tables) {
         for table in ["turn", "turn_change"] {
             let rows = tables.get_mut(table).expect("a table");
             rows.retain(|row| row["turn"].as_u64() >= first);
+            for row in rows.iter_mut() {
+                // How a Memory was given depends on what was in flight; what came of it does not.
+                row.remove("by_key");
+                if row.get("outcome").is_some_and(|outcome| outcome == "killed") {
+                    // What a turn asked in vain that a death ended, its history here does not tell.
+                    row.remove("refused");
+                }
+            }
             for row in rows.iter_mut().filter(|row| row.get("edit").is_some_and(|edit| !edit.is_null())) {
                 row.remove("clock_ms");
             }

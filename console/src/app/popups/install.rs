@@ -1,0 +1,515 @@
+//! An object to install: its code, its name, what it is granted, and what the vat says of it.
+
+use std::collections::BTreeMap;
+
+use crossterm::event::{KeyCode, KeyEvent};
+use qrt_shared::id::{Petname, Qrid};
+use qrt_shared::qjson;
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::text::{Line, Span};
+
+use super::super::Context;
+use super::super::event::{Answer, Do, Edit, Edited};
+use super::super::popup::Popup;
+use super::super::query::{Data, Query};
+use super::super::request::{self, Reply, Request};
+use super::super::thing::Thing;
+use super::super::widgets::text;
+use super::super::written::Draft;
+use super::prompt;
+use crate::cli;
+use crate::format;
+use crate::samples::{self, SAMPLES};
+
+/// The native powers of this version, as the daemon names them. A daemon that knows others still refuses what it
+/// does not know.
+const NATIVES: &[&str] = &["make_object", "make_account", "clock", "random", "log"];
+
+/// What an editor begins with.
+const TEMPLATE: &str = "\
+// One function, called with the arguments of each message and with its power: what it was granted, and
+// `power.memory`. What it returns is the result.
+function (args, power) {
+  return args;
+}
+";
+
+/// What is typed into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Field {
+    File,
+    Name,
+    Grants,
+    Memory,
+    Power,
+}
+
+/// The fields, from top to bottom.
+const FIELDS: [(Field, &str); 5] = [
+    (Field::File, "file"),
+    (Field::Name, "name"),
+    (Field::Grants, "grants"),
+    (Field::Memory, "memory"),
+    (Field::Power, "power"),
+];
+
+/// Lines of what a file's name may become.
+const OFFERED_LINES: u16 = 6;
+
+/// An object to install.
+pub(super) struct Install {
+    file: prompt::Line,
+    /// Code that was pasted or written here; it counts when no file is named.
+    code: String,
+    name: prompt::Line,
+    granted: Vec<&'static str>,
+    /// The native power the cursor is on.
+    native: usize,
+    memory: prompt::Line,
+    power: prompt::Line,
+    field: Field,
+    /// Files whose names begin like that; `None` when they are not known yet.
+    files: Option<Vec<String>>,
+    picked: Option<usize>,
+    /// What was asked for and is not answered.
+    asked: Option<Request>,
+    /// Why the vat will not have it.
+    refused: Option<String>,
+}
+
+impl Install {
+    /// What was left uninstalled, or an empty form.
+    pub(super) fn new(cx: &Context) -> Self {
+        let left = cx.written.install().cloned().unwrap_or_else(|| request::Install {
+            memory: Some("{}".to_owned()),
+            power: "{}".to_owned(),
+            natives: granted(&["make_object"]),
+            ..request::Install::default()
+        });
+        Self {
+            file: prompt::Line::new(left.file),
+            code: left.code,
+            name: prompt::Line::new(left.name),
+            granted: NATIVES.iter().copied().filter(|native| left.natives.contains_key(*native)).collect(),
+            native: 0,
+            memory: prompt::Line::new(left.memory.unwrap_or_default()),
+            power: prompt::Line::new(left.power),
+            field: Field::File,
+            files: None,
+            picked: None,
+            asked: None,
+            refused: None,
+        }
+    }
+
+    /// What the form says, right or wrong.
+    fn form(&self) -> request::Install {
+        let memory = self.memory.text.trim();
+        request::Install {
+            file: self.file.text.trim().to_owned(),
+            code: self.code.clone(),
+            name: self.name.text.trim().to_owned(),
+            memory: (!memory.is_empty()).then(|| memory.to_owned()),
+            power: self.power.text.trim().to_owned(),
+            natives: granted(&self.granted),
+        }
+    }
+
+    /// What is wrong with it, as far as that shows without asking the vat.
+    fn wrong(&self) -> Option<String> {
+        let form = self.form();
+        if form.file.is_empty() && form.code.is_empty() {
+            return Some("its code: name a file or a sample, paste it, or press Ctrl-E for your editor".to_owned());
+        }
+        if let Some(Err(error)) = (!form.name.is_empty()).then(|| form.name.parse::<Petname>()) {
+            return Some(format!("name: {error}"));
+        }
+        let memory = form.memory.as_deref().map(|memory| cli::object_value(memory, "memory"));
+        let power = cli::object_value(&form.power, "power");
+        [memory, Some(power)].into_iter().flatten().find_map(Result::err).map(|failure| failure.reason())
+    }
+
+    fn install(&mut self) -> Vec<Do> {
+        if self.asked.is_some() {
+            return Vec::new();
+        }
+        self.refused = self.wrong();
+        if self.refused.is_some() {
+            return Vec::new();
+        }
+        let request = Request::Install(self.form());
+        self.asked = Some(request.clone());
+        vec![Do::Ask(request)]
+    }
+
+    /// Moves to the next field, or the one before.
+    fn step(&mut self, on: bool) {
+        let now = FIELDS.iter().position(|(field, _)| *field == self.field).unwrap_or(0);
+        let to = if on { (now + 1) % FIELDS.len() } else { (now + FIELDS.len() - 1) % FIELDS.len() };
+        self.field = FIELDS[to].0;
+    }
+
+    /// Opens the operator's editor on the code.
+    fn edit(&mut self) -> Vec<Do> {
+        let file = self.file.text.trim();
+        let text = match samples::by_name(file) {
+            Some(sample) => sample.code.to_owned(),
+            None if !file.is_empty() => {
+                self.refused = Some(format!("{file} is yours to edit: it is read when it is installed"));
+                return Vec::new();
+            }
+            None if self.code.is_empty() => TEMPLATE.to_owned(),
+            None => self.code.clone(),
+        };
+        vec![Do::Edit(Edit { text, suffix: ".js", what: Edited::Field("code") })]
+    }
+
+    /// What the file's name may become: samples first.
+    fn offered(&self) -> Vec<String> {
+        let typed = self.file.text.trim();
+        let samples = SAMPLES.iter().map(|sample| sample.name).filter(|name| name.starts_with(typed));
+        samples.map(str::to_owned).chain(self.files.iter().flatten().cloned()).collect()
+    }
+
+    /// Takes what is offered as the file; whether that was something new.
+    fn take(&mut self, picked: Option<usize>) -> bool {
+        let Some(name) = picked.and_then(|picked| self.offered().into_iter().nth(picked)) else { return false };
+        let other = name != self.file.text;
+        self.file = prompt::Line::new(name);
+        (self.files, self.picked) = (None, None);
+        other
+    }
+
+    fn file_key(&mut self, key: KeyEvent) {
+        let last = self.offered().len().checked_sub(1);
+        match key.code {
+            KeyCode::Down => self.picked = last.map(|last| self.picked.map_or(0, |picked| (picked + 1).min(last))),
+            KeyCode::Up => self.picked = self.picked.and_then(|picked| picked.checked_sub(1)),
+            KeyCode::Tab | KeyCode::Enter => {
+                let first = (key.code == KeyCode::Tab).then_some(0);
+                let taken = self.take(self.picked.or(first));
+                // In a directory there is more to say.
+                if !(taken && self.file.text.ends_with('/')) {
+                    self.step(true);
+                }
+            }
+            _ => {
+                self.file.key(key);
+                (self.files, self.picked) = (None, None);
+            }
+        }
+    }
+
+    fn grants_key(&mut self, key: KeyEvent) {
+        match key.code {
+            KeyCode::Left => self.native = self.native.saturating_sub(1),
+            KeyCode::Right => self.native = (self.native + 1).min(NATIVES.len() - 1),
+            KeyCode::Char(' ') => {
+                let native = NATIVES[self.native];
+                if self.granted.contains(&native) {
+                    self.granted.retain(|granted| *granted != native);
+                } else {
+                    self.granted.push(native);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The line that has the keys, if a line has them.
+    fn line(&mut self) -> Option<&mut prompt::Line> {
+        match self.field {
+            Field::File => Some(&mut self.file),
+            Field::Name => Some(&mut self.name),
+            Field::Grants => None,
+            Field::Memory => Some(&mut self.memory),
+            Field::Power => Some(&mut self.power),
+        }
+    }
+
+    /// What it could reach, as far as the form says.
+    fn reach(&self) -> String {
+        let form = self.form();
+        let texts = [form.memory.as_deref().unwrap_or("{}"), &form.power];
+        let documents = texts.iter().filter_map(|text| qjson::parse(text, "value").ok());
+        let held: Vec<Qrid> = documents.flat_map(|document| document.references).collect();
+        let mut reached: Vec<String> = form.natives.into_keys().collect();
+        reached.extend(held.iter().map(|qrid| format::object(None, qrid)));
+        if reached.is_empty() {
+            return "it could reach nothing: whatever it is sent, it may use".to_owned();
+        }
+        format!("it could reach {}, and whatever it is sent", reached.join(", "))
+    }
+
+    fn told(&self, cx: &Context, width: usize) -> Vec<Line<'static>> {
+        let theme = cx.theme;
+        let wrapped = |text: &str, style| {
+            let text = format::wrap(&format::line(text), width);
+            text.lines().map(|line| Line::styled(line.to_owned(), style)).collect::<Vec<_>>()
+        };
+        if self.asked.is_some() {
+            return wrapped("installing ...", theme.dim());
+        }
+        if let Some(why) = &self.refused {
+            // An excerpt of code has its caret under the place: its lines stay as they are.
+            let mut lines = why.lines();
+            let mut told = wrapped(&format!("not installed: {}", lines.next().unwrap_or_default()), theme.bad());
+            told.extend(lines.map(|line| Line::raw(format::block(line))));
+            return told;
+        }
+        match self.wrong() {
+            Some(wrong) => wrapped(&format!("wanted: {wrong}"), theme.warning()),
+            None => wrapped(&self.reach(), theme.plain()),
+        }
+    }
+}
+
+fn granted(natives: &[&str]) -> BTreeMap<String, String> {
+    natives.iter().map(|native| ((*native).to_owned(), (*native).to_owned())).collect()
+}
+
+impl Popup for Install {
+    fn title(&self) -> String {
+        "Install an object".to_owned()
+    }
+
+    fn keys(&self) -> Vec<(&'static str, &'static str)> {
+        let here = match self.field {
+            Field::File => ("Tab Up Down", "complete"),
+            Field::Grants => ("Space Left Right", "grant"),
+            _ => ("Tab Shift-Tab", "field"),
+        };
+        vec![("Ctrl-S F5 Alt-Enter", "install"), here, ("Ctrl-E", "write code"), ("Esc", "leave")]
+    }
+
+    fn queries(&self) -> Vec<Query> {
+        let files = (self.field == Field::File).then(|| Query::Files(self.file.text.trim().to_owned()));
+        files.into_iter().collect()
+    }
+
+    fn loaded(&mut self, query: &Query, data: &Data) {
+        if let (Query::Files(typed), Data::Files(files)) = (query, data)
+            && typed == self.file.text.trim()
+        {
+            self.files = Some(files.clone());
+        }
+    }
+
+    fn answered(&mut self, request: &Request, answer: &Answer) -> Vec<Do> {
+        if self.asked.as_ref() != Some(request) {
+            return Vec::new();
+        }
+        self.asked = None;
+        match answer {
+            Ok(Reply::Installed(objects)) => {
+                let done = [Do::Close, Do::Remember(Draft::Install(None))];
+                let object = objects.first().map(|object| object.qrid.clone());
+                let there = object.into_iter().flat_map(|qrid| {
+                    let thing = Thing::Object { qrid: qrid.clone(), name: self.form().name.parse().ok(), held: false };
+                    [Do::Copy(qrid.to_string())].into_iter().chain(super::go(&thing))
+                });
+                done.into_iter().chain(there).collect()
+            }
+            Ok(_) => Vec::new(),
+            Err(why) => {
+                self.refused = Some(why.clone());
+                Vec::new()
+            }
+        }
+    }
+
+    fn key(&mut self, key: KeyEvent, _: &Context) -> Vec<Do> {
+        let control = key.modifiers.contains(crossterm::event::KeyModifiers::CONTROL);
+        match (key.code, self.field) {
+            (KeyCode::Esc, _) => return vec![Do::Remember(Draft::Install(Some(self.form()))), Do::Close],
+            _ if prompt::is_go(key) => return self.install(),
+            (KeyCode::Char('e'), _) if control => return self.edit(),
+            (KeyCode::BackTab, _) => self.step(false),
+            (_, Field::File) => self.file_key(key),
+            (KeyCode::Up, _) => self.step(false),
+            (KeyCode::Down | KeyCode::Tab | KeyCode::Enter, _) => self.step(true),
+            (_, Field::Grants) => self.grants_key(key),
+            _ => {
+                if let Some(line) = self.line() {
+                    line.key(key);
+                }
+            }
+        }
+        self.refused = None;
+        Vec::new()
+    }
+
+    fn paste(&mut self, text: &str) {
+        self.refused = None;
+        // A path has one line; code that has only one is written in the editor.
+        if self.field == Field::File && text.trim().contains(['\n', '\r']) {
+            self.code = text.replace("\r\n", "\n").replace('\r', "\n");
+            self.file = prompt::Line::default();
+        } else if let Some(line) = self.line() {
+            line.insert(text.trim());
+        }
+        (self.files, self.picked) = (None, None);
+    }
+
+    fn edited(&mut self, _: &str, text: String) -> Vec<Do> {
+        self.code = text;
+        self.file = prompt::Line::default();
+        (self.files, self.picked, self.refused) = (None, None, None);
+        Vec::new()
+    }
+
+    fn size(&self, _: &Context, room: Rect) -> (u16, u16) {
+        (room.width.min(110), room.height.min(26))
+    }
+
+    fn draw(&self, cx: &Context, area: Rect, buf: &mut Buffer) {
+        let theme = cx.theme;
+        let offered = if self.field == Field::File { OFFERED_LINES } else { 0 };
+        let rows = [1, offered, 1, 1, 1, 1, 1].map(Constraint::Length);
+        let rows = rows.into_iter().chain([Constraint::Min(0), Constraint::Length(1)]);
+        let areas: [Rect; 9] = Layout::vertical(rows).areas(area);
+        let [file, offer, name, grants, memory, power, _, told, command] = areas;
+        let field = |row: Rect| Rect { x: row.x + 9, width: row.width.saturating_sub(9), ..row };
+        for ((which, label), row) in FIELDS.iter().zip([file, name, grants, memory, power]) {
+            let here = *which == self.field;
+            let mark = if here { "> " } else { "  " };
+            let style = if here { theme.title() } else { theme.dim() };
+            buf.set_stringn(row.x, row.y, format!("{mark}{label}"), 9, style);
+        }
+        if self.file.text.is_empty() && !self.code.is_empty() {
+            let lines = format::count(self.code.lines().count() as u64, "line");
+            let own = format!(" code written here, {lines}");
+            buf.set_stringn(field(file).x, file.y, own, usize::from(field(file).width), theme.good());
+        }
+        self.file.draw(self.field == Field::File, cx, field(file), buf);
+        self.name.draw(self.field == Field::Name, cx, field(name), buf);
+        self.memory.draw(self.field == Field::Memory, cx, field(memory), buf);
+        self.power.draw(self.field == Field::Power, cx, field(power), buf);
+        if self.memory.text.is_empty() && self.field != Field::Memory {
+            buf.set_string(field(memory).x, memory.y, "none: every turn begins anew", theme.dim());
+        }
+        let natives = NATIVES.iter().enumerate().flat_map(|(number, native)| {
+            let mark = if self.granted.contains(native) { "[x] " } else { "[ ] " };
+            let here = self.field == Field::Grants && number == self.native;
+            let style = if here { theme.selected() } else { theme.plain() };
+            [Span::styled(format!("{mark}{native}"), style), Span::raw(" ")]
+        });
+        buf.set_line(field(grants).x, grants.y, &natives.collect::<Line<'_>>(), field(grants).width);
+        let offers: Vec<_> = self.offered().iter().map(|name| Line::raw(format::line(name))).collect();
+        text::choice(&offers, self.picked, cx, field(offer), buf);
+        text::lines(&self.told(cx, usize::from(told.width)), 0, told, buf);
+        let line = Request::Install(self.form()).line(&cx.dir);
+        let line = text::clip(&format::line(&line), usize::from(command.width));
+        buf.set_stringn(command.x, command.y, line, usize::from(command.width), theme.dim());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::event::{Effect, Event};
+    use crate::app::script::{Script, qrid};
+    use qrt_shared::control::InstalledObject;
+
+    /// The form with a sample's name in it.
+    fn form(plain: bool) -> Script {
+        let mut script = Script::new(plain);
+        script.typed("isample");
+        script.key(KeyCode::Tab);
+        script
+    }
+
+    #[test]
+    fn files_and_samples_are_offered_as_one_types() {
+        let mut script = Script::new(true);
+        script.typed("imark");
+        assert!(script.drawn().contains("market-maker"), "{}", script.drawn());
+        assert!(script.state.queries().contains(&Query::Files("mark".into())));
+        script.loaded(Query::Files("mark".into()), Data::Files(vec!["marks/".into()]));
+        script.key(KeyCode::Up);
+        for _ in 0..3 {
+            script.key(KeyCode::Down);
+        }
+        script.key(KeyCode::Tab);
+        assert!(script.state.queries().contains(&Query::Files("marks/".into())), "a directory has more in it");
+    }
+
+    #[test]
+    fn what_is_granted_is_what_is_marked() {
+        let mut script = form(true);
+        script.typed("counter");
+        script.key(KeyCode::Tab);
+        script.key(KeyCode::Right);
+        script.key(KeyCode::Right);
+        script.typed(" ");
+        let drawn = script.drawn();
+        assert!(drawn.contains("[x] make_object [ ] make_account [x] clock"), "{drawn}");
+        assert!(drawn.contains("it could reach clock, make_object, and"), "{drawn}");
+        assert!(drawn.contains("qrt install /v sample-methods --name counter --grant clock"), "{drawn}");
+        let asked = Script::asked(&script.ctrl('s'));
+        let [Request::Install(install)] = asked.as_slice() else { panic!("{asked:?}") };
+        assert_eq!((install.file.as_str(), install.name.as_str()), ("sample-methods", "counter"));
+        assert_eq!(install.natives, granted(&["make_object", "clock"]));
+        assert_eq!((install.memory.as_deref(), install.power.as_str()), (Some("{}"), "{}"));
+        assert!(Script::asked(&script.ctrl('s')).is_empty(), "it is asked for once");
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_before_the_vat_is_asked() {
+        let mut script = Script::new(true);
+        script.typed("i");
+        script.key(KeyCode::BackTab);
+        script.typed("x");
+        assert!(script.drawn().contains("wanted: its code"), "{}", script.drawn());
+        let mut script = form(true);
+        script.key(KeyCode::BackTab);
+        script.key(KeyCode::BackTab);
+        script.typed("x");
+        assert!(Script::asked(&script.ctrl('s')).is_empty());
+        assert!(script.drawn().contains("not installed: power"), "{}", script.drawn());
+    }
+
+    #[test]
+    fn a_refusal_shows_the_place_and_loses_nothing() {
+        let mut script = form(true);
+        let asked = Script::asked(&script.key(KeyCode::F(5)));
+        script.answered(&asked[0], Err("code:1:9: unexpected end\nfunction (\n        ^".into()));
+        let drawn = script.drawn();
+        assert!(drawn.contains("sample-methods") && drawn.contains("not installed: code:1:9"), "{drawn}");
+        let lines: Vec<_> = drawn.lines().collect();
+        let code = lines.iter().position(|line| line.contains("function (")).expect("the excerpt");
+        assert_eq!(lines[code].find('(').expect("the place") - 1, lines[code + 1].find('^').expect("a caret"));
+    }
+
+    #[test]
+    fn what_is_installed_is_copied_and_gone_to() {
+        let mut script = form(true);
+        let asked = Script::asked(&script.ctrl('s'));
+        let installed = InstalledObject { qrid: qrid(), label: "x".into() };
+        let effects = script.answered(&asked[0], Ok(Reply::Installed(vec![installed])));
+        assert!(matches!(&effects[..], [Effect::Copy(text)] if *text == qrid().to_string()), "{effects:?}");
+        let drawn = script.drawn();
+        assert!(drawn.starts_with(" Objects") && drawn.contains("installed qrt:"), "{drawn}");
+        script.typed("i");
+        assert!(!script.drawn().contains("> file   sample"), "what is installed is not left to do");
+    }
+
+    #[test]
+    fn code_is_written_in_the_operators_editor_or_pasted() {
+        let mut script = Script::new(true);
+        script.typed("i");
+        let effects = script.ctrl('e');
+        let [Effect::Edit(edit)] = effects.as_slice() else { panic!("{effects:?}") };
+        assert!(edit.text.contains("function (args, power)"));
+        script.event(Event::Edited(edit.clone(), Some("() => 1\n".into())));
+        assert!(script.drawn().contains("code written here, 1 line"), "{}", script.drawn());
+        script.event(Event::Paste("function () {\r  return 2;\r}".into()));
+        assert!(script.drawn().contains("code written here, 3 lines"), "{}", script.drawn());
+        script.key(KeyCode::Esc);
+        script.typed("i");
+        let asked = Script::asked(&script.ctrl('s'));
+        let [Request::Install(install)] = asked.as_slice() else { panic!("{asked:?}") };
+        assert_eq!((install.file.as_str(), install.code.as_str()), ("", "function () {\n  return 2;\n}"));
+    }
+}
