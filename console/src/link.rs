@@ -11,8 +11,8 @@ use std::thread;
 use std::time::Duration;
 
 use qrt_shared::control::{
-    Backup, Client, ClientError, DropOut, Install, InstallObject, MemorySet, Name, PeerAdd, Resync, Retry, Send,
-    Upgrade, WAIT_MS_MAX,
+    Backup, Client, ClientError, DropOut, Install, InstallObject, MemorySet, Name, PeerAdd, Replay, Resync, Retry,
+    Send, Upgrade, WAIT_MS_MAX,
 };
 use qrt_shared::id::{MessageName, PeerName, Target};
 use qrt_shared::view::{self, Awaited};
@@ -242,11 +242,11 @@ async fn read(dir: &Path, events: &Events, mut wanted: watch::Receiver<Vec<Query
                     }
                     Event::Loaded(query.clone(), Box::new(data))
                 }
-                Err(ClientError::Refused(problem)) => Event::Refused(query.clone(), problem.error),
-                Err(error) => {
+                Err(Failure::Client(error)) if !matches!(error, ClientError::Refused(_)) => {
                     client = None;
                     Event::Away(error.to_string())
                 }
+                Err(failure) => Event::Refused(query.clone(), failure.reason()),
             };
             let away = matches!(event, Event::Away(_));
             if !events.send(event) {
@@ -280,7 +280,7 @@ async fn read(dir: &Path, events: &Events, mut wanted: watch::Receiver<Vec<Query
 }
 
 /// One read, on the connection there is or a new one.
-async fn load(dir: &Path, client: &mut Option<Client>, query: &Query) -> Result<Data, ClientError> {
+async fn load(dir: &Path, client: &mut Option<Client>, query: &Query) -> Result<Data, Failure> {
     let reading = async {
         let client = match client {
             Some(client) => client,
@@ -306,6 +306,10 @@ async fn load(dir: &Path, client: &mut Option<Client>, query: &Query) -> Result<
             Query::Log(count) => Data::Log(client.newest_log(*count).await?),
             Query::Settings => Data::Settings(client.settings().await?),
             Query::Storage => Data::Storage(client.storage().await?),
+            Query::DryInstall(install) => {
+                let install = installation(install).await?;
+                Data::DryInstall(Box::new(client.dry_install(&install).await?))
+            }
             Query::Files(typed) => {
                 let typed = typed.clone();
                 // A slow disk holds up nothing.
@@ -314,7 +318,7 @@ async fn load(dir: &Path, client: &mut Option<Client>, query: &Query) -> Result<
         })
     };
     let hangs = || ClientError::Hangs { dir: dir.display().to_string(), seconds: PATIENCE.as_secs() };
-    timeout(PATIENCE, reading).await.unwrap_or_else(|_| Err(hangs()))
+    timeout(PATIENCE, reading).await.unwrap_or_else(|_| Err(hangs().into()))
 }
 
 /// JavaScript files and directories whose paths begin so; none where nothing can be read.
@@ -437,6 +441,11 @@ async fn perform(dir: &Path, request: &Request) -> Result<Reply, Failure> {
         Request::Resync(peer, expect) => {
             let resync = Resync { expect: Some(expect.clone()) };
             Reply::Resync(Box::new(client.resync(&PeerName::Vat(*peer), &resync).await?))
+        }
+        Request::Replay { turn, args, code } => {
+            let args = args.as_deref().map(|args| cli::value(args, "args")).transpose()?;
+            let code = code.as_ref().map(|code| Upgrade { label: "code".to_owned(), code: code.clone() });
+            Reply::Replayed(Box::new(client.replay(*turn, &Replay { code, args, memory: None }).await?))
         }
         Request::Check => Reply::Checked(client.check(false).await?),
         Request::Backup(file) => {

@@ -4,10 +4,12 @@
 use qrt_shared::control::Listing;
 use qrt_shared::id::{PeerName, Qrid, Subject};
 use qrt_shared::view::{
-    AccountRow, Audited, Entry, Fault, Log, Message, Object, ObjectRow, Outgoing, Overview, Page, Peer, Setting,
-    Storage, Traced, Turn, Why,
+    AccountRow, Audited, DryInstall, Entry, Fault, Log, Message, Object, ObjectRow, Outgoing, Overview, Page, Peer,
+    Setting, Storage, Traced, Turn, Why,
 };
 use serde::{Deserialize, Serialize};
+
+use super::request::Install;
 
 /// A question that is asked again whenever the vat has changed, as long as it is on the screen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +52,8 @@ pub enum Query {
     Settings,
     /// What takes how much room.
     Storage,
+    /// What installing this would make.
+    DryInstall(Box<Install>),
     /// Files and directories whose paths begin so.
     Files(String),
 }
@@ -102,6 +106,8 @@ pub enum Data {
     Settings(Vec<Setting>),
     /// To [`Query::Storage`].
     Storage(Storage),
+    /// To [`Query::DryInstall`].
+    DryInstall(Box<DryInstall>),
     /// To [`Query::Files`]: the paths, a directory's with `/` at its end.
     Files(Vec<String>),
 }

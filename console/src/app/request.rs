@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 
 use qrt_shared::control::{Expect, InstalledObject, Resynced};
 use qrt_shared::id::{MessageName, PeerName, Qrid, Target, VatId};
-use qrt_shared::view::{Awaited, Outcome, Report};
+use qrt_shared::view::{Awaited, Outcome, Replayed, Report};
+use serde::{Deserialize, Serialize};
 
 use crate::format;
 use crate::output::Tone;
@@ -79,6 +80,15 @@ pub enum Request {
     ResyncPlan(VatId),
     /// Do it, if it still means that.
     Resync(VatId, Expect),
+    /// Run a turn again, apart.
+    Replay {
+        /// The turn.
+        turn: u64,
+        /// Arguments in place of those that were recorded.
+        args: Option<String>,
+        /// Code in place of what ran.
+        code: Option<String>,
+    },
     /// Look whether the vat is well.
     Check,
     /// Copy the vat into a file.
@@ -86,7 +96,7 @@ pub enum Request {
 }
 
 /// An object to install.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Install {
     /// A `.js` file or a sample's name; empty for `code`.
     pub file: String,
@@ -137,6 +147,8 @@ pub enum Reply {
     PeerIs(u64),
     /// What a resync would mean, or meant.
     Resync(Box<Resynced>),
+    /// What the turn did this time.
+    Replayed(Box<Replayed>),
     /// How the vat is.
     Checked(Report),
     /// It was copied: file, bytes.
@@ -185,10 +197,23 @@ impl Reply {
             Self::PeerIs(pending) => format!("known; {} tried now", format::count(*pending, "message")),
             Self::Resync(plan) if plan.done => "the channel goes on".to_owned(),
             Self::Resync(_) => "this is what it would mean".to_owned(),
+            Self::Replayed(replayed) => again(replayed),
             Self::Checked(report) => format!("{} done", format::count(report.checks.len() as u64, "check")),
             Self::BackedUp(file, bytes) => format!("copied into {file}, {}", format::size(*bytes)),
         }
     }
+}
+
+/// What came of a turn that ran again.
+fn again(replayed: &Replayed) -> String {
+    let Replayed { turn, object, name, replaced, equal, differences, .. } = replayed;
+    let with = if replaced.is_empty() { String::new() } else { format!(" with other {}", replaced.join(" and ")) };
+    let came = if *equal {
+        "the same came of it".to_owned()
+    } else {
+        format!("{} came of it", format::count(differences.len() as u64, "difference"))
+    };
+    format!("turn {turn} of {}, run again{with}: {came}", format::object(name.as_ref(), object))
 }
 
 /// What became of a message.
@@ -241,6 +266,12 @@ impl Request {
             Self::FaultDrop(id) => words(&["fault-drop", dir, &id.to_string()]),
             Self::PeerAdd { vat, url } => words(&["peer-add", dir, vat, url]),
             Self::ResyncPlan(peer) | Self::Resync(peer, _) => words(&["peer-resync", dir, &peer.to_string()]),
+            Self::Replay { turn, args, code } => {
+                let turn = turn.to_string();
+                let args = args.iter().flat_map(|args| ["--args", args]);
+                let code = code.iter().flat_map(|_| ["--code", "FILE"]);
+                words(&["replay", dir, &turn].into_iter().chain(args).chain(code).collect::<Vec<_>>())
+            }
             Self::Check => words(&["check", dir]),
             Self::Backup(file) => words(&["backup", dir, file]),
         }

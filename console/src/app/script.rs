@@ -2,7 +2,7 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use qrt_shared::id::Qrid;
-use qrt_shared::view::{ObjectRow, Page};
+use qrt_shared::view::{ObjectRow, Page, Turn};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use serde::de::DeserializeOwned;
@@ -50,6 +50,15 @@ pub(crate) fn object(name: &str) -> ObjectRow {
         queued: 0,
         refused: 0,
     }
+}
+
+/// A turn of it that changed `n` from 3 to 4, sent a message and logged a line.
+pub(crate) fn turn(turn: u64) -> Box<Turn> {
+    let text = format!(
+        r#"{{"turn":{turn},"message":"in:7","object":"{0}","name":"counter","source":"operator","code":"ab","args":1,"outcome":"ok","result":{{"n":4}},"result_error":null,"error":null,"changes":[{{"object":"{0}","key":"n","added":false,"old":3,"new":4}}],"made":[],"sent":["in:8"],"log":["hi"],"ticks":1,"cpu_us":900,"at":5}}"#,
+        qrid()
+    );
+    serde_json::from_str(&text).expect("a turn")
 }
 
 /// The only page of a list.

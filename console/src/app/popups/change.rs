@@ -110,6 +110,6 @@ impl Popup for Change {
     }
 
     fn draw(&self, cx: &Context, area: Rect, buf: &mut Buffer) {
-        text::scrolled(&self.lines(cx), self.top, area, buf);
+        text::scrolled(&self.lines(cx), self.top, cx, area, buf);
     }
 }

@@ -156,7 +156,10 @@ impl Compose {
             KeyCode::Down => self.picked = last.map(|last| self.picked.map_or(0, |picked| (picked + 1).min(last))),
             KeyCode::Up => self.picked = self.picked.and_then(|picked| picked.checked_sub(1)),
             KeyCode::Tab => {
-                self.take(self.picked.or(Some(0)));
+                let typed = self.target.text.trim();
+                let is_it = |row: &ObjectRow| row.name.as_ref().is_some_and(|name| name.to_string() == typed);
+                let whole = self.found.iter().flatten().position(is_it);
+                self.take(self.picked.or(whole).or(Some(0)));
                 self.go_on(cx);
             }
             KeyCode::Enter => {
@@ -340,7 +343,8 @@ impl Popup for Compose {
         let theme = cx.theme;
         let offered = if self.focus == Focus::Target { OFFERED_LINES } else { 0 };
         let room = area.height.saturating_sub(offered + 5);
-        let result = if self.sent.is_some() || self.refused.is_some() { room / 2 } else { 0 };
+        let typed = u16::try_from(self.args.height()).unwrap_or(u16::MAX).max(3).min(room / 2);
+        let result = if self.sent.is_some() || self.refused.is_some() { room - typed } else { 0 };
         let rows = [1, offered, 1, room - result + 2, result, 1].map(Constraint::Length);
         let [to, offer, args, edit, became, line] = Layout::vertical(rows).areas(area);
 
@@ -348,24 +352,24 @@ impl Popup for Compose {
             let mark = if focus { "> " } else { "  " };
             Line::styled(format!("{mark}{text}"), if focus { theme.title() } else { theme.dim() })
         };
-        buf.set_line(to.x, to.y, &label("to", self.focus == Focus::Target), to.width);
+        text::row(label("to", self.focus == Focus::Target), to, buf);
         let field = Rect { x: to.x + 6, width: to.width.saturating_sub(6), ..to };
         self.target.draw(self.focus == Focus::Target, cx, field, buf);
         self.draw_offer(cx, Rect { x: field.x, width: field.width, ..offer }, buf);
         let earlier = self.earlier.map_or_else(String::new, |earlier| {
             format!("   sent earlier, {} of {}", earlier + 1, cx.written.sent(self.target.text.trim()).len())
         });
-        buf.set_line(args.x, args.y, &label(&format!("args{earlier}"), self.focus == Focus::Args), args.width);
+        text::row(label(&format!("args{earlier}"), self.focus == Focus::Args), args, buf);
         self.args.draw(self.focus == Focus::Args, cx, Rect { x: edit.x + 2, width: edit.width - 2, ..edit }, buf);
         let width = usize::from(became.width);
         let refused = self.refused.iter().map(|why| format::wrap(&format::line(&format!("not sent: {why}")), width));
         let refused = refused.flat_map(|why| why.lines().map(str::to_owned).collect::<Vec<_>>());
         let mut lines: Vec<_> = refused.map(|line| Line::styled(line, theme.bad())).collect();
         lines.extend(self.sent.iter().flat_map(|sent| sent.lines(cx, width)));
-        text::scrolled(&lines, self.top, became, buf);
+        text::scrolled(&lines, self.top, cx, became, buf);
         if let Ok(request) = self.request() {
             let command = text::clip(&format::line(&request.line(&cx.dir)), usize::from(line.width));
-            buf.set_stringn(line.x, line.y, command, usize::from(line.width), theme.dim());
+            text::row(Line::styled(command, theme.dim()), line, buf);
         }
     }
 }
@@ -398,7 +402,7 @@ impl Compose {
 mod tests {
     use super::*;
     use crate::app::event::{Effect, Event};
-    use crate::app::script::{Script, VAT, object, qrid};
+    use crate::app::script::{Script, VAT, object, qrid, turn};
     use qrt_shared::view::{Ended, Outcome};
 
     /// A message to `counter` whose arguments are `{"n": 1}`, about to be sent.
@@ -450,11 +454,7 @@ mod tests {
         script.answered(&asked[0], Ok(Reply::Ended(message, Awaited::Ended(ended))));
         assert!(script.drawn().contains("ok in turn 9, result {\"n\":4}"), "{}", script.drawn());
         assert!(script.state.queries().contains(&Query::Turn(9)));
-        let turn = format!(
-            r#"{{"turn":9,"message":"in:7","object":"{0}","name":"counter","source":"operator","code":"ab","args":1,"outcome":"ok","result":{{"n":4}},"result_error":null,"error":null,"changes":[{{"object":"{0}","key":"n","added":false,"old":3,"new":4}}],"made":[],"sent":["in:8"],"log":["hi"],"ticks":1,"cpu_us":900,"at":5}}"#,
-            qrid()
-        );
-        script.loaded(Query::Turn(9), Data::Turn(Box::new(serde_json::from_str(&turn).expect("a turn"))));
+        script.loaded(Query::Turn(9), Data::Turn(turn(9)));
         let drawn = script.drawn_at(160, 50);
         for says in ["turn 9 ended: ok  1 tick, 900 us", "memory n changed", "- 3", "+ 4", "sent in:8", "log  hi"] {
             assert!(drawn.contains(says), "{says}: {drawn}");

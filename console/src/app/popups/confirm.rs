@@ -96,7 +96,11 @@ impl Popup for Confirm {
         let asks = if self.request.is_some() { "y does it; n, Enter or Esc leaves everything as it is" } else { "" };
         let more = if top < below { "  (more below: j)" } else { "" };
         let line = Line::styled(format!("{asks}{more}"), cx.theme.warning());
-        buf.set_line(area.x, area.bottom().saturating_sub(1), &line, area.width);
+        text::row(
+            line,
+            Rect { y: above.bottom() + 1, height: area.height.saturating_sub(above.height + 1), ..area },
+            buf,
+        );
     }
 }
 

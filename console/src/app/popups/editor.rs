@@ -43,6 +43,11 @@ impl Editor {
         self.area.lines().join("\n")
     }
 
+    /// How many lines it has.
+    pub(super) fn height(&self) -> usize {
+        self.area.lines().len()
+    }
+
     /// Whether nothing is there.
     pub(super) fn is_empty(&self) -> bool {
         self.area.is_empty()

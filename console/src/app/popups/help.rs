@@ -120,10 +120,10 @@ impl Popup for Help {
     fn draw(&self, cx: &Context, area: Rect, buf: &mut Buffer) {
         let sought = self.searches || !self.search.text.is_empty();
         let below = Rect { height: area.height.saturating_sub(u16::from(sought)), ..area };
-        text::scrolled(&self.lines(cx), self.top, below, buf);
+        text::scrolled(&self.lines(cx), self.top, cx, below, buf);
         if sought {
-            let row = Rect { y: below.bottom(), height: 1, ..area };
-            buf.set_string(row.x, row.y, "/", cx.theme.key());
+            let row = Rect { y: below.bottom(), height: area.height - below.height, ..area };
+            text::row(Line::styled("/", cx.theme.key()), row, buf);
             self.search.draw(self.searches, cx, Rect { x: row.x + 1, width: row.width.saturating_sub(1), ..row }, buf);
         }
     }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crossterm::event::{KeyCode, KeyEvent};
-use qrt_shared::id::{Petname, Qrid};
-use qrt_shared::qjson;
+use qrt_shared::id::Petname;
+use qrt_shared::view::DryInstall;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
@@ -76,6 +76,8 @@ pub(super) struct Install {
     asked: Option<Request>,
     /// Why the vat will not have it.
     refused: Option<String>,
+    /// What the vat would make of a form, or why not.
+    checked: Option<(request::Install, Result<DryInstall, String>)>,
 }
 
 impl Install {
@@ -100,6 +102,7 @@ impl Install {
             picked: None,
             asked: None,
             refused: None,
+            checked: None,
         }
     }
 
@@ -228,20 +231,6 @@ impl Install {
         }
     }
 
-    /// What it could reach, as far as the form says.
-    fn reach(&self) -> String {
-        let form = self.form();
-        let texts = [form.memory.as_deref().unwrap_or("{}"), &form.power];
-        let documents = texts.iter().filter_map(|text| qjson::parse(text, "value").ok());
-        let held: Vec<Qrid> = documents.flat_map(|document| document.references).collect();
-        let mut reached: Vec<String> = form.natives.into_keys().collect();
-        reached.extend(held.iter().map(|qrid| format::object(None, qrid)));
-        if reached.is_empty() {
-            return "it could reach nothing: whatever it is sent, it may use".to_owned();
-        }
-        format!("it could reach {}, and whatever it is sent", reached.join(", "))
-    }
-
     fn told(&self, cx: &Context, width: usize) -> Vec<Line<'static>> {
         let theme = cx.theme;
         let wrapped = |text: &str, style| {
@@ -251,18 +240,51 @@ impl Install {
         if self.asked.is_some() {
             return wrapped("installing ...", theme.dim());
         }
-        if let Some(why) = &self.refused {
-            // An excerpt of code has its caret under the place: its lines stay as they are.
+        // An excerpt of code has its caret under the place: its lines stay as they are.
+        let refused = |head: &str, why: &str| {
             let mut lines = why.lines();
-            let mut told = wrapped(&format!("not installed: {}", lines.next().unwrap_or_default()), theme.bad());
+            let mut told = wrapped(&format!("{head}: {}", lines.next().unwrap_or_default()), theme.bad());
             told.extend(lines.map(|line| Line::raw(format::block(line))));
-            return told;
+            told
+        };
+        if let Some(why) = &self.refused {
+            return refused("not installed", why);
         }
-        match self.wrong() {
-            Some(wrong) => wrapped(&format!("wanted: {wrong}"), theme.warning()),
-            None => wrapped(&self.reach(), theme.plain()),
+        if let Some(wrong) = self.wrong() {
+            return wrapped(&format!("wanted: {wrong}"), theme.warning());
+        }
+        match &self.checked {
+            Some((form, checked)) if *form == self.form() => match checked {
+                Ok(dry) => {
+                    let mark = theme.mark("✓", "ok:");
+                    let size = format::size(dry.objects.iter().map(|object| object.code_bytes).sum());
+                    let mut told = wrapped(&format!("{mark} the code is good, {size}"), theme.good());
+                    told.extend(wrapped(&reach(dry), theme.plain()));
+                    told
+                }
+                Err(why) => refused("it would be refused", why),
+            },
+            _ => wrapped("the vat looks at it ...", theme.dim()),
         }
     }
+}
+
+/// What the object would be able to reach.
+fn reach(dry: &DryInstall) -> String {
+    let natives: Vec<_> = dry.power.natives.values().map(String::as_str).collect();
+    let natives = if natives.is_empty() { "no native power".to_owned() } else { natives.join(", ") };
+    let more = if dry.reaches.more { " or more" } else { "" };
+    let objects = format::count(dry.reaches.nodes.len() as u64, "object");
+    let mut told = format!("it could use {natives}; it could reach {objects}{more}");
+    let held = dry.reaches.nodes.iter().filter(|node| node.distance == 0);
+    let held: Vec<_> = held.map(|node| format::object(node.name.as_ref(), &node.object)).collect();
+    if !held.is_empty() {
+        told = format!("{told}, holding {} itself", held.join(", "));
+    }
+    for (native, count) in &dry.natives_reached {
+        told = format!("{told}; {} of them with {native}", format::count(*count, "object"));
+    }
+    told
 }
 
 fn granted(natives: &[&str]) -> BTreeMap<String, String> {
@@ -285,14 +307,25 @@ impl Popup for Install {
 
     fn queries(&self) -> Vec<Query> {
         let files = (self.field == Field::File).then(|| Query::Files(self.file.text.trim().to_owned()));
-        files.into_iter().collect()
+        let good = self.wrong().is_none().then(|| Query::DryInstall(Box::new(self.form())));
+        files.into_iter().chain(good).collect()
     }
 
     fn loaded(&mut self, query: &Query, data: &Data) {
-        if let (Query::Files(typed), Data::Files(files)) = (query, data)
-            && typed == self.file.text.trim()
-        {
-            self.files = Some(files.clone());
+        match (query, data) {
+            (Query::Files(typed), Data::Files(files)) if typed == self.file.text.trim() => {
+                self.files = Some(files.clone());
+            }
+            (Query::DryInstall(form), Data::DryInstall(dry)) => {
+                self.checked = Some(((**form).clone(), Ok((**dry).clone())));
+            }
+            _ => {}
+        }
+    }
+
+    fn refused(&mut self, query: &Query, why: &str) {
+        if let Query::DryInstall(form) = query {
+            self.checked = Some(((**form).clone(), Err(why.to_owned())));
         }
     }
 
@@ -375,19 +408,19 @@ impl Popup for Install {
             let here = *which == self.field;
             let mark = if here { "> " } else { "  " };
             let style = if here { theme.title() } else { theme.dim() };
-            buf.set_stringn(row.x, row.y, format!("{mark}{label}"), 9, style);
+            text::row(Line::styled(format!("{mark}{label}"), style), Rect { width: row.width.min(9), ..row }, buf);
         }
         if self.file.text.is_empty() && !self.code.is_empty() {
             let lines = format::count(self.code.lines().count() as u64, "line");
             let own = format!(" code written here, {lines}");
-            buf.set_stringn(field(file).x, file.y, own, usize::from(field(file).width), theme.good());
+            text::row(Line::styled(own, theme.good()), field(file), buf);
         }
         self.file.draw(self.field == Field::File, cx, field(file), buf);
         self.name.draw(self.field == Field::Name, cx, field(name), buf);
         self.memory.draw(self.field == Field::Memory, cx, field(memory), buf);
         self.power.draw(self.field == Field::Power, cx, field(power), buf);
         if self.memory.text.is_empty() && self.field != Field::Memory {
-            buf.set_string(field(memory).x, memory.y, "none: every turn begins anew", theme.dim());
+            text::row(Line::styled("none: every turn begins anew", theme.dim()), field(memory), buf);
         }
         let natives = NATIVES.iter().enumerate().flat_map(|(number, native)| {
             let mark = if self.granted.contains(native) { "[x] " } else { "[ ] " };
@@ -395,13 +428,13 @@ impl Popup for Install {
             let style = if here { theme.selected() } else { theme.plain() };
             [Span::styled(format!("{mark}{native}"), style), Span::raw(" ")]
         });
-        buf.set_line(field(grants).x, grants.y, &natives.collect::<Line<'_>>(), field(grants).width);
+        text::row(natives.collect::<Line<'_>>(), field(grants), buf);
         let offers: Vec<_> = self.offered().iter().map(|name| Line::raw(format::line(name))).collect();
         text::choice(&offers, self.picked, cx, field(offer), buf);
         text::lines(&self.told(cx, usize::from(told.width)), 0, told, buf);
         let line = Request::Install(self.form()).line(&cx.dir);
         let line = text::clip(&format::line(&line), usize::from(command.width));
-        buf.set_stringn(command.x, command.y, line, usize::from(command.width), theme.dim());
+        text::row(Line::styled(line, theme.dim()), command, buf);
     }
 }
 
@@ -445,7 +478,6 @@ mod tests {
         script.typed(" ");
         let drawn = script.drawn();
         assert!(drawn.contains("[x] make_object [ ] make_account [x] clock"), "{drawn}");
-        assert!(drawn.contains("it could reach clock, make_object, and"), "{drawn}");
         assert!(drawn.contains("qrt install /v sample-methods --name counter --grant clock"), "{drawn}");
         let asked = Script::asked(&script.ctrl('s'));
         let [Request::Install(install)] = asked.as_slice() else { panic!("{asked:?}") };
@@ -468,6 +500,37 @@ mod tests {
         script.typed("x");
         assert!(Script::asked(&script.ctrl('s')).is_empty());
         assert!(script.drawn().contains("not installed: power"), "{}", script.drawn());
+    }
+
+    #[test]
+    fn the_vat_is_asked_about_the_code_as_it_changes() {
+        let mut script = form(true);
+        let dry = |script: &Script| {
+            let queries = script.state.queries();
+            queries.into_iter().find(|query| matches!(query, Query::DryInstall(_)))
+        };
+        let query = dry(&script).expect("a form that could be installed");
+        script.event(Event::Refused(query.clone(), "a.js:1:9: no end\nfunction (\n        ^".into()));
+        let drawn = script.drawn();
+        assert!(drawn.contains("it would be refused: a.js:1:9") && drawn.contains("        ^"), "{drawn}");
+        script.typed("x");
+        assert!(script.drawn().contains("the vat looks at it"), "what was said was said of another form");
+        let text = format!(
+            r#"{{"objects":[{{"label":"a.js","name":null,"sha256":"ab","code_bytes":2048}}],"power":{{"statics":{{}},"natives":{{"clock":"clock"}}}},"memory_bytes":2,"reaches":{{"nodes":[{{"object":"{}","name":"bank","local":true,"natives":[],"distance":0,"link":null}}],"more":false}},"natives_reached":{{"random":1}},"as_of":4}}"#,
+            qrid()
+        );
+        let found: DryInstall = serde_json::from_str(&text).expect("what a dry run says");
+        let query = dry(&script).expect("the other form");
+        script.loaded(query, Data::DryInstall(Box::new(found)));
+        let drawn = script.drawn_at(160, 50);
+        let says = "it could use clock; it could reach 1 object, holding bank itself; 1 object of them with random";
+        assert!(drawn.contains("ok: the code is good, 2.0 KiB"), "{drawn}");
+        let together: String = drawn.split_whitespace().collect::<Vec<_>>().join(" ").replace("| | ", "");
+        assert!(together.contains(says), "{drawn}");
+        script.key(KeyCode::BackTab);
+        script.typed("none ");
+        script.ctrl('u');
+        assert!(dry(&script).is_none(), "there is no code to ask about");
     }
 
     #[test]

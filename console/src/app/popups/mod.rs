@@ -10,6 +10,7 @@ mod install;
 mod palette;
 mod prompt;
 mod remove;
+mod replay;
 mod report;
 mod resync;
 mod why;
@@ -48,6 +49,7 @@ pub fn of(command: Command, thing: &Thing, cx: &Context) -> Vec<Do> {
         Command::Edit => edit(thing),
         Command::Name => name(thing),
         Command::Palette => vec![Do::Popup(Box::new(palette::Palette::new(thing, cx)))],
+        Command::Replay => replay(thing),
         Command::Resync => resync(thing),
         Command::AddPeer => vec![Do::Popup(add_peer())],
         Command::Backup => vec![Do::Popup(backup(cx))],
@@ -93,6 +95,16 @@ fn drop(thing: &Thing) -> Vec<Do> {
         _ => return Vec::new(),
     };
     vec![Do::Popup(popup)]
+}
+
+fn replay(thing: &Thing) -> Vec<Do> {
+    let (turn, object) = match thing {
+        Thing::Turn { turn, object } | Thing::Fault { turn: Some(turn), object: Some(object), .. } => (*turn, object),
+        _ => return Vec::new(),
+    };
+    let popup = replay::Replay::new(turn, object.clone());
+    let again = popup.request();
+    vec![Do::Popup(Box::new(popup)), Do::Ask(again)]
 }
 
 fn resync(thing: &Thing) -> Vec<Do> {
@@ -154,4 +166,67 @@ fn backup(cx: &Context) -> Box<dyn Popup> {
     prompt::prompt("Backup", told, format!("{}.backup", cx.dir.trim_end_matches('/')), |text| {
         Ok(vec![Do::Ask(Request::Backup(text))])
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::event::Event;
+    use super::super::script::{Script, object, qrid, turn};
+    use super::*;
+    use crate::app::query::{Data, Query};
+    use crossterm::event::KeyCode;
+
+    /// One of each, opened by the key that opens it, on an object that is selected.
+    fn each() -> Vec<&'static str> {
+        vec!["s", "i", ":", "?", "w", "c", "x", "n", "+", "/"]
+    }
+
+    fn opened(plain: bool, key: &str) -> Script {
+        let mut script = Script::new(plain);
+        script.typed("2");
+        script.objects(&[object("counter")]);
+        script.typed(key);
+        script
+    }
+
+    #[test]
+    fn every_popup_fits_every_screen_and_draws_ascii_alone_where_it_must() {
+        for key in each() {
+            let script = opened(true, key);
+            for (width, height) in [(40, 8), (41, 9), (80, 24), (160, 50)] {
+                let drawn = script.drawn_at(width, height);
+                assert!(drawn.is_ascii(), "{key}: {drawn}");
+                let edges = drawn.lines().filter(|line| line.contains("-+")).count();
+                assert_eq!(edges, 2, "{key} at {width}x{height}: {drawn}");
+            }
+            assert!(opened(false, key).drawn().contains('╭'), "{key}");
+        }
+    }
+
+    #[test]
+    fn every_popup_closes_with_escape_and_takes_what_is_pasted() {
+        for key in each() {
+            let mut script = opened(true, key);
+            script.event(Event::Paste("one\r\ntwo \u{1b}[31m".into()));
+            assert!(!script.drawn().contains('\u{1b}'), "{key}");
+            script.key(KeyCode::Esc);
+            let drawn = script.drawn();
+            assert!(!drawn.contains("-+"), "{key}: {drawn}");
+        }
+    }
+
+    #[test]
+    fn a_replay_fits_every_screen() {
+        let mut script = Script::new(true);
+        script.typed("3");
+        let query = script.state.queries().into_iter().find(|query| matches!(query, Query::Turns(_)));
+        script.loaded(query.expect("the screen shows turns"), Data::Turns(super::super::script::page(vec![*turn(9)])));
+        let asked = Script::asked(&script.typed("p"));
+        assert_eq!(asked, [Request::Replay { turn: 9, args: None, code: None }]);
+        assert!(script.state.queries().contains(&Query::Object(qrid())));
+        for (width, height) in [(40, 8), (80, 24), (160, 50)] {
+            let drawn = script.drawn_at(width, height);
+            assert!(drawn.is_ascii() && drawn.contains("run again"), "{drawn}");
+        }
+    }
 }

@@ -1,8 +1,8 @@
 //! Anything by its name: commands that fit what is selected, screens, objects and peers.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
-use nucleo_matcher::{Config, Matcher};
+use nucleo_matcher::pattern::{AtomKind, CaseMatching, Normalization, Pattern};
+use nucleo_matcher::{Config, Matcher, Utf32Str};
 use qrt_shared::control::Listing;
 use qrt_shared::view::{ObjectRow, Peer};
 use ratatui::buffer::Buffer;
@@ -31,6 +31,9 @@ enum Pick {
     Thing(Thing),
 }
 
+/// Objects among which some letters of a name are enough.
+const FIRST: u64 = 100;
+
 /// A row: what it is, what it says, and what picking it does.
 struct Row {
     kind: &'static str,
@@ -39,19 +42,14 @@ struct Row {
     pick: Pick,
 }
 
-impl AsRef<str> for Row {
-    /// What is searched.
-    fn as_ref(&self) -> &str {
-        &self.name
-    }
-}
-
 /// The search.
 pub(super) struct Palette {
     text: prompt::Line,
     /// Commands that fit what is selected.
     commands: Vec<&'static Entry>,
+    /// Objects that have the text in their names; and the first of the vat, where some of its letters may do.
     objects: Vec<ObjectRow>,
+    first: Vec<ObjectRow>,
     peers: Vec<Peer>,
     picked: usize,
 }
@@ -64,11 +62,23 @@ impl Palette {
                 && command::allowed(entry.command, thing, cx.read_only).is_ok()
         };
         let commands = COMMANDS.iter().filter(offered).collect();
-        Self { text: prompt::Line::default(), commands, objects: Vec::new(), peers: Vec::new(), picked: 0 }
+        Self {
+            text: prompt::Line::default(),
+            commands,
+            objects: Vec::new(),
+            first: Vec::new(),
+            peers: Vec::new(),
+            picked: 0,
+        }
     }
 
     fn listing(&self) -> Listing {
         Listing { filter: self.text.text.trim().to_owned(), limit: Some(OFFERED), ..Listing::default() }
+    }
+
+    /// The vat's first objects, whatever they are called.
+    fn listing_first() -> Listing {
+        Listing { limit: Some(FIRST), ..Listing::default() }
     }
 
     /// What fits the text, the best first.
@@ -84,7 +94,8 @@ impl Palette {
             told: format!("go to the screen  {}", number + 1),
             pick: Pick::Screen(number),
         });
-        let objects = self.objects.iter().map(|row| {
+        let known = |row: &&ObjectRow| self.objects.iter().all(|object| object.qrid != row.qrid);
+        let objects = self.objects.iter().chain(self.first.iter().filter(known)).map(|row| {
             let ObjectRow { qrid, name, held, .. } = row;
             let thing = Thing::Object { qrid: qrid.clone(), name: name.clone(), held: *held };
             found("object", format::object(name.as_ref(), qrid), qrid.to_string(), thing)
@@ -94,13 +105,16 @@ impl Palette {
             found("peer", format::vat(row.name.as_ref(), &row.vat), row.vat.to_string(), thing)
         });
         let rows = commands.chain(screens).chain(objects).chain(peers);
-        let pattern = Pattern::parse(&self.text.text, CaseMatching::Ignore, Normalization::Smart);
+        let sought = &self.text.text;
+        // Of a name some letters are enough; in longer texts they would be everywhere.
+        let letters = Pattern::parse(sought, CaseMatching::Ignore, Normalization::Smart);
+        let words = Pattern::new(sought, CaseMatching::Ignore, Normalization::Smart, AtomKind::Substring);
         let mut matcher = Matcher::new(Config::DEFAULT);
         let mut buf = Vec::new();
         // A name says more than what is told of it.
         let mut score = |row: &Row| {
-            let mut of = |text: &str| pattern.score(nucleo_matcher::Utf32Str::new(text, &mut buf), &mut matcher);
-            of(&row.name).map(|score| score + 1000).or_else(|| of(&row.told))
+            let mut of = |pattern: &Pattern, text: &str| pattern.score(Utf32Str::new(text, &mut buf), &mut matcher);
+            of(&letters, &row.name).map(|score| score + 1000).or_else(|| of(&words, &row.told))
         };
         let mut rows: Vec<_> = rows.filter_map(|row| Some((score(&row)?, row))).collect();
         rows.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
@@ -153,13 +167,16 @@ impl Popup for Palette {
     }
 
     fn queries(&self) -> Vec<Query> {
-        vec![Query::Objects(self.listing()), Query::Peers(self.listing())]
+        vec![Query::Objects(self.listing()), Query::Objects(Self::listing_first()), Query::Peers(self.listing())]
     }
 
     fn loaded(&mut self, query: &Query, data: &Data) {
         match (query, data) {
             (Query::Objects(listing), Data::Objects(page)) if *listing == self.listing() => {
                 self.keep(|palette| palette.objects.clone_from(&page.items));
+            }
+            (Query::Objects(listing), Data::Objects(page)) if *listing == Self::listing_first() => {
+                self.keep(|palette| palette.first.clone_from(&page.items));
             }
             (Query::Peers(listing), Data::Peers(page)) if *listing == self.listing() => {
                 self.keep(|palette| palette.peers.clone_from(&page.items));
@@ -203,7 +220,7 @@ impl Popup for Palette {
 
     fn draw(&self, cx: &Context, area: Rect, buf: &mut Buffer) {
         let theme = cx.theme;
-        buf.set_string(area.x, area.y, ":", theme.key());
+        text::row(Line::styled(":", theme.key()), area, buf);
         self.text.draw(true, cx, Rect { x: area.x + 2, width: area.width.saturating_sub(2), ..area }, buf);
         let rows = self.rows();
         let line = |row: &Row| {
@@ -225,7 +242,7 @@ impl Popup for Palette {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::script::{Script, object};
+    use crate::app::script::{Script, object, page};
 
     #[test]
     fn a_command_is_found_by_some_of_its_letters() {
@@ -257,6 +274,16 @@ mod tests {
         assert!(script.drawn().contains("object   counter"), "{}", script.drawn());
         script.key(KeyCode::Enter);
         assert!(script.drawn().starts_with(" Objects"), "{}", script.drawn());
+    }
+
+    #[test]
+    fn some_letters_of_a_name_are_enough_and_of_a_help_they_are_not() {
+        let mut script = Script::new(true);
+        script.typed(":cntr");
+        let first = Query::Objects(Palette::listing_first());
+        script.loaded(first, Data::Objects(page(vec![object("counter")])));
+        let drawn = script.drawn();
+        assert!(drawn.contains("object   counter") && !drawn.contains("command "), "{drawn}");
     }
 
     #[test]

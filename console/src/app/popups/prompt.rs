@@ -70,7 +70,8 @@ impl Popup for Prompt {
     fn draw(&self, cx: &Context, area: Rect, buf: &mut Buffer) {
         self.line.draw(true, cx, area, buf);
         if let Some(why) = &self.refused {
-            buf.set_stringn(area.x, area.y + 1, format::line(why), usize::from(area.width), cx.theme.bad());
+            let row = Rect { y: area.y + 1, height: area.height.saturating_sub(1).min(1), ..area };
+            text::row(ratatui::text::Line::styled(format::line(why), cx.theme.bad()), row, buf);
         }
         let below = Rect { y: area.y + 2, height: area.height.saturating_sub(2), ..area };
         text::paragraph(&self.told, cx.theme.dim(), below, buf);
@@ -147,6 +148,9 @@ impl Line {
 
     /// Draws it in the first line of `area`, what is around the cursor at any rate; the cursor if it has the keys.
     pub(super) fn draw(&self, focus: bool, cx: &Context, area: Rect, buf: &mut Buffer) {
+        if area.height == 0 {
+            return;
+        }
         let safe = format::line(&self.text);
         let before = format::line(&self.text[..self.byte(self.cursor)]).width();
         let width = usize::from(area.width);

@@ -115,6 +115,6 @@ impl Popup for Health {
     }
 
     fn draw(&self, cx: &Context, area: Rect, buf: &mut Buffer) {
-        text::scrolled(&self.lines(cx, usize::from(area.width)), self.top, area, buf);
+        text::scrolled(&self.lines(cx, usize::from(area.width)), self.top, cx, area, buf);
     }
 }

@@ -65,6 +65,6 @@ impl Popup for Whyever {
     }
 
     fn draw(&self, cx: &Context, area: Rect, buf: &mut Buffer) {
-        text::scrolled(&self.reason.lines(cx.theme, usize::from(area.width)), self.top, area, buf);
+        text::scrolled(&self.reason.lines(cx.theme, usize::from(area.width)), self.top, cx, area, buf);
     }
 }

@@ -58,6 +58,13 @@ pub fn broken(line: Line<'static>, width: usize) -> Vec<Line<'static>> {
     lines
 }
 
+/// Draws one line in a row, if it has room for one.
+pub fn row<'a>(line: impl Into<Line<'a>>, row: Rect, buf: &mut Buffer) {
+    if row.height > 0 {
+        buf.set_line(row.x, row.y, &line.into(), row.width);
+    }
+}
+
 /// Draws lines from the one numbered `top`.
 pub fn lines(lines: &[Line<'_>], top: usize, area: Rect, buf: &mut Buffer) {
     for (y, line) in (area.y..area.bottom()).zip(lines.iter().skip(top)) {
@@ -65,15 +72,26 @@ pub fn lines(lines: &[Line<'_>], top: usize, area: Rect, buf: &mut Buffer) {
     }
 }
 
-/// The same, but no further than that the last line stands at the bottom.
-pub fn scrolled(lines: &[Line<'_>], top: usize, area: Rect, buf: &mut Buffer) {
+/// The same, but no further than that the last line stands at the bottom; marks at the right say where more is.
+pub fn scrolled(lines: &[Line<'_>], top: usize, cx: &Context, area: Rect, buf: &mut Buffer) {
     let last = lines.len().saturating_sub(usize::from(area.height));
-    self::lines(lines, top.min(last), area, buf);
+    let top = top.min(last);
+    self::lines(lines, top, area, buf);
+    if area.is_empty() {
+        return;
+    }
+    let mut mark = |y: u16, mark: &str| buf.set_string(area.right() - 1, y, mark, cx.theme.key());
+    if top > 0 {
+        mark(area.y, cx.theme.mark("▲", "^"));
+    }
+    if top < last {
+        mark(area.bottom() - 1, cx.theme.mark("▼", "v"));
+    }
 }
 
 /// Draws lines of which one is picked, which is among those that show.
 pub fn choice(lines: &[Line<'_>], picked: Option<usize>, cx: &Context, area: Rect, buf: &mut Buffer) {
-    let top = picked.map_or(0, |picked| (picked + 1).saturating_sub(usize::from(area.height)));
+    let top = picked.map_or(0, |picked| (picked + 1).saturating_sub(usize::from(area.height)).min(picked));
     self::lines(lines, top, area, buf);
     let row = picked.and_then(|picked| u16::try_from(picked - top).ok()).filter(|row| *row < area.height);
     if let Some(row) = row {
