@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use qrt_shared::control::{Expect, InstalledObject, Resynced};
 use qrt_shared::id::{MessageName, PeerName, Qrid, Target, VatId};
 use qrt_shared::view::{Awaited, Outcome, Replayed, Report};
+use serde::{Deserialize, Serialize};
 
 use serde::{Deserialize, Serialize};
 

@@ -319,6 +319,7 @@ impl Pane for Memory {
         } else {
             self.open(place);
         }
+        self.look();
         Some(Vec::new())
     }
 
