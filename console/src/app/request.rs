@@ -9,8 +9,6 @@ use qrt_shared::id::{MessageName, PeerName, Qrid, Target, VatId};
 use qrt_shared::view::{Awaited, Outcome, Replayed, Report};
 use serde::{Deserialize, Serialize};
 
-use serde::{Deserialize, Serialize};
-
 use crate::format;
 use crate::output::Tone;
 
