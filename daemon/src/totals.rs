@@ -113,7 +113,9 @@ mod tests {
     fn a_value_is_counted_in_the_first_bucket_whose_bound_it_does_not_pass() {
         let mut histogram = Histogram::default();
         let values = [0, 1, 2, 4, 5, 16, 17, u64::from(u32::MAX)];
-        values.iter().for_each(|value| histogram.add(*value));
+        for value in values {
+            histogram.add(value);
+        }
         let counted: Vec<_> = histogram.buckets().filter(|(_, count)| *count > 0).collect();
         assert_eq!(counted, [(Some(1), 2), (Some(4), 2), (Some(16), 2), (Some(64), 1), (None, 1)]);
         assert_eq!(histogram.sum(), values.iter().sum::<u64>());

@@ -33,7 +33,7 @@ pub mod written;
 use std::cell::Cell;
 
 use crossterm::event::{KeyEvent, KeyEventKind, MouseButton, MouseEvent, MouseEventKind};
-use qrt_shared::view::{Overview, Totals};
+use qrt_shared::view::{Overview, Totals, Why};
 use ratatui::layout::Rect;
 
 use command::{Command, Motion};
@@ -184,8 +184,17 @@ impl State {
         effects
     }
 
-    fn loaded(&mut self, query: &Query, data: Data) {
+    fn loaded(&mut self, query: &Query, mut data: Data) {
         self.cx.link = Link::Up;
+        // The daemon does not know how the operator calls its directory.
+        let place = |why: &mut Why| {
+            why.command = why.command.take().map(|command| request::placed(&command, &self.cx.dir));
+        };
+        match &mut data {
+            Data::Overview(overview) => overview.wrong.iter_mut().for_each(place),
+            Data::Why(why) => place(why),
+            _ => {}
+        }
         if let Data::Overview(overview) = data {
             self.totals = overview.totals;
             self.cx.overview = Some(*overview);

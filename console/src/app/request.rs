@@ -312,6 +312,12 @@ fn hold(held: bool) -> &'static str {
     if held { "hold" } else { "release" }
 }
 
+/// A command line of the daemon's, in which `DIR` stands for the vat's directory, as it can be run.
+pub fn placed(line: &str, dir: &str) -> String {
+    let words = line.split(' ').map(|word| if word == "DIR" { quoted(dir) } else { word.to_owned() });
+    words.collect::<Vec<_>>().join(" ")
+}
+
 /// A word as a POSIX shell takes it.
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@#".contains(c);
@@ -324,6 +330,11 @@ fn quoted(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_command_of_the_daemons_names_the_directory() {
+        assert_eq!(placed("qrt retry DIR --peer bob", "/a b"), "qrt retry '/a b' --peer bob");
+    }
 
     #[test]
     fn a_line_can_be_pasted_into_a_shell() {

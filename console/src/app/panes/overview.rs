@@ -1,6 +1,7 @@
 //! The overview: what is wrong first, then what the vat does, and who makes it work.
 
-use qrt_shared::view::{AccountRow, Overview as View, Totals, Why};
+use qrt_shared::control::Listing;
+use qrt_shared::view::{AccountRow, ObjectRow, Overview as View, Totals, Why};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
@@ -32,6 +33,13 @@ const CHARTS: [(&str, Figure); 4] = [
 #[derive(Default)]
 pub(super) struct Overview {
     top: usize,
+    /// The objects whose turns have cost most.
+    objects: Vec<ObjectRow>,
+}
+
+/// What asks for those objects.
+fn costly() -> Listing {
+    Listing { sort: Some("cpu".to_owned()), limit: Some(10), ..Listing::default() }
 }
 
 impl Pane for Overview {
@@ -40,10 +48,16 @@ impl Pane for Overview {
     }
 
     fn queries(&self) -> Vec<Query> {
-        Vec::new()
+        vec![Query::Objects(costly())]
     }
 
-    fn loaded(&mut self, _: &Query, _: &Data) {}
+    fn loaded(&mut self, query: &Query, data: &Data) {
+        if let (Query::Objects(listing), Data::Objects(page)) = (query, data)
+            && *listing == costly()
+        {
+            self.objects.clone_from(&page.items);
+        }
+    }
 
     fn go(&mut self, motion: Motion) {
         self.top = match motion {
@@ -78,7 +92,10 @@ impl Pane for Overview {
         text::lines(&wrong, top, Rect { height: wrong_height, ..wrong_area }, buf);
         text::lines(&figures(overview, cx), 0, vat_area, buf);
         charts(cx, charts_area, buf);
+        let [accounts_area, objects_area] =
+            Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]).spacing(3).areas(accounts_area);
         draw_accounts(&overview.accounts, cx, accounts_area, buf);
+        draw_objects(&self.objects, cx, objects_area, buf);
     }
 }
 
@@ -167,7 +184,7 @@ fn charts(cx: &Context, area: Rect, buf: &mut Buffer) {
 }
 
 fn draw_accounts(rows: &[AccountRow], cx: &Context, area: Rect, buf: &mut Buffer) {
-    let head = ["ACCOUNTS BY COMPUTE", ">CPU", ">LEFT", ">OBJECTS", ">MEMORY", ">QUEUED"];
+    let head = ["ACCOUNTS BY COMPUTE", ">PAID", ">LEFT", ">OBJECTS"];
     let theme = cx.theme;
     let cells = |row: &AccountRow| {
         let (left, none) = accounts::left(row.used.cpu_left_us);
@@ -176,10 +193,22 @@ fn draw_accounts(rows: &[AccountRow], cx: &Context, area: Rect, buf: &mut Buffer
             format::duration(row.used.cpu_us).into(),
             Cell::new(left, if none { theme.bad() } else { theme.plain() }),
             row.used.objects.to_string().into(),
-            format::size(row.used.memory_bytes).into(),
-            format::size(row.used.queued_bytes).into(),
         ]
     };
     let cells: Vec<_> = rows.iter().map(cells).collect();
     grid::grid(&head, &cells, None, cx, area, buf);
+}
+
+fn draw_objects(rows: &[ObjectRow], cx: &Context, area: Rect, buf: &mut Buffer) {
+    let theme = cx.theme;
+    let cells = |row: &ObjectRow| {
+        vec![
+            Cell::new(format::object(row.name.as_ref(), &row.qrid), theme.name()),
+            format::duration(row.cpu_us).into(),
+            row.turns.to_string().into(),
+            Cell::new(row.faults.to_string(), if row.faults > 0 { theme.bad() } else { theme.dim() }),
+        ]
+    };
+    let cells: Vec<_> = rows.iter().map(cells).collect();
+    grid::grid(&["OBJECTS BY COMPUTE", ">CPU", ">TURNS", ">FAULTS"], &cells, None, cx, area, buf);
 }
