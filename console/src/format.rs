@@ -218,6 +218,20 @@ fn lay_out(value: &str, indent: usize, column: usize, width: usize, out: &mut St
     out.push_str(&value[value.len() - 1..]);
 }
 
+/// The members of an object, each with its key as it is written, or of an array, without; none of anything else.
+pub fn members(value: &str) -> Vec<(&str, &str)> {
+    let value = value.trim();
+    if !value.starts_with(['{', '[']) {
+        return Vec::new();
+    }
+    let member = |item| {
+        let (key, value): (&str, &str) =
+            if value.starts_with('{') { str::split_at(item, key_end(item)) } else { ("", item) };
+        (key.trim().trim_end_matches(':').trim_end(), value.trim())
+    };
+    items(value).into_iter().map(member).collect()
+}
+
 /// Walks JSON text and tells `visit` of every structural character: its place, itself, its depth.
 fn structure(text: &str, mut visit: impl FnMut(usize, u8, usize)) {
     let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
@@ -364,6 +378,14 @@ mod tests {
         assert_eq!(qjson(r#"{"a":[1,2],"b":{}}"#, 80), r#"{"a": [1, 2], "b": {}}"#);
         assert_eq!(qjson(r#"{"@qref":"qrt:a/b"}"#, 2), r#"{"@qref": "qrt:a/b"}"#);
         assert_eq!(qjson(r#""a:b,{\"""#, 2), r#""a:b,{\"""#);
+    }
+
+    #[test]
+    fn members_are_as_they_are_written() {
+        let text = r#"{ "a:b" : [1, {"c": "]"}], "@@k":"x,y","e":{} }"#;
+        assert_eq!(members(text), [(r#""a:b""#, r#"[1, {"c": "]"}]"#), (r#""@@k""#, r#""x,y""#), (r#""e""#, "{}")]);
+        assert_eq!(members("[1e+21, null]"), [("", "1e+21"), ("", "null")]);
+        assert_eq!((members("{}"), members("\"a,b\""), members("12")), (vec![], vec![], vec![]));
     }
 
     #[test]

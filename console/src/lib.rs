@@ -1,6 +1,7 @@
 //! What an operator uses to make, run and look into vats.
 //!
 //! - [`app`]: the console, pure: what is on the screen and what each event makes of it.
+//! - [`record`]: what a console was told, written down.
 //! - [`terminal`], [`link`]: the terminal and the daemon, from the console's side.
 //! - [`cli`]: the verbs, built from the one table of actions.
 //! - [`output`]: the only way to standard output, for people or as JSON.
@@ -19,5 +20,6 @@ pub mod format;
 pub mod link;
 pub mod output;
 pub mod qrtd;
+pub mod record;
 pub mod samples;
 pub mod terminal;

@@ -26,6 +26,7 @@ use crate::app::query::{Data, Query};
 use crate::app::request::{self, Reply, Request};
 use crate::cli;
 use crate::failure::Failure;
+use crate::record::Record;
 
 /// How long what was read is shown at least before it is read again.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -50,6 +51,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 struct Events {
     to: Sender<Event>,
     wake: Arc<OwnedFd>,
+    record: Option<Record>,
 }
 
 impl Events {
@@ -70,15 +72,15 @@ pub struct Link {
 }
 
 impl Link {
-    /// Starts the link to the vat in `dir`; what comes goes to `events`.
+    /// Starts the link to the vat in `dir`; what comes goes to `events`, and answers into `record` too.
     ///
     /// # Errors
     /// The system has no thread or no pipe left.
-    pub fn start(dir: PathBuf, events: Sender<Event>) -> Result<Self, Failure> {
+    pub fn start(dir: PathBuf, events: Sender<Event>, record: Option<Record>) -> Result<Self, Failure> {
         let failed = |error: std::io::Error| Failure::new(format!("cannot start the link to the daemon: {error}"));
         let flags = rustix::pipe::PipeFlags::CLOEXEC | rustix::pipe::PipeFlags::NONBLOCK;
         let (woken, wake) = rustix::pipe::pipe_with(flags).map_err(|error| failed(error.into()))?;
-        let events = Events { to: events, wake: Arc::new(wake) };
+        let events = Events { to: events, wake: Arc::new(wake), record };
         let (queries, wanted) = watch::channel(Vec::new());
         let (requests, asked) = mpsc::unbounded_channel();
         let started = thread::Builder::new().name("link".to_owned()).spawn(move || {
@@ -233,7 +235,13 @@ async fn read(dir: &Path, events: &Events, mut wanted: watch::Receiver<Vec<Query
         let due: Vec<Query> = queries.into_iter().filter(is_due).collect();
         for query in due {
             let event = match load(dir, &mut client, &query).await {
-                Ok(data) => Event::Loaded(query.clone(), Box::new(data)),
+                Ok(data) => {
+                    let recorded = events.record.as_ref().map_or(Ok(()), |record| record.write(&query, &data));
+                    if let Err(error) = recorded {
+                        events.send(Event::Refused(query.clone(), format!("the recording cannot be written: {error}")));
+                    }
+                    Event::Loaded(query.clone(), Box::new(data))
+                }
                 Err(Failure::Client(error)) if !matches!(error, ClientError::Refused(_)) => {
                     client = None;
                     Event::Away(error.to_string())
@@ -376,6 +384,11 @@ async fn perform(dir: &Path, request: &Request) -> Result<Reply, Failure> {
         }
         Request::ReadCode(object, _) => {
             Reply::Code(client.object_brief(&Target::Qrid(object.clone())).await?.code.text)
+        }
+        Request::ReadKey(object, key) => {
+            let entry = client.entry(&Target::Qrid(object.clone()), key).await?;
+            // One key comes whole; a value that is null reads as one that is missing.
+            Reply::Value(entry.value.map_or_else(|| "null".to_owned(), |value| value.get().to_owned()))
         }
         Request::Upgrade { object, code } => {
             let upgrade = Upgrade { label: "code".to_owned(), code: code.clone() };

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::fs;
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
@@ -25,21 +25,33 @@ use crate::app::event::{Edit, Effect, Event};
 use crate::failure::Failure;
 use crate::format;
 use crate::link::Link;
+use crate::record::Record;
 
 /// The longest that something new waits to be drawn, unless it answers a key.
 const DRAW: Duration = Duration::from_millis(50);
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Runs the console on the vat in `dir` until the operator leaves it.
+/// A vat that the console is attached to.
+struct Vat {
+    state: State,
+    link: Link,
+    came: Receiver<Event>,
+}
+
+/// Runs the console on vats, each in its directory and with what is known of it, until the operator leaves; what
+/// they answer is written into `record`.
 ///
 /// # Errors
 /// The terminal's, or no link can be started.
-pub fn run(dir: &Path, mut state: State, mouse: bool) -> Result<(), Failure> {
-    let (events, came) = channel();
-    let link = Link::start(dir.to_owned(), events)?;
+pub fn run(vats: Vec<(PathBuf, State)>, mouse: bool, record: Option<&Record>) -> Result<(), Failure> {
+    let attach = |(dir, state)| {
+        let (events, came) = channel();
+        Ok(Vat { state, link: Link::start(dir, events, record.cloned())?, came })
+    };
+    let mut vats = vats.into_iter().map(attach).collect::<Result<Vec<_>, Failure>>()?;
     let mut screen = Screen::open(mouse).map_err(failed)?;
-    let ended = turn(&mut state, &link, &came, &mut screen);
+    let ended = turn(&mut vats, &mut screen);
     close();
     ended.map_err(failed)
 }
@@ -89,48 +101,58 @@ fn close() {
     ratatui::restore();
 }
 
-fn turn(state: &mut State, link: &Link, came: &Receiver<Event>, screen: &mut Screen) -> io::Result<()> {
+/// Shows the vats, one at a time, until the operator leaves.
+fn turn(vats: &mut [Vat], screen: &mut Screen) -> io::Result<()> {
+    let mut here = 0;
     let mut drawn: Option<Instant> = None;
     let mut ticked = Instant::now();
     let (mut stale, mut hurry) = (true, true);
     loop {
-        link.watch(state.queries());
+        let vat = &mut vats[here];
+        vat.link.watch(vat.state.queries());
         if stale && (hurry || drawn.is_none_or(|at| at.elapsed() >= DRAW)) {
-            screen.terminal.draw(|frame| state.draw(frame.area(), frame.buffer_mut()))?;
+            screen.terminal.draw(|frame| vat.state.draw(frame.area(), frame.buffer_mut()))?;
             (drawn, stale, hurry) = (Some(Instant::now()), false, false);
         }
         let until_tick = SECOND.saturating_sub(ticked.elapsed());
         let until_draw =
             if stale { drawn.map_or(Duration::ZERO, |at| DRAW.saturating_sub(at.elapsed())) } else { SECOND };
-        wait(link, until_tick.min(until_draw))?;
-        let mut events = VecDeque::new();
+        wait(vats, until_tick.min(until_draw))?;
+        let mut events: VecDeque<(usize, Event)> = VecDeque::new();
         while poll(Duration::ZERO)? {
             hurry = true;
-            events.extend(typed(read()?));
+            events.extend(typed(read()?).map(|event| (here, event)));
         }
-        link.drain();
-        events.extend(came.try_iter());
+        for (number, vat) in vats.iter().enumerate() {
+            vat.link.drain();
+            events.extend(vat.came.try_iter().map(|event| (number, event)));
+        }
         if ticked.elapsed() >= SECOND {
             ticked = Instant::now();
-            events.push_back(Event::Tick);
+            events.extend((0..vats.len()).map(|number| (number, Event::Tick)));
         }
-        while let Some(event) = events.pop_front() {
-            stale = true;
-            for effect in state.update(format::now_ms(), event) {
+        while let Some((number, event)) = events.pop_front() {
+            stale |= number == here;
+            for effect in vats[number].state.update(format::now_ms(), event) {
                 match effect {
                     Effect::Quit => return Ok(()),
-                    Effect::Ask(request) => link.ask(request),
+                    Effect::Vat => {
+                        vats[here].link.watch(Vec::new());
+                        here = (here + 1) % vats.len();
+                        (stale, hurry) = (true, true);
+                    }
+                    Effect::Ask(request) => vats[number].link.ask(request),
                     Effect::Copy(text) => copy(&text)?,
                     Effect::Suspend => {
                         let suspend = || rustix::process::kill_process(rustix::process::getpid(), Signal::TSTP);
-                        screen.leave(suspend)?.ok();
+                        screen.leave(suspend)?.map_err(io::Error::from)?;
                     }
                     Effect::Edit(edit) => {
-                        let edited = screen.leave(|| edited(&edit))?;
-                        events.push_front(match edited {
+                        let event = match screen.leave(|| edited(&edit))? {
                             Ok(text) => Event::Edited(edit, text),
                             Err(why) => Event::NotEdited(why),
-                        });
+                        };
+                        events.push_front((number, event));
                     }
                 }
             }
@@ -139,9 +161,10 @@ fn turn(state: &mut State, link: &Link, came: &Receiver<Event>, screen: &mut Scr
 }
 
 /// Waits for a key or an event, at most so long.
-fn wait(link: &Link, most: Duration) -> io::Result<()> {
+fn wait(vats: &[Vat], most: Duration) -> io::Result<()> {
     let stdin = io::stdin();
-    let mut ready = [PollFd::new(&stdin, PollFlags::IN), PollFd::from_borrowed_fd(link.woken(), PollFlags::IN)];
+    let links = vats.iter().map(|vat| PollFd::from_borrowed_fd(vat.link.woken(), PollFlags::IN));
+    let mut ready: Vec<_> = [PollFd::new(&stdin, PollFlags::IN)].into_iter().chain(links).collect();
     let most = Timespec::try_from(most).map_err(io::Error::other)?;
     match rustix::event::poll(&mut ready, Some(&most)) {
         Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),

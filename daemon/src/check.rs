@@ -16,7 +16,7 @@ use crate::mark::{self, Mark};
 use crate::protocol::Layers;
 use crate::settings::{self, Settings};
 use crate::store::read::{Found, Reader};
-use crate::store::{self, FILE};
+use crate::store::{self, FILE, WAL};
 use crate::worker::Sandbox;
 
 /// A disk with less room than this is about to stop the vat.
@@ -68,7 +68,7 @@ impl Draft {
         };
         let needed: &[&str] = if running { &[FILE, key::FILE, SOCKET] } else { &[FILE, key::FILE] };
         let mut looked = 1;
-        let all = [FILE, "vat.db-wal", "vat.db-shm", key::FILE, settings::FILE, mark::FILE, LOCK, PID, LOG, SOCKET];
+        let all = [FILE, WAL, "vat.db-shm", key::FILE, settings::FILE, mark::FILE, LOCK, PID, LOG, SOCKET];
         let paths = std::iter::once(dir.to_owned()).chain(all.iter().map(|name| dir.join(name)));
         for path in paths {
             let shown = path.display();

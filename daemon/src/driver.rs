@@ -20,13 +20,15 @@ use zeroize::Zeroizing;
 
 use crate::executor::{Executor, Generation};
 use crate::peer::seal::OpenedRequest;
+use crate::post::RoundTrips;
 use crate::store::{self, Store};
+use crate::totals::{Committed, Tally};
 use crate::vat::checkpoint::{Answer, Effect, Embargo};
 use crate::vat::entropy::Entropy;
 use crate::vat::peer::attempt::Attempt;
 use crate::vat::peer::receive::Busy;
 use crate::vat::request::{Action, Request, Ticket, Who};
-use crate::vat::{Checkpoint, Death, Halt, Input, Order, Vat};
+use crate::vat::{Checkpoint, Death, Halt, Input, Limits, Order, Vat};
 
 /// How long a group may grow while turns keep coming.
 const GROUP_AGE: Duration = Duration::from_millis(10);
@@ -65,6 +67,18 @@ pub enum Event {
         /// Who waits for the answer.
         answer: oneshot::Sender<Result<Answer, Problem>>,
     },
+    /// Empty the write-ahead log.
+    Checkpoint {
+        /// Told how that went, when it has.
+        answer: oneshot::Sender<bool>,
+    },
+    /// Say that the loop goes round.
+    Alive {
+        /// Who wants to know.
+        answer: oneshot::Sender<()>,
+    },
+    /// Hold turns and queues to other limits from now on.
+    Limits(Box<Limits>),
     /// Commit what is in hand and end.
     Stop {
         /// Told when everything accepted is on the disk.
@@ -95,14 +109,16 @@ pub enum Heard {
 /// What the rest of the daemon hears from the loop.
 #[derive(Clone)]
 pub struct News {
-    /// The number of the last commit.
-    pub commits: watch::Receiver<u64>,
+    /// The last commit.
+    pub commits: watch::Receiver<Committed>,
     /// What became of messages.
     pub heard: broadcast::Sender<Heard>,
     /// Something may be due for delivery.
     pub due: Arc<Notify>,
     /// Where events go.
     pub events: Sender<Event>,
+    /// How long peers took to answer.
+    pub round_trips: Arc<RoundTrips>,
 }
 
 /// The loop's parts.
@@ -121,7 +137,8 @@ struct Outward {
     vats: HashMap<Ticket, oneshot::Sender<Result<Ack, Busy>>>,
     /// Those who only wait for the commit.
     attempts: Vec<oneshot::Sender<()>>,
-    commits: watch::Sender<u64>,
+    commits: watch::Sender<Committed>,
+    tally: Tally,
     heard: broadcast::Sender<Heard>,
     due: Arc<Notify>,
 }
@@ -155,12 +172,19 @@ impl Entropy for Os {
 impl Driver {
     /// A driver of these parts, and where its news comes out.
     pub fn new(vat: Vat, store: Store, executor: Executor, events: (Sender<Event>, Receiver<Event>)) -> (Self, News) {
-        let (commits, commits_heard) = watch::channel(store.counters().commits);
+        let (commits, commits_heard) = watch::channel(Tally::new(store.counters()).last());
+        let tally = Tally::new(store.counters());
         let (heard, _) = broadcast::channel(4096);
         let due = Arc::new(Notify::new());
-        let news = News { commits: commits_heard, heard: heard.clone(), due: Arc::clone(&due), events: events.0 };
+        let news = News {
+            commits: commits_heard,
+            heard: heard.clone(),
+            due: Arc::clone(&due),
+            events: events.0,
+            round_trips: Arc::default(),
+        };
         let outward =
-            Outward { waiting: HashMap::new(), vats: HashMap::new(), attempts: Vec::new(), commits, heard, due };
+            Outward { waiting: HashMap::new(), vats: HashMap::new(), attempts: Vec::new(), commits, tally, heard, due };
         (Self { vat, store, executor, entropy: Os::default(), events: events.1, outward }, news)
     }
 
@@ -233,12 +257,29 @@ impl Driver {
             }
             Event::Attempted { attempt, committed } => {
                 self.outward.attempts.push(committed);
+                self.outward.tally.attempt(attempt.result.is_err());
                 self.handle(Input::Attempted(attempt), group)
             }
             Event::Request { who, action, answer } => {
                 let ticket = group.ticket();
                 self.outward.waiting.insert(ticket, answer);
                 self.handle(Input::Request(Request { ticket, who, action }), group)
+            }
+            Event::Checkpoint { answer } => {
+                // What is not committed would stay in the log.
+                self.commit(group)?;
+                // Whoever asked may have gone.
+                answer.send(self.store.checkpoint()?).ok();
+                Ok(())
+            }
+            Event::Alive { answer } => {
+                // Whoever asked may have given up.
+                answer.send(()).ok();
+                Ok(())
+            }
+            Event::Limits(limits) => {
+                self.vat.limit(*limits);
+                Ok(())
             }
             Event::Stop { .. } => Ok(()),
         }
@@ -260,6 +301,7 @@ impl Driver {
     fn handle(&mut self, input: Input, group: &mut Group) -> Result<(), Error> {
         let mut checkpoint = Checkpoint::default();
         let order = self.vat.handle(input, &mut checkpoint, &self.store, now_ms(), &mut self.entropy)?;
+        self.outward.tally.step(&checkpoint);
         self.store.apply(&mut checkpoint)?;
         group.add(checkpoint.effects);
         let store = &self.store;
@@ -288,7 +330,10 @@ impl Driver {
         for committed in self.outward.attempts.drain(..) {
             committed.send(()).ok();
         }
-        self.outward.commits.send_if_modified(|commit| std::mem::replace(commit, receipt.commit()) != receipt.commit());
+        if self.outward.commits.borrow().commit != receipt.commit() {
+            let committed = self.outward.tally.committed(receipt.commit(), self.store.counters());
+            self.outward.commits.send_replace(committed);
+        }
         Ok(())
     }
 }

@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
 use crate::store::history::History;
+use crate::totals::Committed;
 
 /// The file's name in a vat's base directory.
 pub const FILE: &str = "vat.db.mark";
@@ -121,9 +122,9 @@ impl Mark {
     }
 
     /// Keeps the mark in `dir` up with `commits`, about a second behind, until nobody commits any more.
-    pub async fn follow(self, dir: PathBuf, mut commits: watch::Receiver<u64>) {
+    pub async fn follow(self, dir: PathBuf, mut commits: watch::Receiver<Committed>) {
         while commits.changed().await.is_ok() {
-            let mark = Self { commit: *commits.borrow_and_update(), ..self };
+            let mark = Self { commit: commits.borrow_and_update().commit, ..self };
             let to = dir.clone();
             match spawn_blocking(move || mark.write(&to)).await {
                 Ok(Ok(())) => {}

@@ -2,14 +2,16 @@
 //!
 //! It sees the outbox on read-only connections, which show nothing that is not committed: what it can
 //! send is a [`Parcel`], and only such a read makes one. Each peer has at most one request under way.
-//! Peers that work and peers that fail have places of their own, so a thousand black holes delay
-//! nobody who answers. Nothing is kept here between attempts: a peer costs its row.
+//! Peers of each [`Standing`] have places of their own, so a thousand black holes delay nobody who answers,
+//! neither the old ones, which fail, nor new ones, of which nothing is known yet. Nothing is kept here between
+//! attempts: a peer costs its row.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use qrt_shared::id::VatId;
 use qrt_shared::wire::{Plaintext, RequestId, Response};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::spawn_blocking;
@@ -17,25 +19,39 @@ use tokio::time::{Instant, timeout};
 
 use crate::driver::{Event, News, now_ms};
 use crate::http::channels::Channels;
-use crate::http::deliver::{Candidate, Courier, Failure};
+use crate::http::deliver::{self as http, Candidate, Courier, Failure};
 use crate::http::policy::Named;
 use crate::peer::seal::Stored;
 use crate::peer::session::Asked;
-use crate::store::read::{Parcel, ReadError, Reader};
+use crate::store::read::{Parcel, ReadError, Reader, Standing};
 use crate::vat::Input;
 use crate::vat::peer::Origin;
 use crate::vat::peer::attempt::{Answered, Attempt, Failed};
 use crate::vat::source::PeerNumber;
 
-/// Requests under way to peers that answered last time, and to those that did not.
-const WORKING_MAX: usize = 64;
-const FAILING_MAX: usize = 64;
+/// Requests under way to peers of each standing.
+const PLACES: usize = 64;
 
 /// How long it sleeps when nothing is due, at most: it also notices then that the clock was set.
 const NAP: Duration = Duration::from_secs(30);
 
 /// A difference between two clocks that is a setting of one, not its drift.
 const CLOCK_SET_MS: i64 = 2_000;
+
+/// How long peers took to answer last, since the daemon started.
+#[derive(Debug, Default)]
+pub struct RoundTrips(Mutex<HashMap<VatId, Duration>>);
+
+impl RoundTrips {
+    /// How long that one took, if it answered.
+    pub fn of(&self, vat: &VatId) -> Option<Duration> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(vat).copied()
+    }
+
+    fn took(&self, vat: VatId, time: Duration) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(vat, time);
+    }
+}
 
 /// The post office's parts.
 pub struct Post {
@@ -46,9 +62,8 @@ pub struct Post {
     news: News,
 }
 
-/// What is under way, by peer and whether it was failing.
-#[derive(Default)]
-struct UnderWay(HashSet<PeerNumber>, HashSet<PeerNumber>);
+/// What is under way: whose place each has.
+type UnderWay = HashMap<PeerNumber, Standing>;
 
 impl Post {
     /// The post office of the vat in `dir`.
@@ -58,7 +73,7 @@ impl Post {
 
     /// Works for ever, or until the kernel's loop has ended.
     pub async fn run(self: Arc<Self>, due: Arc<Notify>) {
-        let (ended, mut endings) = mpsc::unbounded_channel::<(PeerNumber, bool)>();
+        let (ended, mut endings) = mpsc::unbounded_channel::<PeerNumber>();
         let mut under_way = UnderWay::default();
         let mut clock = Clock::start();
         loop {
@@ -70,15 +85,13 @@ impl Post {
             let next = match self.look(&under_way).await {
                 Ok((parcels, next)) => {
                     for parcel in parcels {
-                        let failing = parcel.failures > 0;
-                        let all = if failing { &mut under_way.1 } else { &mut under_way.0 };
-                        all.insert(parcel.peer);
+                        under_way.insert(parcel.peer, parcel.standing);
                         let (post, ended) = (Arc::clone(&self), ended.clone());
                         tokio::spawn(async move {
                             let peer = parcel.peer;
                             post.attempt(parcel).await;
                             // The loop may have ended meanwhile.
-                            ended.send((peer, failing)).ok();
+                            ended.send(peer).ok();
                         });
                     }
                     next
@@ -96,12 +109,8 @@ impl Post {
                 }
             };
             // A nap that ends without news is as good a reason to look again.
-            if let Ok(Some((peer, failing))) = timeout(nap.max(Duration::from_millis(1)), woken).await {
-                if failing {
-                    under_way.1.remove(&peer)
-                } else {
-                    under_way.0.remove(&peer)
-                };
+            if let Ok(Some(peer)) = timeout(nap.max(Duration::from_millis(1)), woken).await {
+                under_way.remove(&peer);
             }
         }
     }
@@ -109,7 +118,7 @@ impl Post {
     /// What is due, and when the next is.
     async fn look(self: &Arc<Self>, under_way: &UnderWay) -> Result<(Vec<Parcel>, Option<u64>), ReadError> {
         let post = Arc::clone(self);
-        let (working, failing) = (under_way.0.clone(), under_way.1.clone());
+        let under_way = under_way.clone();
         let looked = spawn_blocking(move || {
             let mut reader = post.reader.lock().unwrap_or_else(PoisonError::into_inner);
             let reader = match &mut *reader {
@@ -117,9 +126,11 @@ impl Post {
                 none => none.insert(Reader::open(&post.dir)?),
             };
             reader.ask(|db| {
-                let busy: HashSet<_> = working.union(&failing).copied().collect();
-                let mut parcels = db.due(false, now_ms(), WORKING_MAX - working.len().min(WORKING_MAX), &busy)?;
-                parcels.extend(db.due(true, now_ms(), FAILING_MAX - failing.len().min(FAILING_MAX), &busy)?);
+                let mut parcels = Vec::new();
+                for standing in Standing::ALL {
+                    let taken = under_way.values().filter(|of| **of == standing).count();
+                    parcels.extend(db.due(standing, now_ms(), PLACES.saturating_sub(taken), &under_way)?);
+                }
                 Ok((parcels, db.next_due(now_ms())?))
             })
         });
@@ -128,12 +139,13 @@ impl Post {
 
     /// One attempt at one peer; the kernel has heard of it when this returns.
     async fn attempt(self: &Arc<Self>, parcel: Parcel) {
-        let (peer, acked, carried) = (parcel.peer, parcel.acked, !parcel.letters.is_empty());
-        let (result, id) = match self.deliver(parcel).await {
-            Ok((answered, id)) => (Ok(answered), id),
-            Err((failed, id)) => (Err(failed), id),
-        };
-        let attempt = Attempt { peer, asked: Asked { id, acked }, carried, result };
+        let (peer, due_at, carried) = (parcel.peer, parcel.due_at, !parcel.letters.is_empty());
+        let (vat, started) = (parcel.vat, Instant::now());
+        let result = self.deliver(parcel).await;
+        if result.is_ok() {
+            self.news.round_trips.took(vat, started.elapsed());
+        }
+        let attempt = Attempt { peer, due_at, carried, result };
         let (committed, commit) = oneshot::channel();
         // When the loop has ended, the next daemon tries again.
         if self.news.events.send(Event::Attempted { attempt, committed }).is_ok() {
@@ -141,18 +153,17 @@ impl Post {
         }
     }
 
-    async fn deliver(self: &Arc<Self>, parcel: Parcel) -> Result<(Answered, RequestId), (Failed, RequestId)> {
-        let mut id = RequestId::from_bytes([0; 16]);
+    async fn deliver(self: &Arc<Self>, parcel: Parcel) -> Result<Answered, Failed> {
         let failed = |error: String| Failed { error, retry_after_ms: None, nowhere: false };
         let candidates: Vec<_> =
             parcel.urls.iter().map(|(url, origin)| Candidate { url: url.clone(), named: named(*origin) }).collect();
         let post = Arc::clone(self);
-        let vat = parcel.vat;
+        let Parcel { vat, acked, letters, good, .. } = parcel;
         // Sealing a full request takes a few milliseconds: not on the threads that serve everybody.
         let sealed = spawn_blocking(move || {
             let channel = post.channels.get(vat).map_err(|error| error.to_string())?;
             post.channels.keep(&channel);
-            let stored = parcel.letters.iter().map(|letter| Stored {
+            let stored = letters.iter().map(|letter| Stored {
                 number: letter.seq,
                 random: letter.random,
                 text: Plaintext { id: letter.id, prev: letter.prev, json: letter.text.as_bytes() },
@@ -161,22 +172,29 @@ impl Post {
             Ok::<_, String>((channel, request))
         });
         let sealed = sealed.await.unwrap_or_else(|error| Err(error.to_string()));
-        let (channel, request) = sealed.map_err(|error| (failed(error), id))?;
-        let answered = self.courier.deliver(vat, &candidates, || {
+        let (channel, request) = sealed.map_err(failed)?;
+        let make = || {
             let mut bytes = [0; 16];
             getrandom::fill(&mut bytes).expect("the operating system has randomness");
-            id = RequestId::from_bytes(bytes);
-            request.body(id)
-        });
-        let answered = answered.await.map_err(|failure| {
-            let retry_after_ms = failure.retry_after().map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
-            let nowhere = matches!(failure, Failure::NowhereToGo);
-            (Failed { error: failure.to_string(), retry_after_ms, nowhere }, id)
-        })?;
-        let at = |error: &dyn std::fmt::Display| failed(format!("{}: {error}", answered.url));
-        let response = Response::decode(&answered.body).map_err(|error| (at(&error), id))?;
-        let ack = channel.open_ack(&response).map_err(|error| (at(&error), id))?;
-        Ok((Answered { ack, at: answered.url }, id))
+            let id = RequestId::from_bytes(bytes);
+            (id, request.body(id))
+        };
+        let open = |id, response: &Response<'_>| {
+            let ack = channel.open_ack(response).map_err(|error| error.to_string())?;
+            // Whoever once saw an answer of the peer's can show it again.
+            if ack.re == id { Ok(ack) } else { Err("the answer was to another request".to_owned()) }
+        };
+        match self.courier.deliver(vat, &candidates, good.as_ref(), make, open).await {
+            Ok(http::Answered { url, opened: ack }) => {
+                Ok(Answered { asked: Asked { id: ack.re, acked }, ack, at: url })
+            }
+            Err(failure) => {
+                let wait = failure.retry_after();
+                let retry_after_ms = wait.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+                let nowhere = matches!(failure, Failure::NowhereToGo);
+                Err(Failed { error: failure.to_string(), retry_after_ms, nowhere })
+            }
+        }
     }
 }
 

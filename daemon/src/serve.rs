@@ -8,25 +8,24 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde_json::json;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
 use crate::control::{self, State};
 use crate::directory::Directory;
 use crate::driver::{self, Driver, Event, now_ms};
-use crate::executor::check::Checker;
 use crate::executor::process::Spares;
 use crate::executor::{Config, Deadlines, Executor};
-use crate::http::channels::Channels;
+use crate::http::channels::{CHANNELS_MAX, Channels};
 use crate::http::deliver::{self, Courier};
 use crate::http::policy::Policy;
 use crate::http::receive::{self, Receiver};
 use crate::intake::Intake;
 use crate::key::Key;
+use crate::manager;
 use crate::mark::{self, Mark};
 use crate::peer::seal::NonceKey;
 use crate::post::Post;
-use crate::replay::Replays;
 use crate::settings::{self, Settings};
 use crate::store::Store;
 use crate::vat::{Input, Vat};
@@ -68,29 +67,38 @@ pub fn serve(dir: &Path, after_rollback: bool) -> Result<()> {
     let outcome = runtime.block_on(async {
         let control_listener = control::bind(directory.path()).context("binding the control socket")?;
         let listener = TcpListener::from_std(listener).context("listening for other vats")?;
+        let metrics = match settings.metrics {
+            Some(address) => Some(TcpListener::bind(address).await.with_context(|| {
+                format!("cannot listen on {address} for who reads metrics: change `metrics` in {}", settings::FILE)
+            })?),
+            None => None,
+        };
         let (ended, mut driver_ended) = oneshot::channel();
         std::thread::Builder::new().name("kernel".to_owned()).spawn(move || {
             // The receiver lives as long as the daemon.
             ended.send(driver.run()).ok();
         })?;
-        let receiver = Receiver::new(Arc::clone(&key), Intake::new(events.clone()), receive::Limits::default());
+        let channels = Arc::new(Channels::new(Arc::clone(&key), CHANNELS_MAX));
+        let intake = Intake::new(events.clone());
+        let receiver = Receiver::new(&key, Arc::clone(&channels), intake, receive::Limits::default());
         let receiving = tokio::spawn(Arc::new(receiver).serve(listener));
         let commits = news.commits.clone();
         let marking = tokio::spawn(mark.follow(directory.path().to_owned(), news.commits.clone()));
         let policy = Policy { allow_private: settings.peers.private_addresses };
-        let channels = Arc::new(Channels::new(Arc::clone(&key), receive::Limits::default().channels));
         let courier = Courier::new(policy, deliver::Limits::default());
         let post = Post::new(directory.path().to_owned(), channels, courier, news.clone());
         let posting = tokio::spawn(Arc::new(post).run(Arc::clone(&news.due)));
         events.send(Event::Input(Input::Started)).context("the kernel's thread died")?;
-        let replays = Replays::new(directory.path(), Arc::clone(&spares));
-        let checker = Checker::new(spares);
-        let state = State::new(directory.path(), key.vat(), settings, now_ms(), news, status, checker, replays);
+        let state = State::new(directory.path(), key.vat(), settings, now_ms(), news, status, spares);
         let state = Arc::new(state);
         let serving = tokio::spawn(control::serve(control_listener, Arc::clone(&state)));
+        let measured = metrics.map(|listener| tokio::spawn(control::metrics::serve(listener, Arc::clone(&state))));
         tracing::info!(vat = ?key.vat(), "serving");
         // A reader that has gone away does not mind.
         writeln!(std::io::stdout(), "{started}").ok();
+        manager::ready();
+        let beating = tokio::spawn(manager::alive(events.clone()));
+        let reloading = tokio::spawn(reload(signal(SignalKind::hangup())?, Arc::clone(&state)));
         let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
         let outcome = tokio::select! {
             ended = &mut driver_ended => ended.context("the kernel's thread died")?,
@@ -98,13 +106,14 @@ pub fn serve(dir: &Path, after_rollback: bool) -> Result<()> {
             _ = interrupt.recv() => stop(&events, driver_ended).await?,
             _ = terminate.recv() => stop(&events, driver_ended).await?,
         };
+        manager::stopping();
         tokio::time::sleep(FAREWELL).await;
-        for task in [serving, receiving, posting, marking] {
+        for task in [serving, receiving, posting, marking, reloading, beating].into_iter().chain(measured) {
             task.abort();
         }
         if outcome.is_ok() {
             // Everything is on the disk: the next start can tell whether it still is.
-            Mark { commit: *commits.borrow(), ..mark }.write(directory.path())?;
+            Mark { commit: commits.borrow().commit, ..mark }.write(directory.path())?;
         }
         outcome.map_err(anyhow::Error::from)
     });
@@ -153,6 +162,14 @@ fn listen(dir: &Path, settings: &mut Settings) -> Result<std::net::TcpListener> 
         settings.keep_listen(dir, listener.local_addr()?)?;
     }
     Ok(listener)
+}
+
+/// Reads the settings again each time it is told to.
+async fn reload(mut hangup: Signal, state: Arc<State>) {
+    while hangup.recv().await.is_some() {
+        // It reads a small file, and nobody waits.
+        state.reload();
+    }
 }
 
 type Ended = oneshot::Receiver<Result<(), driver::Error>>;

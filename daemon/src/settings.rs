@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 use qrt_shared::id::Location;
 use qrt_shared::view::Setting;
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use crate::peer::retry::Policy;
@@ -20,6 +21,20 @@ use crate::worker::Sandbox;
 
 /// The settings file's name in a vat's base directory.
 pub const FILE: &str = "settings.toml";
+
+/// What cannot change while the daemon runs.
+pub const LASTING: [&str; 10] = [
+    "listen",
+    "url",
+    "metrics",
+    "turn.cpu_ms",
+    "turn.wall_ms",
+    "peers.private_addresses",
+    "worker.turns",
+    "worker.isolation",
+    "worker.processes",
+    "worker.sandbox",
+];
 
 /// Why the settings cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +75,9 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// The URL it tells them; empty: made from `listen`.
     pub url: String,
+    /// Where a monitoring system may read its figures; `None`: on the control socket alone.
+    #[serde(deserialize_with = "address_or_none")]
+    pub metrics: Option<SocketAddr>,
     /// What one turn may use.
     pub turn: Turn,
     /// What an object may keep.
@@ -173,11 +191,18 @@ pub struct Worker {
     pub sandbox: Sandbox,
 }
 
+fn address_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAddr>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let address = (!text.is_empty()).then(|| text.parse()).transpose();
+    address.map_err(|_| D::Error::custom(format!("{text:?} is no address: write one such as \"127.0.0.1:9464\"")))
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             url: String::new(),
+            metrics: None,
             turn: Turn::default(),
             object: Object::default(),
             account: Account::default(),
@@ -369,13 +394,18 @@ pub fn template(listen: SocketAddr, url: Option<&Location>) -> String {
     let Journal { turns: journal_turns, bytes: journal_bytes } = journal;
     let Worker { turns: worker_turns, processes, quarantine_turns, deaths_per_hour, .. } = worker;
     format!(
-        "# Settings of this vat. They are read when the daemon starts.
+        "# Settings of this vat. They are read when the daemon starts, and when it gets the signal HUP,
+# all but these: listen, url, metrics, cpu_ms and wall_ms of a turn, private_addresses; turns, isolation, processes
+# and sandbox of the worker. (`systemctl reload`, `kill -HUP`; the log says what has changed.)
 
 # Where other vats reach this one; port 0 means a free one, chosen at first start and kept.
 listen = \"{listen}\"
 # The URL it tells other vats; empty means one made from `listen`, unless that is all of this machine's
 # addresses (0.0.0.0): then it tells none.
 url = \"{url}\"
+# Where a monitoring system may read this vat's figures, as http://ADDR:PORT/metrics; empty means on the control
+# socket alone. Whoever reaches it may read them: how much is going on, no ids and no names.
+metrics = \"\"
 
 {per_object}# What one turn may use (`qrt install --budget` gives an object its own figures). A turn that needs more is killed: nothing of it happens, its message
 # becomes a fault.

@@ -55,6 +55,9 @@ pub struct Route {
     pub method: &'static str,
     /// The path, starting with the API's version.
     pub path: &'static str,
+    /// The query parameters it takes; any other is refused.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub query: &'static [&'static str],
 }
 
 /// One argument of an action.
@@ -122,12 +125,27 @@ const fn demanded(name: &'static str, value: &'static str, help: &'static str) -
 }
 
 const fn get(path: &'static str) -> Route {
-    Route { method: "GET", path }
+    Route { method: "GET", path, query: &[] }
+}
+
+const fn ask(path: &'static str, query: &'static [&'static str]) -> Route {
+    Route { method: "GET", path, query }
 }
 
 const fn post(path: &'static str) -> Route {
-    Route { method: "POST", path }
+    Route { method: "POST", path, query: &[] }
 }
+
+const fn put(path: &'static str) -> Route {
+    Route { method: "PUT", path, query: &[] }
+}
+
+const fn delete(path: &'static str, query: &'static [&'static str]) -> Route {
+    Route { method: "DELETE", path, query }
+}
+
+/// What every list takes.
+const LIST: &[&str] = &["after", "before", "limit", "filter"];
 
 /// The vat's base directory: the first argument of most verbs.
 const DIR: Arg = required("DIR", "the vat's base directory");
@@ -181,7 +199,14 @@ pub static ACTIONS: &[Action] = &[
         summary: "Show what the vat is and how it is doing",
         details: "Works on a stopped vat too: the counts are then those of its database.",
         effect: Effect::Read,
-        via: Via::Control(&[get("/v1/info"), get("/v1/")]),
+        via: Via::Control(&[
+            get("/v1/info"),
+            get("/v1/overview"),
+            ask("/v1/events", &["after"]),
+            get("/v1/storage"),
+            get("/v1/metrics"),
+            get("/v1/"),
+        ]),
         args: &[DIR, JSON],
     },
     Action {
@@ -229,7 +254,7 @@ pub static ACTIONS: &[Action] = &[
                   prints {\"peer\",\"seq\",\"acked\":true}. A timeout or Ctrl-C ends the wait, not the message: the line on \
                   stderr names it. The same --key to the same target within 24 hours is queued once and answers the same.",
         effect: Effect::Change,
-        via: Via::Control(&[post("/v1/messages"), get("/v1/messages/{message}/outcome")]),
+        via: Via::Control(&[post("/v1/messages"), ask("/v1/messages/{message}/outcome", &["wait_ms"])]),
         args: &[
             Arg {
                 name: "dir",
@@ -252,7 +277,10 @@ pub static ACTIONS: &[Action] = &[
         summary: "List the objects",
         details: "",
         effect: Effect::Read,
-        via: Via::Control(&[get("/v1/objects")]),
+        via: Via::Control(&[
+            ask("/v1/objects", &["after", "before", "limit", "filter", "sort", "account"]),
+            ask("/v1/accounts", &["after", "before", "limit", "filter", "sort"]),
+        ]),
         args: &[DIR, option("filter", "TEXT", "only those whose petname or QRID contains TEXT"), JSON],
     },
     Action {
@@ -260,7 +288,7 @@ pub static ACTIONS: &[Action] = &[
         summary: "Show one object: code, power, memory, what it holds and who holds it",
         details: "",
         effect: Effect::Read,
-        via: Via::Control(&[get("/v1/objects/{object}")]),
+        via: Via::Control(&[ask("/v1/objects/{object}", &["memory"])]),
         args: &[DIR, OBJECT, JSON],
     },
     Action {
@@ -270,9 +298,11 @@ pub static ACTIONS: &[Action] = &[
                   turns (--diff), or which turn, or operator's edit, last changed each key (--blame).",
         effect: Effect::Read,
         via: Via::Control(&[
-            get("/v1/objects/{object}/memory"),
-            get("/v1/objects/{object}/memory/diff"),
-            get("/v1/objects/{object}/memory/blame"),
+            ask("/v1/objects/{object}/memory", &["at"]),
+            ask("/v1/objects/{object}/entries", LIST),
+            get("/v1/objects/{object}/entries/{key}"),
+            ask("/v1/objects/{object}/memory/diff", &["from", "to"]),
+            ask("/v1/objects/{object}/memory/blame", &["after", "key"]),
         ]),
         args: &[
             DIR,
@@ -290,10 +320,10 @@ pub static ACTIONS: &[Action] = &[
         details: "Without PETNAME, print the name it has. Petnames are yours alone: object code never sees them.",
         effect: Effect::Change,
         via: Via::Control(&[
-            Route { method: "PUT", path: "/v1/objects/{object}/name" },
-            Route { method: "DELETE", path: "/v1/objects/{object}/name" },
-            Route { method: "PUT", path: "/v1/peers/{peer}/name" },
-            Route { method: "DELETE", path: "/v1/peers/{peer}/name" },
+            put("/v1/objects/{object}/name"),
+            delete("/v1/objects/{object}/name", &[]),
+            put("/v1/peers/{peer}/name"),
+            delete("/v1/peers/{peer}/name", &[]),
         ]),
         args: &[
             DIR,
@@ -324,7 +354,7 @@ pub static ACTIONS: &[Action] = &[
         details: "Takes its place in the order of turns and in the journal, with the old value. With --expect nothing \
                   happens unless that is its value when the edit's turn comes; a key that is not there has none.",
         effect: Effect::Change,
-        via: Via::Control(&[Route { method: "PUT", path: "/v1/objects/{object}/memory/{key}" }]),
+        via: Via::Control(&[put("/v1/objects/{object}/memory/{key}")]),
         args: &[
             DIR,
             OBJECT,
@@ -356,7 +386,7 @@ pub static ACTIONS: &[Action] = &[
         details: "Shows who holds a reference to it, and asks. Messages that are queued for it become faults. With --account \
                   every object of its account goes.",
         effect: Effect::Destroy,
-        via: Via::Control(&[Route { method: "DELETE", path: "/v1/objects/{object}" }]),
+        via: Via::Control(&[delete("/v1/objects/{object}", &["account"])]),
         args: &[DIR, OBJECT, flag("account", "remove every object of its account"), flag("yes", "do not ask"), JSON],
     },
     Action {
@@ -364,7 +394,7 @@ pub static ACTIONS: &[Action] = &[
         summary: "List messages that are queued and not yet executed",
         details: "",
         effect: Effect::Read,
-        via: Via::Control(&[get("/v1/inbox")]),
+        via: Via::Control(&[ask("/v1/inbox", &["after", "before", "limit", "filter", "object"])]),
         args: &[DIR, JSON],
     },
     Action {
@@ -372,7 +402,10 @@ pub static ACTIONS: &[Action] = &[
         summary: "Show the turn journal, newest last",
         details: "With --follow --json, one document a line until interrupted.",
         effect: Effect::Read,
-        via: Via::Control(&[get("/v1/turns")]),
+        via: Via::Control(&[
+            ask("/v1/turns", &["after", "before", "limit", "filter", "object", "account", "outcome", "wait_ms"]),
+            get("/v1/turns/{turn}"),
+        ]),
         args: &[
             DIR,
             flag("follow", "go on with each new turn until interrupted"),
@@ -390,7 +423,7 @@ pub static ACTIONS: &[Action] = &[
         summary: "List messages whose turn failed",
         details: "",
         effect: Effect::Read,
-        via: Via::Control(&[get("/v1/faults")]),
+        via: Via::Control(&[ask("/v1/faults", &["after", "before", "limit", "filter", "object"])]),
         args: &[DIR, JSON],
     },
     Action {
@@ -406,7 +439,7 @@ pub static ACTIONS: &[Action] = &[
         summary: "Forget a failed message",
         details: "",
         effect: Effect::Destroy,
-        via: Via::Control(&[Route { method: "DELETE", path: "/v1/faults/{fault}" }]),
+        via: Via::Control(&[delete("/v1/faults/{fault}", &[])]),
         args: &[DIR, FAULT, JSON],
     },
     Action {
@@ -435,7 +468,7 @@ pub static ACTIONS: &[Action] = &[
         summary: "List the other vats, and how the channels to and from them stand",
         details: "",
         effect: Effect::Read,
-        via: Via::Control(&[get("/v1/peers"), get("/v1/peers/{peer}")]),
+        via: Via::Control(&[ask("/v1/peers", LIST), get("/v1/peers/{peer}")]),
         args: &[DIR, JSON],
     },
     Action {
@@ -443,7 +476,7 @@ pub static ACTIONS: &[Action] = &[
         summary: "List messages to other vats that are not yet acknowledged",
         details: "Each is tried until the other vat acknowledges it. `qrt why DIR PEER#SEQ` says what keeps one waiting.",
         effect: Effect::Read,
-        via: Via::Control(&[get("/v1/outbox")]),
+        via: Via::Control(&[ask("/v1/outbox", &["after", "before", "limit", "filter", "peer"])]),
         args: &[DIR, option("peer", "PEER", "only those to this vat"), JSON],
     },
     Action {
@@ -485,7 +518,7 @@ pub static ACTIONS: &[Action] = &[
         details: "SUBJECT is an object (QRID or petname), a peer (vat id or petname), a message (in:N or PEER#SEQ), or left \
                   out: the vat.",
         effect: Effect::Read,
-        via: Via::Control(&[get("/v1/why")]),
+        via: Via::Control(&[ask("/v1/why", &["subject"])]),
         args: &[DIR, optional("SUBJECT", "what is stuck: QRID, PEER, in:N, PEER#SEQ or a petname"), JSON],
     },
     Action {
@@ -532,9 +565,9 @@ pub static ACTIONS: &[Action] = &[
                   instead of an object, those that hold this native power. --dot prints a graph for Graphviz.",
         effect: Effect::Read,
         via: Via::Control(&[
-            get("/v1/objects/{object}/reach"),
-            get("/v1/objects/{object}/reach/{other}"),
-            get("/v1/natives/{native}"),
+            ask("/v1/objects/{object}/reach", &["limit"]),
+            ask("/v1/objects/{object}/reach/{other}", &["limit"]),
+            ask("/v1/natives/{native}", &["after"]),
         ]),
         args: &[
             DIR,
@@ -558,7 +591,7 @@ pub static ACTIONS: &[Action] = &[
                   to. A vat that got a QRID in another way can still send to one, so nothing is removed: `qrt remove` does \
                   that, one by one.",
         effect: Effect::Read,
-        via: Via::Control(&[get("/v1/sweep")]),
+        via: Via::Control(&[ask("/v1/sweep", &["after"])]),
         args: &[DIR, flag("dry-run", "only list them, which is all it ever does"), JSON],
     },
     Action {
@@ -594,13 +627,22 @@ pub static ACTIONS: &[Action] = &[
         ],
     },
     Action {
+        verb: "checkpoint",
+        summary: "Move everything from the write-ahead log into the database now",
+        details: "The vat does so by itself all the time; this is for before its files are looked at from outside. Turns wait \
+                  meanwhile. The log stays as long as somebody reads what is in it.",
+        effect: Effect::Change,
+        via: Via::Control(&[post("/v1/checkpoint")]),
+        args: &[DIR, JSON],
+    },
+    Action {
         verb: "check",
         summary: "Say whether a vat, running or stopped, is well, line by line",
         details: "Looks at files, key, settings, disk, clock, sandbox and versions, and at what the database promises: that \
                   sums fit their rows, edges their values, channels their messages. Changes nothing. Exit 1 when a check \
                   fails. Each check takes a few seconds at most, unless --full has it read all there is.",
         effect: Effect::Read,
-        via: Via::Control(&[get("/v1/check")]),
+        via: Via::Control(&[ask("/v1/check", &["full"])]),
         args: &[DIR, flag("full", "read all there is, however long it takes"), JSON],
     },
     Action {
@@ -609,7 +651,7 @@ pub static ACTIONS: &[Action] = &[
         details: "Every change is there, with its time and the user and process at the other end of the control socket. What \
                   the vat did by itself has process 0.",
         effect: Effect::Read,
-        via: Via::Control(&[get("/v1/audit")]),
+        via: Via::Control(&[ask("/v1/audit", LIST)]),
         args: &[
             DIR,
             Arg {
@@ -627,7 +669,7 @@ pub static ACTIONS: &[Action] = &[
                   go with the journal. With --follow --json, one document a line until interrupted. Works on a stopped \
                   vat too, but for --follow.",
         effect: Effect::Read,
-        via: Via::Control(&[get("/v1/log")]),
+        via: Via::Control(&[ask("/v1/log", &["newest", "offset", "turn", "wait_ms"])]),
         args: &[
             DIR,
             flag("follow", "go on with each new line until interrupted"),
@@ -657,20 +699,29 @@ pub static ACTIONS: &[Action] = &[
         via: Via::Qrt,
         args: &[
             DIR,
+            Arg {
+                name: "also",
+                kind: Kind::Repeated { value: "DIR" },
+                help: "the base directory of another vat, which `v` goes to; may be given again",
+            },
             flag("read-only", "look, and change nothing"),
             option("theme", "NAME", "dark, light, or mono for no colours [default: dark; mono under NO_COLOR]"),
             flag("ascii", "draw with ASCII alone [default: unless the locale is UTF-8]"),
             flag("mouse", "take the mouse: the wheel scrolls"),
+            option("record", "FILE", "write down all that the console is told: for a bug report; QRIDs are in it"),
         ],
     },
     Action {
         verb: "demo",
-        summary: "Run two vats with live sample objects in a scratch directory",
-        details: "A scripted tour: it prints what happens, checks it against the vats' own journals, and exits 1 when a \
-                  check fails.",
+        summary: "Run two vats with live sample objects in a scratch directory, and the console on them",
+        details: "Without a terminal, or with --tour, a scripted tour: it prints what happens, checks it against the vats' own \
+                  journals, and exits 1 when a check fails. What it made is gone when it ends.",
         effect: Effect::Read,
         via: Via::Qrt,
-        args: &[],
+        args: &[
+            flag("tour", "the scripted tour, on a terminal too"),
+            option("record", "FILE", "write down all that the console is told, as `qrt console --record` does"),
+        ],
     },
     Action {
         verb: "completions",

@@ -177,6 +177,9 @@ pub struct TableSize {
     pub rows: Option<u64>,
     /// Bytes of rows and indexes.
     pub bytes: u64,
+    /// Whether that is an estimate: it is too large to be counted each time somebody asks.
+    #[serde(default)]
+    pub estimated: bool,
 }
 
 /// A key of an object's memory.
@@ -429,6 +432,9 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Each of them.
+    pub const ALL: [Self; 3] = [Self::Ok, Self::Error, Self::Killed];
+
     /// The word people and scripts see.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -530,6 +536,9 @@ pub struct Change {
     /// Whether the turn deleted the key, where one turn was asked for.
     #[serde(default)]
     pub deleted: bool,
+    /// Whether what the key became could not be found: the memory is gone, or looking took too long.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unknown: bool,
 }
 
 /// A message whose turn failed.

@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 use std::io::{Write, stdout};
 use std::time::{Duration, Instant};
 
-use qrt_shared::control::{Install, InstallObject, Send};
-use qrt_shared::view::{Awaited, Outcome};
+use qrt_shared::control::{Install, InstallObject, Listing, Send};
+use qrt_shared::view::{Awaited, Outcome, Turn};
 use qrt_tests::{PATIENCE, Scratch, Vat, roomy};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
@@ -134,7 +134,7 @@ fn touches(keys: u64) {
                                 Awaited::Queued => {}
                                 Awaited::Ended(ended) => {
                                     assert_eq!(ended.outcome, Outcome::Ok, "{:?}", ended.error);
-                                    return client.newest_turns(None, 1).await;
+                                    return client.list::<Turn>(&Listing::last(1)).await;
                                 }
                                 Awaited::Acked | Awaited::Unknown => panic!("the vat forgot {name}"),
                             }

@@ -1,5 +1,5 @@
-//! What a vat's size costs: how long it takes to start with a million objects and with ten, and how long a
-//! message waits when somebody else has a hundred thousand queued.
+//! What a vat's size costs: how long it takes to start with a million objects and with ten, how long lists take, and
+//! how long a message waits when somebody else has a hundred thousand queued.
 //!
 //! `cargo bench -p qrt-tests --bench scale -- --objects 1000000 --turns 100000`. The figures to compare are
 //! those next to each other; nothing is asserted about time.
@@ -7,8 +7,8 @@
 use std::io::{Write, stdout};
 use std::time::{Duration, Instant};
 
-use qrt_shared::control::Send;
-use qrt_shared::view::{Awaited, Outcome};
+use qrt_shared::control::{Listing, Send};
+use qrt_shared::view::{Awaited, ObjectRow, Outcome};
 use qrt_tests::{PATIENCE, Scratch, Vat, roomy};
 use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
@@ -33,24 +33,66 @@ fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let (objects, turns) = (number(&args, "--objects", 1_000_000), number(&args, "--turns", 100_000));
     start_up(objects);
+    [10, 10_000, objects].into_iter().for_each(lists);
     delay(turns);
 }
 
+/// A vat with so many objects.
+fn vat_of(objects: u64) -> Vat {
+    let vat = Scratch::default().vat();
+    vat.install("maker", MAKER, &[]);
+    let mut left = objects - 1;
+    while left > 0 {
+        let part = left.min(1000);
+        vat.ask(async |client| client.send(&message("maker", &json!(part))).await);
+        left -= part;
+    }
+    vat.wait_for_turn((objects - 1).div_ceil(1000));
+    assert_eq!(vat.qrt("info", &["--json"]).json()["objects"], objects);
+    vat
+}
+
+/// Questions whose time is taken, of each kind.
+const ASKED: usize = 21;
+
+/// How long pages of lists take, and the overview: when it is asked for the first time, and in the middle.
+fn lists(objects: u64) {
+    let vat = vat_of(objects);
+    let of = |listing: &Listing| listing.path::<ObjectRow>();
+    let by = |sort: &str| of(&Listing { sort: Some(sort.into()), limit: Some(50), ..Listing::default() });
+    let filter = |filter: &str| of(&Listing { filter: filter.into(), ..Listing::default() });
+    let middle = Listing { limit: Some(50), ..Listing::after(objects / 2) };
+    say(&format!("{objects} objects: ms of the first answer, and of the middle one of {ASKED}"));
+    for (what, path) in [
+        ("50 rows from the start", of(&Listing { limit: Some(50), ..Listing::default() })),
+        ("50 rows from the middle", of(&middle)),
+        ("50 rows from the end", of(&Listing::last(50))),
+        ("500 rows", of(&Listing::default())),
+        ("filter, one fits", filter("maker")),
+        ("filter, none fits", filter("none")),
+        ("sort by name", by("name")),
+        ("sort by turns", by("turns")),
+        ("sort by memory", by("memory")),
+        ("sort by least memory", by("-memory")),
+        ("sort by queue", by("queue")),
+        ("overview", "/v1/overview".to_owned()),
+        ("storage", "/v1/storage".to_owned()),
+    ] {
+        let times: Vec<_> = (0..ASKED)
+            .map(|_| {
+                let started = Instant::now();
+                vat.ask(async |client| client.call::<Value>("GET", &path, None::<&()>).await);
+                started.elapsed()
+            })
+            .collect();
+        let first = times[0].as_secs_f64() * 1000.0;
+        let [half, _] = percentiles(times);
+        say(&format!("  {what:26}{first:>10.2}{half:>10.2}"));
+    }
+}
+
 fn start_up(objects: u64) {
-    let vat = |objects: u64| {
-        let vat = Scratch::default().vat();
-        vat.install("maker", MAKER, &[]);
-        let mut left = objects - 1;
-        while left > 0 {
-            let part = left.min(1000);
-            vat.ask(async |client| client.send(&message("maker", &json!(part))).await);
-            left -= part;
-        }
-        vat.wait_for_turn((objects - 1).div_ceil(1000));
-        assert_eq!(vat.qrt("info", &["--json"]).json()["objects"], objects);
-        vat
-    };
-    let vats = [vat(10), vat(objects)];
+    let vats = [vat_of(10), vat_of(objects)];
     let mut times = [Vec::new(), Vec::new()];
     for _ in 0..STARTS {
         for (vat, times) in vats.iter().zip(&mut times) {

@@ -5,9 +5,11 @@
 //! socket. A test names a claim and asserts what could fail; nothing here sleeps: everything that
 //! takes time is waited for by the event that ends it, within [`PATIENCE`].
 
+mod console;
 mod lone;
 mod object;
 
+pub use console::Console;
 pub use lone::{Lone, on_engine_stack};
 pub use object::{Grant, Object};
 
@@ -18,8 +20,9 @@ use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use qrt_shared::control::{Client, ClientError};
+use qrt_shared::control::{Client, ClientError, Listed, Listing};
 use qrt_shared::view::Turn;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -283,6 +286,12 @@ impl Vat {
             let asked = async { question(&mut Client::open(&self.dir).await?).await };
             tokio::time::timeout(PATIENCE, asked).await.expect("an answer in time").expect("an answer")
         })
+    }
+
+    /// A page of a list.
+    #[track_caller]
+    pub fn list<T: Listed + DeserializeOwned>(&self, listing: &Listing) -> Vec<T> {
+        self.ask(async |client| client.list(listing).await).items
     }
 
     /// Waits until the journal holds turn number `turn`.

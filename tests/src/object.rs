@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use qrt_shared::control::{ClientError, Install, InstallObject, Problem, Send};
+use qrt_shared::control::{ClientError, Install, InstallObject, Listing, Problem, Send};
 use qrt_shared::id::Target;
 use qrt_shared::view::{Awaited, Ended, Fault, Outcome, Turn};
 use serde_json::Value;
@@ -191,8 +191,8 @@ impl Object<'_> {
     /// Its turns, the newest `count`, oldest first.
     #[track_caller]
     pub fn turns(&self, count: u64) -> Vec<Turn> {
-        let target = self.target();
-        self.vat.ask(async |client| client.newest_turns(Some(&target), count).await).items
+        let of = Listing { object: Some(self.target()), ..Listing::last(count) };
+        self.vat.list(&of)
     }
 
     /// Its newest turn.
@@ -226,7 +226,7 @@ impl Object<'_> {
     /// Its faults, oldest first.
     #[track_caller]
     pub fn faults(&self) -> Vec<Fault> {
-        let mut faults = self.vat.ask(async |client| client.faults(0).await).items;
+        let mut faults = self.vat.list::<Fault>(&Listing::default());
         faults.retain(|fault| fault.target.as_ref().is_some_and(|target| target.to_string() == self.qrid));
         faults
     }

@@ -208,6 +208,33 @@ fn the_death_of_an_idle_process_disturbs_no_turn() {
 }
 
 #[test]
+fn who_asks_for_something_in_a_turn_called_back_while_another_account_runs_spoils_nobody() {
+    let settings = [("isolation", "\"account\""), ("ticks", "1000000000"), ("wall_ms", "30000")];
+    let vat = Scratch::default().vat_with(&settings);
+    let callee = vat.install("callee", "() => 1", &[]);
+    // Its first turn is long; those behind it ask for an object.
+    let code = "function (args, power) {
+        power.memory.turns = (power.memory.turns || 0) + 1;
+        if (args.long) { for (let n = 0; n < 10000000; n++); return 'long'; }
+        return args.callee.call(null);
+    }";
+    vat.install("other", "function () { for (let n = 0; n < 10000000; n++); return 1; }", &[]);
+    let asker = vat.install("asker", code, &[]);
+    let ask = format!(r#"{{"callee": {}}}"#, reference(&callee));
+    vat.queue("asker", r#"{"long": true}"#);
+    vat.queue("asker", &ask);
+    vat.wait_for_running(&asker);
+    vat.queue("other", "null");
+    // The long turn is stale now: it and those behind it, which run by then, are called back.
+    vat.qrt("memory-set", &["asker", "by-hand", "1"]).ok();
+    vat.wait_for_turn(4);
+    let journal = vat.journal();
+    assert!(journal.iter().all(|turn| turn.error.is_none()), "{journal:?}");
+    assert_eq!(vat.deaths("asker"), 0);
+    assert_eq!(vat.info()["worker"]["deaths"], 0);
+}
+
+#[test]
 fn a_process_is_replaced_after_its_turns_and_no_turn_suffers() {
     let vat = Scratch::default().vat_with(&[("worker.turns", "10")]);
     let counter = "function (n, power) { return power.memory.n = (power.memory.n || 0) + 1; }";

@@ -62,6 +62,8 @@ pub enum Command {
     Help,
     /// Read everything again.
     Refresh,
+    /// Go to the next of the vats this console is attached to.
+    Vat,
     /// End the console.
     Quit,
 }
@@ -244,12 +246,13 @@ pub static COMMANDS: &[Entry] = &[
     entry(C::Backup, &[], "backup", "copy the vat into a file").verb("backup").touch(Touch::Changes),
     entry(C::Refresh, &[ctrl('l')], "refresh", "draw the screen anew"),
     entry(C::Palette, &[key(':')], "find", "find a command, an object or a peer by its name"),
+    entry(C::Vat, &[key('v')], "next vat", "go to the next of the vats this console is attached to"),
     entry(C::Help, &[key('?')], "help", "show what keys do"),
     entry(C::Quit, &[key('q'), ctrl('c')], "quit", "leave the console; the vat goes on"),
     entry(C::Move(Motion::Down), &[key('j'), code(Down)], "down", "a row down"),
     entry(C::Move(Motion::Up), &[key('k'), code(Up)], "up", "a row up"),
-    entry(C::Move(Motion::Left), &[code(Left)], "left", "close, or to the left"),
-    entry(C::Move(Motion::Right), &[code(Right)], "right", "open, or to the right"),
+    entry(C::Move(Motion::Left), &[code(Left)], "close", "close what is open, or go to the left"),
+    entry(C::Move(Motion::Right), &[code(Right)], "open", "open it, or go to the right"),
     entry(C::Move(Motion::PageDown), &[code(PageDown), ctrl('f')], "page down", "a screenful down"),
     entry(C::Move(Motion::PageUp), &[code(PageUp), ctrl('b')], "page up", "a screenful up"),
     entry(C::Move(Motion::First), &[key('g'), code(Home)], "first", "to the first row"),

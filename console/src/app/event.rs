@@ -56,6 +56,8 @@ pub enum Effect {
     Copy(String),
     /// Let the operator edit this.
     Edit(Edit),
+    /// Show the next vat.
+    Vat,
     /// Stop this process, as the shell's job control does.
     Suspend,
     /// End.
@@ -88,6 +90,8 @@ pub enum Do {
     Copy(String),
     /// Let the operator edit this.
     Edit(Edit),
+    /// Go to the next vat.
+    Vat,
     /// End the console.
     Quit,
 }
@@ -115,19 +119,24 @@ pub enum Edited {
         /// The code it has.
         before: String,
     },
+    /// The new value of a key of an object's memory.
+    Value {
+        /// The object.
+        object: Qrid,
+        /// The key.
+        key: String,
+        /// The value it has, as it was laid out to be edited.
+        before: String,
+    },
     /// What the popup on top calls so.
     Field(&'static str),
 }
 
-impl Edited {
+impl Edit {
     /// What is to be done when the editor has ended.
     pub fn done(self, text: Option<String>) -> Vec<Do> {
         let Some(text) = text else { return vec![Do::Say(Note::dim("nothing was changed"))] };
-        match self {
-            Self::Code { object, name, before } => vec![Do::Popup(popups::upgrade(object, name, before, text))],
-            // The popup has closed meanwhile.
-            Self::Field(_) => Vec::new(),
-        }
+        popups::change(Self { text, ..self }).map(Do::Popup).into_iter().collect()
     }
 }
 

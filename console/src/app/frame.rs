@@ -86,7 +86,7 @@ impl State {
         SCREENS.iter().enumerate().map(move |(number, screen)| {
             // On a narrow screen the others are their numbers and first letters.
             let whole = all < usize::from(area.width) || here == number;
-            let name = if whole { screen.title } else { &screen.title[..4] };
+            let name = if whole { screen.title } else { screen.title.get(..4).unwrap_or(screen.title) };
             let (from, number) = (x, (number + 1).to_string());
             x = x.saturating_add(width(&number) + width(name) + 2);
             (from, number, name)
@@ -163,7 +163,7 @@ impl State {
         };
         for each in &keys {
             // What does not fit is in the help.
-            if usize::from(end.saturating_sub(x)) < each.0.width() + each.1.width() + 1 {
+            if usize::from(end.saturating_sub(x)) < each.0.width() + each.1.width() + 3 {
                 break;
             }
             x = put(x, each);

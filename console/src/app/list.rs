@@ -1,11 +1,10 @@
 //! A list of which one page is here: the selection, and how it moves on to other pages.
 
-use std::cell::Cell;
-
 use qrt_shared::control::{At, Listing};
 use qrt_shared::view::Page;
 
 use super::command::Motion;
+use super::scroll::Scroll;
 
 /// Rows of a page: more than a tall terminal shows, few enough to be read again each second.
 const ROWS: u64 = 120;
@@ -23,12 +22,10 @@ pub struct List<T> {
     page: Option<Page<T>>,
     /// Where it begins.
     home: At,
-    selected: usize,
+    scroll: Scroll,
     /// Where the selection goes when the next page comes.
     land: Land,
     refused: Option<String>,
-    /// The first row on the screen, and how many there are: drawing knows, moving needs it.
-    view: Cell<(usize, usize)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +41,7 @@ impl<T: Row> List<T> {
     pub fn new(listing: Listing) -> Self {
         let listing = Listing { limit: Some(ROWS), ..listing };
         let land = if listing.at == At::Last { Land::Last } else { Land::First };
-        Self { home: listing.at, listing, page: None, selected: 0, land, refused: None, view: Cell::default() }
+        Self { home: listing.at, listing, page: None, scroll: Scroll::default(), land, refused: None }
     }
 
     /// What is to be asked for.
@@ -70,15 +67,16 @@ impl<T: Row> List<T> {
         }
         self.refused = None;
         let last = page.items.len().saturating_sub(1);
-        self.selected = match self.land {
+        let selected = match self.land {
             Land::First => 0,
             Land::Last => last,
             Land::Same => {
                 let key = self.selected().map(Row::key);
                 let found = key.and_then(|key| page.items.iter().position(|row| row.key() == key));
-                found.unwrap_or(self.selected).min(last)
+                found.unwrap_or(self.place()).min(last)
             }
         };
+        self.scroll.to(selected);
         // A page from which rows went may have become empty while there are others.
         if page.items.is_empty() && !matches!(self.listing.at, At::First | At::Last) {
             self.listing.at = At::First;
@@ -107,12 +105,12 @@ impl<T: Row> List<T> {
 
     /// The row the selection is on.
     pub fn selected(&self) -> Option<&T> {
-        self.page.as_ref()?.items.get(self.selected)
+        self.page.as_ref()?.items.get(self.place())
     }
 
     /// Its place among the rows that are here.
     pub fn place(&self) -> usize {
-        self.selected
+        self.scroll.place()
     }
 
     /// Whether there are rows before and after those that are here, and whether not all were looked at.
@@ -124,48 +122,44 @@ impl<T: Row> List<T> {
 
     /// The rows to draw in `height` lines: the first of them, such that the selection is among them.
     pub fn window(&self, height: usize) -> usize {
-        let (mut top, _) = self.view.get();
-        let count = self.rows().map_or(0, <[T]>::len);
-        top = top.min(count.saturating_sub(height)).min(self.selected);
-        if height > 0 && self.selected >= top + height {
-            top = self.selected + 1 - height;
-        }
-        self.view.set((top, height));
-        top
+        self.scroll.window(self.rows().map_or(0, <[T]>::len), height)
     }
 
     /// Selects what stands in that line of what is drawn, the first counted as 0.
     pub fn click(&mut self, line: usize) {
-        let (top, height) = self.view.get();
-        if line < height && top + line < self.rows().map_or(0, <[T]>::len) {
-            self.selected = top + line;
+        if self.scroll.click(line, self.rows().map_or(0, <[T]>::len)) {
             self.land = Land::Same;
         }
     }
 
     /// Moves the selection; beyond the rows that are here, to the page there.
     pub fn go(&mut self, motion: Motion) {
+        let Some(rows) = self.rows().map(<[T]>::len) else { return };
+        let moved = self.scroll.go(motion, rows);
+        if !moved || matches!(motion, Motion::First | Motion::Last) {
+            self.turn(motion);
+        } else {
+            self.land = Land::Same;
+        }
+    }
+
+    /// Goes on to the page where a movement leads that leaves this one, if there is any.
+    pub fn turn(&mut self, motion: Motion) {
         let Some(page) = &self.page else { return };
-        let last = page.items.len().saturating_sub(1);
-        let screenful = self.view.get().1.max(1);
-        let sorted = self.listing.sort.is_some();
-        let (to, turn) = match motion {
-            Motion::Up if self.selected > 0 => (self.selected - 1, None),
-            Motion::PageUp if self.selected > 0 => (self.selected.saturating_sub(screenful), None),
-            Motion::Down if self.selected < last => (self.selected + 1, None),
-            Motion::PageDown if self.selected < last => ((self.selected + screenful).min(last), None),
-            Motion::Up | Motion::PageUp => (self.selected, page.prev.map(At::Before)),
-            Motion::Down | Motion::PageDown => (self.selected, page.next.map(At::After)),
-            Motion::First => (0, (page.prev.is_some()).then_some(At::First)),
-            Motion::Last => (last, (page.next.is_some() && !sorted).then_some(At::Last)),
+        let at = match motion {
+            Motion::Up | Motion::PageUp => page.prev.map(At::Before),
+            Motion::Down | Motion::PageDown => page.next.map(At::After),
+            Motion::First => page.prev.map(|_| At::First),
+            // The end of an order that changes all the time cannot be asked for.
+            Motion::Last => page.next.filter(|_| self.listing.sort.is_none()).map(|_| At::Last),
             Motion::Left | Motion::Right => return,
         };
-        self.selected = to;
-        self.land = Land::Same;
-        if let Some(at) = turn {
-            self.listing.at = at;
-            self.land = if matches!(at, At::Before(_) | At::Last) { Land::Last } else { Land::First };
-        }
+        self.land = match at {
+            None => Land::Same,
+            Some(At::Before(_) | At::Last) => Land::Last,
+            Some(At::First | At::After(_)) => Land::First,
+        };
+        self.listing.at = at.unwrap_or(self.listing.at);
     }
 }
 

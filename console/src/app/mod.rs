@@ -24,6 +24,7 @@ pub mod rates;
 pub mod request;
 #[cfg(test)]
 mod script;
+pub mod scroll;
 pub mod theme;
 pub mod thing;
 pub mod widgets;
@@ -171,9 +172,9 @@ impl State {
             }
             Event::Answered(request, answer) => self.answered(&request, &answer, &mut effects),
             Event::Edited(edit, text) => {
-                let done = match (edit.what, text, self.popups.last_mut()) {
+                let done = match (&edit.what, text, self.popups.last_mut()) {
                     (Edited::Field(field), Some(text), Some(popup)) => popup.edited(field, text),
-                    (what, text, _) => what.done(text),
+                    (_, text, _) => edit.done(text),
                 };
                 self.perform(done, &mut effects);
             }
@@ -203,8 +204,14 @@ impl State {
     fn answered(&mut self, request: &Request, answer: &event::Answer, effects: &mut Vec<Effect>) {
         self.note = Some(Note::of(request, answer, &self.cx.dir));
         let mut wanted = Vec::new();
-        if let (Request::ReadCode(object, name), Ok(Reply::Code(code))) = (request, answer) {
-            wanted.push(popups::edit_code(object.clone(), name.clone(), code.clone(), code.clone()));
+        match (request, answer) {
+            (Request::ReadCode(object, name), Ok(Reply::Code(code))) => {
+                wanted.push(popups::edit_code(object.clone(), name.clone(), code.clone()));
+            }
+            (Request::ReadKey(object, key), Ok(Reply::Value(value))) => {
+                wanted.push(popups::edit_value(object.clone(), key.clone(), value));
+            }
+            _ => {}
         }
         for popup in &mut self.popups {
             wanted.extend(popup.answered(request, answer));
@@ -274,6 +281,7 @@ impl State {
         self.note = None;
         let wanted = match command {
             Command::Quit => vec![Do::Quit],
+            Command::Vat => vec![Do::Vat],
             Command::Screen(number) => vec![Do::Screen(number)],
             Command::Back => {
                 let stack = &mut self.screens[self.screen];
@@ -291,6 +299,8 @@ impl State {
                 Vec::new()
             }
             Command::Filter | Command::Sort | Command::Pause | Command::Focus(_) => self.pane_mut().act(command),
+            Command::Reach => panes::reached(&thing).into_iter().collect(),
+            Command::Trace => panes::traced(&thing).into_iter().collect(),
             Command::Help => vec![Do::Popup(popups::help(self.pane().commands()))],
             _ => popups::of(command, &thing, &self.cx),
         };
@@ -327,6 +337,7 @@ impl State {
                     effects.push(Effect::Copy(text));
                 }
                 Do::Edit(edit) => effects.push(Effect::Edit(edit)),
+                Do::Vat => effects.push(Effect::Vat),
                 Do::Quit => effects.push(Effect::Quit),
             }
         }

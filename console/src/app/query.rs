@@ -1,4 +1,5 @@
-//! What a screen shows and wants kept fresh.
+//! What a screen shows and wants kept fresh. Both question and answer can be written down: a session is recorded by
+//! what was read in it.
 
 use qrt_shared::control::Listing;
 use qrt_shared::id::{PeerName, Qrid, Subject};
@@ -6,11 +7,12 @@ use qrt_shared::view::{
     AccountRow, Audited, DryInstall, Entry, Fault, Log, Message, Object, ObjectRow, Outgoing, Overview, Page, Peer,
     Setting, Storage, Traced, Turn, Why,
 };
+use serde::{Deserialize, Serialize};
 
 use super::request::Install;
 
 /// A question that is asked again whenever the vat has changed, as long as it is on the screen.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Query {
     /// The vat.
     Overview,
@@ -64,7 +66,7 @@ impl Query {
 }
 
 /// The answer to a [`Query`].
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub enum Data {
     /// To [`Query::Overview`].
     Overview(Box<Overview>),

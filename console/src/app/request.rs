@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use qrt_shared::control::{Expect, InstalledObject, Resynced};
 use qrt_shared::id::{MessageName, PeerName, Qrid, Target, VatId};
 use qrt_shared::view::{Awaited, Outcome, Replayed, Report};
+use serde::{Deserialize, Serialize};
 
 use crate::format;
 use crate::output::Tone;
@@ -25,6 +26,8 @@ pub enum Request {
     Install(Install),
     /// Read an object's code, which is called so, to edit it.
     ReadCode(Qrid, String),
+    /// Read the value of a key of an object's memory, to edit it.
+    ReadKey(Qrid, String),
     /// Give an object other code.
     Upgrade {
         /// The object.
@@ -93,7 +96,7 @@ pub enum Request {
 }
 
 /// An object to install.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Install {
     /// A `.js` file or a sample's name; empty for `code`.
     pub file: String,
@@ -120,6 +123,8 @@ pub enum Reply {
     Installed(Vec<InstalledObject>),
     /// The object's code.
     Code(String),
+    /// The key's value.
+    Value(String),
     /// The object has this version of code now, since this turn.
     Upgraded(u64, u64),
     /// The key was set, by this turn.
@@ -171,6 +176,7 @@ impl Reply {
                 format!("installed {}", qrids.join(" "))
             }
             Self::Code(_) => "its code is in the editor".to_owned(),
+            Self::Value(_) => "its value is in the editor".to_owned(),
             Self::Upgraded(version, turn) => format!("version {version} of its code runs from turn {turn} on"),
             Self::Set(turn) => format!("set, as turn {turn}"),
             Self::Held(true) => "held: what is queued waits".to_owned(),
@@ -239,6 +245,7 @@ impl Request {
             Self::Send { target, args } => words(&["send", "-d", dir, "--wait", &target.to_string(), args]),
             Self::Install(install) => install.line(dir),
             Self::ReadCode(object, _) => words(&["object", dir, &object.to_string()]),
+            Self::ReadKey(object, _) => words(&["memory", dir, &object.to_string()]),
             Self::Upgrade { object, .. } => words(&["upgrade", dir, &object.to_string(), "FILE"]),
             Self::MemorySet { object, key, value } => words(&["memory-set", dir, &object.to_string(), key, value]),
             Self::Hold(object, held) => words(&[hold(*held), dir, &object.to_string()]),

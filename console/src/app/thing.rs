@@ -79,7 +79,16 @@ impl Thing {
         }
     }
 
-    /// The same, as what a request names it by.
+    /// Whether both are the same thing, whatever is known about it.
+    pub fn same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Object { qrid, .. }, Self::Object { qrid: other, .. }) => qrid == other,
+            (Self::Peer { vat, .. }, Self::Peer { vat: other, .. }) => vat == other,
+            _ => self == other,
+        }
+    }
+
+    /// The object, as what a request names it by.
     pub fn target(&self) -> Option<Target> {
         self.object().cloned().map(Target::Qrid)
     }

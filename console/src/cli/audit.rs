@@ -1,5 +1,6 @@
 //! `qrt audit`: what operators did.
 
+use qrt_shared::control::Listing;
 use qrt_shared::view::Audited;
 
 use super::{Call, Done, list};
@@ -7,12 +8,12 @@ use crate::format;
 use crate::output::Table;
 
 pub(super) async fn run(call: &mut Call) -> Done {
-    let count = call.number("count");
+    let listing = call.number("count").map_or_else(Listing::default, Listing::last);
     let mut table = Table::new(&[">NUMBER", "WHEN (UTC)", "WHO", "VERB", "WHAT"]);
     list::write(
         call,
-        async |client, after| client.audit(after, count).await,
-        |out, rows| {
+        listing,
+        |out, rows: &[Audited]| {
             let cells = rows.iter().map(|row| {
                 vec![
                     row.audit.to_string().into(),

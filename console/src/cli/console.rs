@@ -1,31 +1,45 @@
 //! `qrt console`: the operator console on a terminal.
 
 use std::io::{self, IsTerminal};
+use std::path::Path;
+
+use qrt_shared::control::Client;
 
 use super::{Call, Done};
 use crate::app::State;
 use crate::app::theme::{Palette, Theme};
 use crate::failure::Failure;
 use crate::format;
+use crate::record::Record;
 use crate::terminal;
 
 pub(super) async fn run(call: &mut Call) -> Done {
     if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
         return Err(Failure::new("the console needs a terminal: scripts have the other verbs, see `qrt help`"));
     }
-    // What is wrong with the directory is said before the screen is taken.
-    call.client().await?;
     let theme = theme(call)?;
-    let dir = call.dir().to_owned();
-    let state = State::new(dir.display().to_string(), call.flag("read-only"), theme, format::now_ms());
-    let mouse = call.flag("mouse");
+    let record = record(call)?;
+    let mut vats = Vec::new();
+    for dir in [call.dir().to_owned()].into_iter().chain(call.paths("also")) {
+        // What is wrong with the directory is said before the screen is taken.
+        Client::open(&dir).await?;
+        let state = State::new(dir.display().to_string(), call.flag("read-only"), theme, format::now_ms());
+        vats.push((dir, state));
+    }
     // It has threads of its own, and nothing else is to be done here meanwhile.
-    terminal::run(&dir, state, mouse)
+    terminal::run(vats, call.flag("mouse"), record.as_ref())
+}
+
+/// The file that `--record` names, begun.
+pub(super) fn record(call: &Call) -> Result<Option<Record>, Failure> {
+    let Some(file) = call.text("record") else { return Ok(None) };
+    let begun = Record::create(Path::new(file));
+    begun.map(Some).map_err(|error| Failure::new(format!("cannot record into {file}: {error}")))
 }
 
 /// How things are to look: as the flags say, else as the environment does.
 fn theme(call: &Call) -> Result<Theme, Failure> {
-    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let theme = environment();
     let palette = match call.text("theme") {
         Some("dark") => Palette::Dark,
         Some("light") => Palette::Light,
@@ -33,10 +47,15 @@ fn theme(call: &Call) -> Result<Theme, Failure> {
         Some(other) => {
             return Err(Failure::Usage(format!("--theme {other}: there are dark, light and mono")));
         }
-        None if set("NO_COLOR").is_some() => Palette::Mono,
-        None => Palette::Dark,
+        None => theme.palette,
     };
+    Ok(Theme { palette, ascii: theme.ascii || call.flag("ascii") })
+}
+
+/// How things look by what the environment says of the terminal.
+pub(super) fn environment() -> Theme {
+    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let palette = if set("NO_COLOR").is_some() { Palette::Mono } else { Palette::Dark };
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(set).unwrap_or_default().to_lowercase();
-    let ascii = call.flag("ascii") || !(locale.contains("utf-8") || locale.contains("utf8"));
-    Ok(Theme { palette, ascii })
+    Theme { palette, ascii: !(locale.contains("utf-8") || locale.contains("utf8")) }
 }

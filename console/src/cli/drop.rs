@@ -1,6 +1,6 @@
 //! `qrt drop`: put a void in the place of a message to another vat, after asking.
 
-use qrt_shared::control::{Client, ClientError, DropOut};
+use qrt_shared::control::{Client, ClientError, DropOut, Listing};
 use qrt_shared::id::PeerName;
 use qrt_shared::view::Outgoing;
 
@@ -41,17 +41,10 @@ pub(super) async fn run(call: &mut Call) -> Done {
 
 /// The message as the outbox shows it.
 async fn find(client: &mut Client, peer: &PeerName, seq: u64) -> Result<Option<Outgoing>, ClientError> {
-    let mut after = 0;
-    loop {
-        let page = client.outbox(Some(peer), after).await?;
-        if let Some(found) = page.items.into_iter().find(|message| message.seq == seq) {
-            return Ok(Some(found));
-        }
-        match page.next {
-            Some(next) if next > after => after = next,
-            _ => return Ok(None),
-        }
-    }
+    // Its cursors are the numbers on this channel.
+    let listing = Listing { peer: Some(peer.clone()), limit: Some(1), ..Listing::after(seq.saturating_sub(1)) };
+    let page = client.list::<Outgoing>(&listing).await?;
+    Ok(page.items.into_iter().find(|message| message.seq == seq))
 }
 
 /// What is dropped, what that means, and whether it may be too late.

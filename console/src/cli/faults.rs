@@ -3,6 +3,7 @@
 use std::io;
 use std::path::Path;
 
+use qrt_shared::control::Listing;
 use qrt_shared::view::{Fault, Outcome};
 
 use super::{Call, Done, list as pages};
@@ -15,7 +16,7 @@ pub(super) async fn list(call: &mut Call) -> Done {
     let mut shown = 0_u64;
     pages::write(
         call,
-        async |client, after| client.faults(after).await,
+        Listing::default(),
         |out, faults| {
             for fault in faults {
                 show(out, fault)?;

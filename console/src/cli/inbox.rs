@@ -1,5 +1,6 @@
 //! `qrt inbox`: messages that are queued and not yet executed.
 
+use qrt_shared::control::Listing;
 use qrt_shared::view::Message;
 
 use super::{Call, Done, list};
@@ -12,7 +13,7 @@ pub(super) async fn run(call: &mut Call) -> Done {
     let now = format::now_ms();
     list::write(
         call,
-        async |client, after| client.inbox(after).await,
+        Listing::default(),
         |out, messages| {
             let rows = messages.iter().map(|message| cells(message, now)).collect();
             table.rows_to_the_edge(out, rows, |row, width| format::clip(messages[row].args.get(), width))

@@ -2,39 +2,38 @@
 
 use std::io;
 
-use qrt_shared::control::{Client, ClientError};
+use qrt_shared::control::{At, Client, ClientError, Listed, Listing};
 use qrt_shared::view::Page;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::{Call, Done};
 use crate::output::Output;
 
-/// Writes the whole list that `fetch` gets page by page: with `--json` as one array, else as `show`
-/// lays a page out, or `empty` when there is nothing in it.
+/// Writes the list, or the last rows of it that [`Listing::last`] asks for: with `--json` as one array, else as `show` lays a page
+/// out, or `empty` when there is nothing in it.
 ///
 /// # Errors
 /// The daemon's refusal, before anything is written when it is the first page's.
-pub(super) async fn write<T: Serialize>(
+pub(super) async fn write<T: Listed + Serialize + DeserializeOwned>(
     call: &mut Call,
-    mut fetch: impl AsyncFnMut(&mut Client, u64) -> Result<Page<T>, ClientError>,
+    mut listing: Listing,
     mut show: impl FnMut(&mut Output, &[T]) -> io::Result<()>,
     empty: &str,
 ) -> Done {
     let mut client = call.client().await?;
     let mut started = false;
-    let mut after = 0;
+    let mut page = newest::<T>(&mut client, &listing).await?;
     loop {
-        let page = fetch(&mut client, after).await?;
         if call.json() {
             call.out.json_rows(&page.items, started)?;
         } else if !page.items.is_empty() {
             show(&mut call.out, &page.items)?;
         }
         started |= !page.items.is_empty();
-        match page.next {
-            Some(next) if next > after => after = next,
-            _ => break,
-        }
+        let Some(next) = page.next else { break };
+        listing = Listing { at: At::After(next), limit: None, ..listing };
+        page = client.list(&listing).await?;
     }
     if call.json() {
         call.out.json_rows_end(started)?;
@@ -42,6 +41,30 @@ pub(super) async fn write<T: Serialize>(
         call.out.line(empty)?;
     }
     Ok(())
+}
+
+/// The first page of a list; of its last rows when those are asked for, however many pages they are: then where they
+/// begin is looked for from the end.
+///
+/// # Errors
+/// The daemon's.
+pub(super) async fn newest<T: Listed + DeserializeOwned>(
+    client: &mut Client,
+    listing: &Listing,
+) -> Result<Page<T>, ClientError> {
+    let mut page: Page<T> = client.list(listing).await?;
+    let (At::Last, Some(count)) = (listing.at, listing.limit) else { return Ok(page) };
+    let mut left = count.saturating_sub(page.items.len() as u64);
+    if left == 0 || page.prev.is_none() {
+        return Ok(page);
+    }
+    while let (1.., Some(prev)) = (left, page.prev) {
+        page = client.list(&Listing { at: At::Before(prev), limit: Some(left), ..listing.clone() }).await?;
+        left = left.saturating_sub(page.items.len() as u64);
+    }
+    // Those before the first of them are known not to be wanted.
+    let at = page.prev.map_or(At::First, |first| At::After(first - 1));
+    client.list(&Listing { at, limit: None, ..listing.clone() }).await
 }
 
 #[cfg(test)]

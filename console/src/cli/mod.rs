@@ -11,6 +11,7 @@
 mod audit;
 mod backup;
 mod check;
+mod checkpoint;
 mod completions;
 mod console;
 mod create_node;
@@ -122,6 +123,7 @@ static VERBS: &[(&str, Run)] = &[
     ("sweep", |call| Box::pin(sweep::run(call))),
     ("backup", |call| Box::pin(backup::run(call))),
     ("restore", |call| Box::pin(async { backup::restore(call) })),
+    ("checkpoint", |call| Box::pin(checkpoint::run(call))),
     ("check", |call| Box::pin(check::run(call))),
     ("audit", |call| Box::pin(audit::run(call))),
     ("log", |call| Box::pin(log::run(call))),

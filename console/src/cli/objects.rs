@@ -1,5 +1,6 @@
 //! `qrt objects`: the objects of a vat.
 
+use qrt_shared::control::Listing;
 use qrt_shared::view::ObjectRow;
 
 use super::{Call, Done, list};
@@ -16,7 +17,7 @@ pub(super) async fn run(call: &mut Call) -> Done {
     let now = format::now_ms();
     list::write(
         call,
-        async |client, after| client.objects(filter.as_deref(), after).await,
+        Listing { filter: filter.unwrap_or_default(), ..Listing::default() },
         |out, rows| table.rows(out, &rows.iter().map(|row| cells(row, now)).collect::<Vec<_>>()),
         &empty,
     )

@@ -1,5 +1,6 @@
 //! `qrt outbox`: messages to other vats that are not yet acknowledged.
 
+use qrt_shared::control::Listing;
 use qrt_shared::id::MessageName;
 use qrt_shared::view::Outgoing;
 
@@ -19,8 +20,8 @@ pub(super) async fn run(call: &mut Call) -> Done {
     let mut told: Option<String> = None;
     list::write(
         call,
-        async |client, after| client.outbox(only.as_ref(), after).await,
-        |out, messages| {
+        Listing { peer: only, ..Listing::default() },
+        |out, messages: &[Outgoing]| {
             first = first.or_else(|| messages.first().map(|message| MessageName::Out(message.peer, message.seq)));
             let rows: Vec<_> = messages.iter().map(|message| cells(message, now)).collect();
             let mut notes = Vec::new();
@@ -108,7 +109,7 @@ mod tests {
         assert_eq!(lines[5], "    dropped: a mistake");
         assert!(lines[..6].iter().all(|line| line.chars().count() <= 80), "{text}");
         assert_eq!(lines[7], format!("Why the first one waits: `qrt why {dir} {PEER}#6`."));
-        assert_eq!(fake.requests(), ["GET /v1/outbox?after=0&peer=bob HTTP/1.1"]);
+        assert_eq!(fake.requests(), ["GET /v1/outbox?peer=bob HTTP/1.1"]);
     }
 
     #[tokio::test]

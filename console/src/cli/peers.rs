@@ -1,5 +1,6 @@
 //! `qrt peers`: the other vats, and how the channels to and from them stand.
 
+use qrt_shared::control::Listing;
 use qrt_shared::view::{Peer, PeerState};
 
 use super::{Call, Done, list};
@@ -17,7 +18,7 @@ pub(super) async fn run(call: &mut Call) -> Done {
     let now = format::now_ms();
     list::write(
         call,
-        async |client, after| client.peers(after).await,
+        Listing::default(),
         |out, peers| {
             let rows: Vec<_> = peers.iter().map(|peer| cells(peer, now)).collect();
             table.rows_with_details(out, &rows, |row| details(&peers[row], now))

@@ -1,15 +1,14 @@
 //! `qrt turns`: the turn journal, newest last.
 
-use std::collections::VecDeque;
 use std::io;
 use std::time::Duration;
 
-use qrt_shared::control::{Client, ClientError, WAIT_MS_MAX};
+use qrt_shared::control::{At, Client, Listing, WAIT_MS_MAX};
 use qrt_shared::id::{MessageName, Target};
-use qrt_shared::view::{Outcome, Turn};
+use qrt_shared::view::{Outcome, Page, Turn};
 
 use super::patience::Patience;
-use super::{Call, Done, target};
+use super::{Call, Done, list, target};
 use crate::format;
 use crate::output::{Cell, Output, Table, Tone};
 
@@ -28,70 +27,37 @@ pub(super) async fn run(call: &mut Call) -> Done {
     let mut client = call.client().await?;
     let mut table = Table::new(&[">TURN", "WHEN (UTC)", "OUTCOME", "OBJECT", "ARGS -> RESULT"]);
     let (json, follow) = (call.json(), call.flag("follow"));
-    let mut page = client.newest_turns(object.as_ref(), count).await?;
-    if (page.items.len() as u64) < count && page.next.is_some() {
-        // More than the daemon puts into one page: then from the oldest of them on.
-        let after = before_newest(&mut client, object.as_ref(), count).await?;
-        page = client.turns(object.as_ref(), after, Duration::ZERO).await?;
-    }
+    let mut listing = Listing { object, ..Listing::last(count) };
+    let mut page: Page<Turn> = list::newest(&mut client, &listing).await?;
     let mut left = count;
     let mut last = 0;
     let mut started = false;
     loop {
+        // A page has one row at least: also of none, which only says where to follow from.
+        last = page.items.last().map_or(last, |turn| turn.turn);
         page.items.truncate(usize::try_from(left).unwrap_or(usize::MAX));
         left -= page.items.len() as u64;
-        last = page.items.last().map_or(last, |turn| turn.turn);
         if json && !follow {
             call.out.json_rows(&page.items, started)?;
         } else {
             show(&mut call.out, &page.items, json, &mut table)?;
         }
         started |= !page.items.is_empty();
-        if left == 0 || page.items.is_empty() || page.next.is_none() {
-            break;
-        }
-        page = client.turns(object.as_ref(), last, Duration::ZERO).await?;
-    }
-    if count == 0 {
-        // Only what is still to come.
-        last = client.newest_turns(object.as_ref(), 1).await?.items.last().map_or(0, |turn| turn.turn);
+        let Some(next) = page.next.filter(|_| left > 0) else { break };
+        listing = Listing { at: At::After(next), limit: None, ..listing };
+        page = client.list(&listing).await?;
     }
     if follow {
-        return self::follow(call, client, object.as_ref(), last, &mut table).await;
+        return self::follow(call, client, listing.object.as_ref(), last, &mut table).await;
     }
     if json {
         call.out.json_rows_end(started)?;
     } else if !started && count > 0 {
-        let of = if object.is_some() { " of this object" } else { "" };
+        let of = if listing.object.is_some() { " of this object" } else { "" };
         let line = format!("no turns{of} yet: one runs when a message is sent, with `qrt send` or by an object");
         call.out.line(line)?;
     }
     Ok(())
-}
-
-/// The turn before the newest `count`.
-async fn before_newest(client: &mut Client, object: Option<&Target>, count: u64) -> Result<u64, ClientError> {
-    let newest = client.newest_turns(object, 1).await?.items.last().map_or(0, |turn| turn.turn);
-    if object.is_none() {
-        // Turns are numbered without a gap.
-        return Ok(newest.saturating_sub(count));
-    }
-    // An object's are not: count them, and remember the numbers of as many as are wanted.
-    let mut numbers = VecDeque::new();
-    let mut after = 0;
-    loop {
-        let page = client.turns(object, after, Duration::ZERO).await?;
-        for turn in &page.items {
-            after = turn.turn;
-            numbers.push_back(after);
-            if numbers.len() as u64 > count {
-                numbers.pop_front();
-            }
-        }
-        if page.items.is_empty() || page.next.is_none() {
-            return Ok(numbers.front().map_or(0, |first| first - 1));
-        }
-    }
 }
 
 /// Goes on with each turn after `last`, through restarts of the daemon, until interrupted.

@@ -6,8 +6,8 @@ use crate::vat::request::Action;
 
 /// `GET /v1/faults`
 pub(super) async fn list(asked: &Asked<'_>) -> Result<Vec<u8>, Refusal> {
-    let after = asked.after()?;
-    router::json(&asked.state.readers.ask(move |db| db.faults(after)).await?)
+    let listing = asked.listing()?;
+    router::json(&asked.state.readers.ask(move |db| db.faults(&listing)).await?)
 }
 
 /// `POST /v1/faults/{fault}/retry`

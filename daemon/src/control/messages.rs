@@ -56,6 +56,6 @@ fn is_of(news: Heard, name: MessageName) -> bool {
 
 /// `GET /v1/inbox`
 pub(super) async fn inbox(asked: &Asked<'_>) -> Result<Vec<u8>, Refusal> {
-    let after = asked.after()?;
-    router::json(&asked.state.readers.ask(move |db| db.inbox(after)).await?)
+    let listing = asked.listing()?;
+    router::json(&asked.state.readers.ask(move |db| db.inbox(&listing)).await?)
 }

@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 
 use qrt_shared::budget;
-use qrt_shared::control::{Install, MemorySet, Name, Problem, Upgrade};
+use qrt_shared::control::{At, Install, Listing, MemorySet, Name, Problem, Upgrade};
 use qrt_shared::id::Target;
 use qrt_shared::qjson::{self, Document};
+use qrt_shared::view::{AccountRow, ObjectRow, Page};
 use serde_json::value::RawValue;
 
 use super::Refusal;
 use super::router::{self, Asked, segment};
 use crate::protocol::Native;
+use crate::store::read::{By, Order};
 use crate::vat::request::{self, Action};
 
 /// Objects one request may install.
@@ -18,14 +20,78 @@ const INSTALL_MAX: usize = 1000;
 
 /// `GET /v1/objects`
 pub(super) async fn list(asked: &Asked<'_>) -> Result<Vec<u8>, Refusal> {
-    let (filter, after) = (asked.parameter::<String>("filter")?, asked.after()?);
-    router::json(&asked.state.readers.ask(move |db| db.objects(filter.as_deref(), after)).await?)
+    let listing = asked.listing()?;
+    let Some(order) = order(&listing, By::OBJECTS)? else {
+        let queues = asked.state.queues().await?;
+        return router::json(&asked.state.readers.ask(move |db| db.objects(&listing, &queues)).await?);
+    };
+    router::json(&objects_by(asked, order, listing).await?)
 }
 
-/// `GET /v1/objects/{object}`
+/// The head of all objects in an order.
+pub(super) async fn objects_by(asked: &Asked<'_>, order: Order, listing: Listing) -> Result<Page<ObjectRow>, Refusal> {
+    let limit = listing.limit;
+    let question = (order, listing.filter.clone(), listing.account.clone());
+    let queues = asked.state.queues().await?;
+    let found = asked.state.readers.ask(move |db| db.objects_by(order, &listing, &queues));
+    Ok(first(&*asked.state.sorted.objects.answer(question, found).await?, limit))
+}
+
+/// `GET /v1/accounts`
+pub(super) async fn accounts(asked: &Asked<'_>) -> Result<Vec<u8>, Refusal> {
+    let listing = asked.listing()?;
+    let Some(order) = order(&listing, By::ACCOUNTS)? else {
+        return router::json(&asked.state.readers.ask(move |db| db.accounts(&listing)).await?);
+    };
+    router::json(&accounts_by(asked, order, listing).await?)
+}
+
+/// The head of all accounts in an order.
+pub(super) async fn accounts_by(
+    asked: &Asked<'_>,
+    order: Order,
+    listing: Listing,
+) -> Result<Page<AccountRow>, Refusal> {
+    let limit = listing.limit;
+    let question = (order, listing.filter.clone());
+    let found = asked.state.readers.ask(move |db| db.accounts_by(order, &listing));
+    Ok(first(&*asked.state.sorted.accounts.answer(question, found).await?, limit))
+}
+
+/// The order a list is wanted in, unless it is its own.
+fn order(listing: &Listing, known: &'static [By]) -> Result<Option<Order>, Refusal> {
+    let Some(word) = &listing.sort else { return Ok(None) };
+    if listing.at != At::First {
+        return Err(Refusal::bad("a sorted list has no cursors", "ask for its head, without `after` and `before`"));
+    }
+    Order::parse(word, known).map(Some).map_err(|error| Refusal::bad(&error, error.hint()))
+}
+
+/// The first rows of a page that others have asked for too.
+fn first<T: Clone>(page: &Page<T>, limit: Option<u64>) -> Page<T> {
+    let limit = limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX).max(1);
+    Page { items: page.items.iter().take(limit).cloned().collect(), ..*page }
+}
+
+/// `GET /v1/objects/{object}?memory=`
 pub(super) async fn one(asked: &Asked<'_>, object: &str) -> Result<Vec<u8>, Refusal> {
     let target: Target = segment(object)?;
-    router::json(&asked.state.readers.ask(move |db| db.object(db.resolve(&target)?)).await?)
+    let with_memory = asked.parameter("memory")?.unwrap_or(true);
+    let queues = asked.state.queues().await?;
+    let object = asked.state.readers.ask(move |db| db.object(db.resolve(&target)?, with_memory, &queues));
+    router::json(&object.await?)
+}
+
+/// `GET /v1/objects/{object}/entries`
+pub(super) async fn entries(asked: &Asked<'_>, object: &str) -> Result<Vec<u8>, Refusal> {
+    let (target, listing): (Target, _) = (segment(object)?, asked.listing()?);
+    router::json(&asked.state.readers.ask(move |db| db.entries(db.resolve(&target)?, &listing)).await?)
+}
+
+/// `GET /v1/objects/{object}/entries/{key}`
+pub(super) async fn entry(asked: &Asked<'_>, object: &str, key: &str) -> Result<Vec<u8>, Refusal> {
+    let (target, key): (Target, _) = (segment(object)?, key.to_owned());
+    router::json(&asked.state.readers.ask(move |db| db.entry(db.resolve(&target)?, &key)).await?)
 }
 
 /// `GET /v1/objects/{object}/memory?at=`

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use qrt_shared::control::{DropOut, Name, PeerAdd, Problem, Resync, Retry};
 use qrt_shared::id::{PeerName, Subject, VatId};
+use qrt_shared::view::Peer;
 use tokio::time::{Instant, timeout_at};
 
 use super::Refusal;
@@ -15,14 +16,24 @@ const ASK: Duration = Duration::from_secs(10);
 
 /// `GET /v1/peers`
 pub(super) async fn list(asked: &Asked<'_>) -> Result<Vec<u8>, Refusal> {
-    let after = asked.after()?;
-    router::json(&asked.state.readers.ask(move |db| db.peers(after)).await?)
+    let listing = asked.listing()?;
+    let mut page = asked.state.readers.ask(move |db| db.peers(&listing)).await?;
+    page.items.iter_mut().for_each(|peer| timed(asked, peer));
+    router::json(&page)
 }
 
 /// `GET /v1/peers/{peer}`
 pub(super) async fn one(asked: &Asked<'_>, peer: &str) -> Result<Vec<u8>, Refusal> {
     let peer: PeerName = segment(peer)?;
-    router::json(&asked.state.readers.ask(move |db| db.peer(&peer)).await?)
+    let mut peer = asked.state.readers.ask(move |db| db.peer(&peer)).await?;
+    timed(asked, &mut peer);
+    router::json(&peer)
+}
+
+/// Says how long a peer took to answer, which the database does not know.
+fn timed(asked: &Asked<'_>, peer: &mut Peer) {
+    let took = asked.state.news.round_trips.of(&peer.vat);
+    peer.round_trip_us = took.map(|took| u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
 }
 
 /// `POST /v1/peers`
@@ -50,10 +61,10 @@ pub(super) async fn unname(asked: &Asked<'_>, peer: &str) -> Result<Vec<u8>, Ref
     asked.change(Action::NamePeer { peer: segment(peer)?, name: None }).await
 }
 
-/// `GET /v1/outbox?after=&peer=`
+/// `GET /v1/outbox`
 pub(super) async fn outbox(asked: &Asked<'_>) -> Result<Vec<u8>, Refusal> {
-    let (after, peer) = (asked.after()?, asked.parameter::<PeerName>("peer")?);
-    router::json(&asked.state.readers.ask(move |db| db.outbox(peer.as_ref(), after)).await?)
+    let listing = asked.listing()?;
+    router::json(&asked.state.readers.ask(move |db| db.outbox(&listing)).await?)
 }
 
 /// `POST /v1/retry`

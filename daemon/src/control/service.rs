@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use hyper::StatusCode;
-use qrt_shared::control::Backup;
+use qrt_shared::control::{Backup, Checkpointed};
+use serde_json::json;
+use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
@@ -12,9 +14,9 @@ use super::Refusal;
 use super::router::{self, Asked};
 use crate::backup;
 use crate::check::{self, Running};
-use crate::driver::now_ms;
+use crate::driver::{Event, now_ms};
 use crate::log::{self, Begin};
-use crate::settings;
+use crate::{settings, store};
 
 /// `POST /v1/backup`
 pub(super) async fn backup(asked: &Asked<'_>) -> Result<Vec<u8>, Refusal> {
@@ -36,7 +38,21 @@ pub(super) async fn backup(asked: &Asked<'_>) -> Result<Vec<u8>, Refusal> {
     let made = spawn_blocking(move || backup::write(&dir, &file, with_key, now_ms())).await;
     let made = made.map_err(Refusal::failed)?;
     // The error says what to do already.
-    router::json(&made.map_err(|error| Refusal::new(StatusCode::CONFLICT, error.to_string(), ""))?)
+    let made = made.map_err(|error| Refusal::new(StatusCode::CONFLICT, error.to_string(), ""))?;
+    asked.note("backup", json!({ "file": made.file, "with_key": with_key, "commit": made.commit })).await?;
+    router::json(&made)
+}
+
+/// `POST /v1/checkpoint`
+pub(super) async fn checkpoint(asked: &Asked<'_>) -> Result<Vec<u8>, Refusal> {
+    let state = asked.state;
+    let wal_bytes_before = state.size_of(store::WAL);
+    let (answer, answered) = oneshot::channel();
+    state.news.events.send(Event::Checkpoint { answer }).map_err(|_| Refusal::stopping())?;
+    let emptied = answered.await.map_err(|_| Refusal::stopping())?;
+    let done = Checkpointed { emptied, wal_bytes_before, wal_bytes: state.size_of(store::WAL) };
+    asked.note("checkpoint", json!({ "emptied": emptied, "wal_bytes_before": wal_bytes_before })).await?;
+    router::json(&done)
 }
 
 /// `GET /v1/check?full=`
@@ -56,10 +72,10 @@ pub(super) async fn check(asked: &Asked<'_>) -> Result<Vec<u8>, Refusal> {
     router::json(&report.map_err(Refusal::failed)?)
 }
 
-/// `GET /v1/audit?after=&newest=`
+/// `GET /v1/audit`
 pub(super) async fn audit(asked: &Asked<'_>) -> Result<Vec<u8>, Refusal> {
-    let (after, newest) = (asked.after()?, asked.parameter("newest")?);
-    router::json(&asked.state.readers.ask(move |db| db.audit(after, newest)).await?)
+    let listing = asked.listing()?;
+    router::json(&asked.state.readers.ask(move |db| db.audit(&listing)).await?)
 }
 
 /// `GET /v1/settings`
@@ -67,7 +83,7 @@ pub(super) async fn settings(asked: &Asked<'_>) -> Result<Vec<u8>, Refusal> {
     let dir = asked.state.dir.clone();
     let now = spawn_blocking(move || settings::list(&dir)).await.map_err(Refusal::failed)?;
     let now = now.map_err(|error| Refusal::new(StatusCode::CONFLICT, error.to_string(), "mend the file"))?;
-    let mut listed = asked.state.listed.clone();
+    let mut listed = asked.state.listed().clone();
     for (was, is) in listed.iter_mut().zip(now) {
         was.pending = (was.value != is.value).then_some(is.value);
     }

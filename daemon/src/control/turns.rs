@@ -1,7 +1,6 @@
 //! The turn journal.
 
-use qrt_shared::control::{Replay, Upgrade};
-use qrt_shared::id::Target;
+use qrt_shared::control::{At, Replay, Upgrade};
 use qrt_shared::qjson;
 use qrt_shared::view::{Page, Turn};
 use tokio::time::{Instant, timeout_at};
@@ -10,10 +9,15 @@ use super::Refusal;
 use super::objects;
 use super::router::{self, Asked, segment};
 use crate::replay::{self, Instead};
-use crate::store::read::Turns;
+
+/// `GET /v1/turns/{turn}`
+pub(super) async fn one(asked: &Asked<'_>, turn: &str) -> Result<Vec<u8>, Refusal> {
+    let turn: u64 = segment(turn)?;
+    router::json(&asked.state.readers.ask(move |db| db.turn(turn)).await?)
+}
 
 /// `POST /v1/turns/{turn}/replay`
-pub(super) async fn replay(asked: &Asked<'_>, turn: &str) -> Result<Vec<u8>, Refusal> {
+pub(super) async fn again(asked: &Asked<'_>, turn: &str) -> Result<Vec<u8>, Refusal> {
     let Replay { code, args, memory } = asked.body()?;
     let turn = segment(turn)?;
     if let Some(Upgrade { label, code }) = &code {
@@ -26,26 +30,17 @@ pub(super) async fn replay(asked: &Asked<'_>, turn: &str) -> Result<Vec<u8>, Ref
     router::json(&asked.state.replays.run(turn, instead).await?)
 }
 
-/// `GET /v1/turns?after=|newest=&object=&wait_ms=`
+/// `GET /v1/turns`: with `wait_ms`, the turns after a cursor are waited for when there are none yet.
 pub(super) async fn list(asked: &Asked<'_>) -> Result<Vec<u8>, Refusal> {
-    let newest: Option<u64> = asked.parameter("newest")?;
-    let after = asked.after()?;
-    let which = newest.map_or(Turns::After(after), Turns::Newest);
-    let object: Option<Target> = asked.parameter("object")?;
+    let listing = asked.listing()?;
     let until = Instant::now() + asked.wait()?;
     let mut commits = asked.state.news.commits.clone();
     loop {
         commits.mark_unchanged();
-        let target = object.clone();
-        let page: Page<Turn> = asked
-            .state
-            .readers
-            .ask(move |db| {
-                let object = target.map(|target| db.resolve_ever(&target)).transpose()?;
-                db.turns(which, object)
-            })
-            .await?;
-        if !page.items.is_empty() || newest.is_some() {
+        let asking = listing.clone();
+        let page: Page<Turn> = asked.state.readers.ask(move |db| db.turns(&asking)).await?;
+        let waits = matches!(listing.at, At::First | At::After(_)) && page.items.is_empty() && !page.partial;
+        if !waits {
             return router::json(&page);
         }
         match timeout_at(until, commits.changed()).await {

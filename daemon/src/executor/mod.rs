@@ -249,6 +249,11 @@ impl Executor {
     /// Has the worker of `lane` be the last: a new one if there is none, if it has had its number of
     /// turns, or if it must be `fresh` and is not. Nothing is in flight when another than the last is wanted.
     fn turn_to(&mut self, lane: Lane, fresh: bool) -> io::Result<()> {
+        // What the last still runs was called back. What that asks from now on nobody hears, so it would wait
+        // until its deadline, and a turn it is given meanwhile would be blamed.
+        if self.heard().is_some_and(|last| last.lane != lane && last.process.is_busy()) {
+            self.workers.pop();
+        }
         if let Some(at) = self.workers.iter().position(|worker| worker.lane == lane) {
             let worker = &self.workers[at];
             if worker.turns_left > 0 && (worker.is_fresh || !fresh) {

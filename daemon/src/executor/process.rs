@@ -205,6 +205,11 @@ impl Process {
         self.say(vec![answer]);
     }
 
+    /// Whether it was given turns that it has not ended, if its turns have deadlines.
+    pub fn is_busy(&self) -> bool {
+        self.watch.as_ref().is_some_and(|watch| !watch.is_idle())
+    }
+
     /// Kills it, for this reason.
     pub fn kill(&self, why: Death) {
         self.end.kill(why);

@@ -128,7 +128,8 @@ impl Watch {
         }
     }
 
-    fn is_idle(&self) -> bool {
+    /// Whether it has answered all it was given.
+    pub(super) fn is_idle(&self) -> bool {
         self.done.load(SeqCst) >= self.given.load(SeqCst)
     }
 

@@ -8,6 +8,9 @@ use qrt_shared::id::VatId;
 use crate::key::Key;
 use crate::peer::seal::{Channel, OwnKey};
 
+/// How many channels a daemon keeps.
+pub const CHANNELS_MAX: usize = 1024;
+
 /// The channels used last, at most so many.
 pub struct Channels {
     key: Arc<Key>,

@@ -3,7 +3,8 @@
 //! One connection a URL is kept for the next request. Nothing is followed (no redirects) and nothing is
 //! asked of the environment (no proxies). Where a URL leads is checked when its name has been resolved
 //! ([`super::policy`]). It draws nothing and opens nothing: a caller makes each try's request anew, because
-//! each has a request id of its own.
+//! each has a request id of its own, and opens each answer, because only a box that opens says who it is
+//! that answers there.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -18,7 +19,7 @@ use hyper::header::{CONTENT_TYPE, HOST, HeaderValue, RETRY_AFTER};
 use hyper::{HeaderMap, Method, Request, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use qrt_shared::id::{Location, VatId};
-use qrt_shared::wire::{self, PATH, RESPONSE_BYTES_MAX, Response};
+use qrt_shared::wire::{self, PATH, RESPONSE_BYTES_MAX, RequestId, Response};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 
@@ -63,13 +64,13 @@ pub struct Candidate {
     pub named: Named,
 }
 
-/// A well-formed answer of the peer's, not opened.
+/// An answer of the peer's.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answered {
+pub struct Answered<T> {
     /// Where it came from.
     pub url: Location,
-    /// Its body, which [`Response::decode`] takes apart.
-    pub body: Bytes,
+    /// What was in its box.
+    pub opened: T,
 }
 
 /// Why there is no answer.
@@ -147,6 +148,14 @@ pub enum Failure {
         /// How.
         source: wire::Error,
     },
+    /// It claims to be the peer's, and does not prove it.
+    #[error("{url}: {why}")]
+    Unproven {
+        /// Where.
+        url: Location,
+        /// How.
+        why: String,
+    },
     /// Another vat answers there.
     #[error("{url}: another vat answers there: {vat}")]
     OtherVat {
@@ -170,8 +179,8 @@ impl Failure {
         }
     }
 
-    /// Whether the peer itself spoke: then no other location of it would do better.
-    fn is_final(&self) -> bool {
+    /// Whether it is busy who answers there: if that is the peer, no other location of it would do better.
+    fn is_busy(&self) -> bool {
         // A vat that cannot open what is for another says 400 too.
         let spoke = [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE];
         matches!(self, Self::Status { status, .. } if spoke.contains(status))
@@ -189,8 +198,6 @@ pub struct Courier {
     limits: Limits,
     /// By candidate, since an address that was checked for an operator is not checked for a peer.
     kept: Mutex<HashMap<Candidate, Kept>>,
-    /// Where each peer answered last.
-    good: Mutex<HashMap<VatId, Location>>,
 }
 
 impl fmt::Debug for Courier {
@@ -202,72 +209,77 @@ impl fmt::Debug for Courier {
 impl Courier {
     /// A client without connections.
     pub fn new(policy: Policy, limits: Limits) -> Self {
-        Self { policy, limits, kept: Mutex::default(), good: Mutex::default() }
+        Self { policy, limits, kept: Mutex::default() }
     }
 
-    /// Delivers to `peer` at one of `candidates`: where it answered last first, then in their order, until
-    /// one answers as that peer. `request` makes the body of each try, with a request id of its own.
+    /// Delivers to `peer` at one of `candidates`, in their order, until an answer proves to be the peer's.
+    /// `request` makes the body of each try, with a request id of its own, and `open` opens the answer to that.
+    /// `good` is where the peer proved itself last: if it is busy there, no other location does better.
     ///
     /// # Errors
-    /// The last [`Failure`].
-    pub async fn deliver(
+    /// The last [`Failure`]; but where a candidate was busy, that, since nobody said anything better.
+    pub async fn deliver<T, E: fmt::Display>(
         &self,
         peer: VatId,
         candidates: &[Candidate],
-        mut request: impl FnMut() -> Vec<u8>,
-    ) -> Result<Answered, Failure> {
+        good: Option<&Location>,
+        mut request: impl FnMut() -> (RequestId, Vec<u8>),
+        open: impl Fn(RequestId, &Response<'_>) -> Result<T, E>,
+    ) -> Result<Answered<T>, Failure> {
         let mut failure = Failure::NowhereToGo;
         let started = Instant::now();
-        for candidate in self.in_order(peer, candidates) {
+        for candidate in candidates {
             if started.elapsed() >= self.limits.delivery {
                 break;
             }
-            match self.attempt(candidate, &mut request).await {
-                Ok(answered) => match Response::decode(&answered.body) {
-                    Ok(response) if response.from == peer => {
-                        let mut good = self.good.lock().unwrap_or_else(PoisonError::into_inner);
-                        good.insert(peer, candidate.url.clone());
-                        return Ok(answered);
-                    }
-                    Ok(response) => failure = Failure::OtherVat { url: answered.url, vat: response.from },
-                    Err(source) => failure = Failure::Malformed { url: answered.url, source },
+            let url = || candidate.url.clone();
+            let failed = match self.attempt(candidate, &mut request).await {
+                Ok((id, body)) => match Response::decode(&body) {
+                    Ok(response) if response.from != peer => Failure::OtherVat { url: url(), vat: response.from },
+                    Ok(response) => match open(id, &response) {
+                        Ok(opened) => return Ok(Answered { url: url(), opened }),
+                        Err(error) => Failure::Unproven { url: url(), why: error.to_string() },
+                    },
+                    Err(source) => Failure::Malformed { url: url(), source },
                 },
-                Err(failed) if failed.is_final() => return Err(failed),
-                Err(failed) => failure = failed,
+                // A status has no box: it is the peer's only where the peer was.
+                Err(busy) if busy.is_busy() && good == Some(&candidate.url) => return Err(busy),
+                Err(failed) => failed,
+            };
+            if !failure.is_busy() {
+                failure = failed;
             }
         }
         Err(failure)
     }
 
-    fn in_order<'a>(&self, peer: VatId, candidates: &'a [Candidate]) -> Vec<&'a Candidate> {
-        let good = self.good.lock().unwrap_or_else(PoisonError::into_inner).get(&peer).cloned();
-        let mut order: Vec<&Candidate> = candidates.iter().collect();
-        order.sort_by_key(|candidate| Some(&candidate.url) != good.as_ref());
-        order
-    }
-
     /// One try at one URL; a second if a connection that was kept turns out to be dead.
-    async fn attempt(&self, candidate: &Candidate, request: &mut impl FnMut() -> Vec<u8>) -> Result<Answered, Failure> {
+    async fn attempt(
+        &self,
+        candidate: &Candidate,
+        request: &mut impl FnMut() -> (RequestId, Vec<u8>),
+    ) -> Result<(RequestId, Bytes), Failure> {
         if let Some(sender) = self.take(candidate) {
-            match self.timed(candidate, self.exchange(candidate, sender, request())).await {
+            let (id, body) = request();
+            match self.timed(candidate, self.exchange(candidate, sender, body)).await {
                 // The other end closed it meanwhile, which says nothing about the peer.
                 Err(Failure::Broken { .. }) => {}
-                answered => return answered,
+                answered => return Ok((id, answered?)),
             }
         }
-        let body = request();
-        self.timed(candidate, async {
+        let (id, body) = request();
+        let exchange = async {
             let sender = self.connect(candidate).await?;
             self.exchange(candidate, sender, body).await
-        })
-        .await
+        };
+        Ok((id, self.timed(candidate, exchange).await?))
     }
 
     async fn timed(
         &self,
         candidate: &Candidate,
-        work: impl Future<Output = Result<Answered, Failure>>,
-    ) -> Result<Answered, Failure> {
+        work: impl Future<Output = Result<Bytes, Failure>>,
+    ) -> Result<Bytes, Failure> {
         let limit = self.limits.total;
         timeout(limit, work)
             .await
@@ -338,7 +350,7 @@ impl Courier {
         candidate: &Candidate,
         mut sender: SendRequest<Full<Bytes>>,
         body: Vec<u8>,
-    ) -> Result<Answered, Failure> {
+    ) -> Result<Bytes, Failure> {
         let url = || candidate.url.clone();
         let broken = |source| Failure::Broken { url: url(), source };
         sender.ready().await.map_err(broken)?;
@@ -363,7 +375,7 @@ impl Courier {
             }
         };
         self.keep(candidate, sender);
-        Ok(Answered { url: url(), body })
+        Ok(body)
     }
 }
 

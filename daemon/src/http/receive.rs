@@ -43,8 +43,6 @@ pub struct Limits {
     pub answer: Duration,
     /// Requests that are being opened at one time.
     pub opening: usize,
-    /// Shared keys that are kept.
-    pub channels: usize,
 }
 
 impl Default for Limits {
@@ -55,7 +53,6 @@ impl Default for Limits {
             body: Duration::from_secs(15),
             answer: Duration::from_secs(10),
             opening: 2,
-            channels: 1024,
         }
     }
 }
@@ -105,12 +102,12 @@ pub struct Receiver<I> {
 }
 
 impl<I: Inbox> Receiver<I> {
-    /// A server that opens with `key` and hands over to `inbox`.
-    pub fn new(key: Arc<Key>, inbox: I, limits: Limits) -> Self {
+    /// A server that opens by `channels`, which are those of `key`, and hands over to `inbox`.
+    pub fn new(key: &Key, channels: Arc<Channels>, inbox: I, limits: Limits) -> Self {
         Self {
             vat: key.vat(),
-            nonces: NonceKey::new(&key),
-            channels: Arc::new(Channels::new(key, limits.channels)),
+            nonces: NonceKey::new(key),
+            channels,
             inbox,
             limits,
             gate: Gate::new(limits.gate),

@@ -25,7 +25,8 @@
 //! *ack*, boxed, with the receiver's position and the request's id.
 //!
 //! **The sender again** ([`Outbound::answer`](session::Outbound::answer)). An ack that does not repeat
-//! its own request's id is ignored. Otherwise there are three cases:
+//! its own request's id is ignored, and so is one to a question from before a resync. Otherwise there are
+//! three cases:
 //!
 //! - the position is one of its own history: what is acknowledged is dropped, the rest is kept;
 //! - the number is below what was acknowledged when the request was made: the *receiver* went back to

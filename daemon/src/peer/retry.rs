@@ -77,9 +77,7 @@ impl Schedule {
     /// An attempt failed. `random` is any number; `retry_after_ms` is what the peer asked for, which is
     /// honoured up to the cap.
     pub fn failed(&mut self, policy: &Policy, now_ms: u64, random: u64, retry_after_ms: Option<u64>) {
-        let limit_ms = policy.base_ms.saturating_mul(1 << self.failures.min(32)).min(policy.cap_ms);
-        let asked_ms = retry_after_ms.unwrap_or(0).min(policy.cap_ms);
-        let wait_ms = below(random, limit_ms).max(FLOOR_MS.min(policy.cap_ms)).max(asked_ms);
+        let wait_ms = wait_ms(policy, self.failures, random, retry_after_ms);
         self.failures = self.failures.saturating_add(1);
         self.wait = Wait::For { since_ms: now_ms, wait_ms };
     }

@@ -122,7 +122,7 @@ pub struct Asked {
 pub enum Answer {
     /// It answers another request: nothing changed.
     NotOurs,
-    /// It is older than what is known by now: nothing changed.
+    /// It is older than what is known by now, or than a resync: nothing changed.
     Overtaken,
     /// It fits: messages up to and with this number are acknowledged and dropped, later ones kept.
     Fits {
@@ -239,6 +239,10 @@ impl Outbound {
             return Answer::NotOurs;
         }
         let theirs = ack.position();
+        // What was acknowledged goes down by a resync alone: this was asked before it.
+        if asked.acked > self.acked.number {
+            return Answer::Overtaken;
+        }
         if theirs.number < asked.acked {
             return self.stop(theirs, State::PeerRolledBack);
         }

@@ -20,15 +20,7 @@ pub(super) fn apply(db: &Connection, write: Write) -> Result<()> {
             run(db, "INSERT INTO code VALUES (?1, ?2, ?3)", params![code, sha256, text])
         }
         Write::Object(new) => object(db, &new),
-        Write::NoObject(object) => {
-            for table in ["object", "object_use", "object_code", "power_edge"] {
-                run(db, &format!("DELETE FROM {table} WHERE object = ?1"), [object])?;
-            }
-            for table in ["petname", "export"] {
-                run(db, &format!("DELETE FROM {table} WHERE reference = ?1"), [object])?;
-            }
-            Ok(())
-        }
+        Write::NoObject(object) => no_object(db, object),
         Write::Held { object, held, why } => self::held(db, object, held, why.as_deref()),
         Write::Upgrade { object, version, old, new, turn } => {
             run(db, "INSERT INTO object_code VALUES (?1, ?2, ?3, ?4)", params![object, version, old, turn])?;
@@ -84,17 +76,7 @@ pub(super) fn apply(db: &Connection, write: Write) -> Result<()> {
         Write::Fault(row) => fault(db, &row),
         Write::NoFault(fault) => run(db, "DELETE FROM fault WHERE fault = ?1", [fault]),
         Write::Outcome(row) => outcome(db, &row),
-        Write::Key { key, target, message, queued_at } => {
-            let (message, peer, seq) = match message {
-                Keyed::In(message) => (Some(message), None, None),
-                Keyed::Out(peer, seq) => (None, Some(peer), Some(seq.0)),
-            };
-            run(
-                db,
-                "INSERT OR REPLACE INTO send_key VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                params![key, target, message, peer, seq, queued_at],
-            )
-        }
+        Write::Key { key, target, message, queued_at } => self::key(db, &key, target, message, queued_at),
         Write::Forget { now_ms, keys_before_ms, unkeyed_max } => {
             run(db, "DELETE FROM outcome WHERE keep_until < ?1", [now_ms])?;
             run(db, "DELETE FROM send_key WHERE queued_at < ?1", [keys_before_ms])?;
@@ -118,6 +100,25 @@ pub(super) fn apply(db: &Connection, write: Write) -> Result<()> {
             params![at, who.uid, who.pid, action, detail],
         ),
     }
+}
+
+fn no_object(db: &Connection, object: Handle) -> Result<()> {
+    for table in ["object", "object_use", "object_code", "power_edge"] {
+        run(db, &format!("DELETE FROM {table} WHERE object = ?1"), [object])?;
+    }
+    for table in ["petname", "export"] {
+        run(db, &format!("DELETE FROM {table} WHERE reference = ?1"), [object])?;
+    }
+    Ok(())
+}
+
+fn key(db: &Connection, key: &str, target: Handle, message: Keyed, queued_at: u64) -> Result<()> {
+    let (message, peer, seq) = match message {
+        Keyed::In(message) => (Some(message), None, None),
+        Keyed::Out(peer, seq) => (None, Some(peer), Some(seq.0)),
+    };
+    let sql = "INSERT OR REPLACE INTO send_key VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    run(db, sql, params![key, target, message, peer, seq, queued_at])
 }
 
 /// Whoever is released is forgiven.

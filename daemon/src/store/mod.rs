@@ -33,6 +33,12 @@ use crate::vat::{Checkpoint, Counters};
 /// The database's name in a vat's base directory.
 pub const FILE: &str = "vat.db";
 
+/// Its write-ahead log's.
+pub const WAL: &str = "vat.db-wal";
+
+/// How long a connection waits for another's lock.
+const BUSY: std::time::Duration = std::time::Duration::from_millis(5000);
+
 /// `QRT1`: what the file is, for `file` and for us.
 const APPLICATION_ID: i32 = 0x5152_5431;
 
@@ -229,6 +235,18 @@ impl Store {
             self.written = false;
         }
         Ok(())
+    }
+
+    /// Moves everything from the write-ahead log into the database and empties it, as far as nobody reads what is in
+    /// it; whether it is empty now. Nothing may be open.
+    pub fn checkpoint(&self) -> Result<bool, Error> {
+        let busy = |row: &rusqlite::Row<'_>| row.get::<_, bool>(0);
+        // A reader that takes long is not waited for: the whole vat would wait with it.
+        let patience = std::time::Duration::from_millis(100);
+        self.connection.busy_timeout(patience).map_err(at(&self.path))?;
+        let busy = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], busy).map_err(at(&self.path))?;
+        self.connection.busy_timeout(BUSY).map_err(at(&self.path))?;
+        Ok(!busy)
     }
 
     /// Moves everything from the write-ahead log into the database, at the end of an orderly stop.

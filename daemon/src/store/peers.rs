@@ -15,6 +15,9 @@ use crate::vat::source::PeerNumber;
 /// A peer's URLs in the order to try: the one that worked last, then by who said so.
 pub(super) const URLS: &str = "SELECT url, origin FROM peer_url WHERE peer = ?1 ORDER BY rank > 0, origin, rank";
 
+/// The one that worked last.
+pub(super) const GOOD_URL: &str = "SELECT url, origin FROM peer_url WHERE peer = ?1 AND rank = 0";
+
 /// Writes what has changed of a peer.
 pub(super) fn apply(db: &Connection, write: PeerWrite) -> Result<()> {
     match write {
@@ -121,13 +124,19 @@ fn unreadable(error: Box<dyn std::error::Error + Send + Sync>) -> rusqlite::Erro
 /// Keeps URLs that were heard of.
 fn urls(db: &Connection, peer: PeerNumber, urls: &[Location], origin: Origin) -> Result<()> {
     if origin == Origin::Peer {
-        run(db, "DELETE FROM peer_url WHERE peer = ?1 AND origin = ?2", params![peer, origin.number()])?;
+        // Only what it does not name any more, so that what worked last stays known as that.
+        let named: Vec<_> = urls.iter().map(ToString::to_string).collect();
+        run(
+            db,
+            "DELETE FROM peer_url WHERE peer = ?1 AND origin = ?2 AND url NOT IN (SELECT value FROM json_each(?3))",
+            params![peer, origin.number(), serde_json::json!(named).to_string()],
+        )?;
     }
     for (url, rank) in urls.iter().zip(1_u64..) {
         run(
             db,
-            "INSERT INTO peer_url VALUES (?1, ?2, ?3, ?4)
-                ON CONFLICT DO UPDATE SET origin = min(origin, excluded.origin)",
+            "INSERT INTO peer_url VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE
+                SET origin = min(origin, excluded.origin), rank = iif(rank = 0, 0, excluded.rank)",
             params![peer, url.to_string(), origin.number(), rank],
         )?;
     }

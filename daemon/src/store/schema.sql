@@ -273,7 +273,8 @@ CREATE TABLE peer (
     last_contact_at INTEGER           -- when it last proved to be there
 ) STRICT;
 -- What is due, apart for those that work and those that fail, so that neither waits for the other.
-CREATE INDEX peer_due ON peer (due_at) WHERE due_at IS NOT NULL AND failures = 0;
+CREATE INDEX peer_due ON peer (due_at) WHERE due_at IS NOT NULL AND failures = 0 AND acked_out > 0;
+CREATE INDEX peer_due_first ON peer (due_at) WHERE due_at IS NOT NULL AND failures = 0 AND acked_out = 0;
 CREATE INDEX peer_due_again ON peer (due_at) WHERE due_at IS NOT NULL AND failures > 0;
 
 -- Where peers answer. Of one origin, in the order of rank; the one that worked last has rank 0.

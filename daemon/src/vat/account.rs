@@ -131,7 +131,8 @@ impl Compute {
     }
 }
 
-fn signed(figure: u64) -> i64 {
+/// A figure as the difference from nothing.
+pub(super) fn signed(figure: u64) -> i64 {
     i64::try_from(figure).unwrap_or(i64::MAX)
 }
 
@@ -164,6 +165,13 @@ pub(super) struct Accounts {
 impl Accounts {
     pub(super) fn new(defaults: Totals) -> Self {
         Self { defaults, known: HashMap::new(), touched: BTreeSet::new() }
+    }
+
+    /// Accounts without figures of their own have these from now on.
+    pub(super) fn limit(&mut self, defaults: Totals) {
+        self.defaults = defaults;
+        // Rows are read again, and get the new figures as they are.
+        self.known.clear();
     }
 
     /// An account begins.

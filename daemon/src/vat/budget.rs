@@ -4,20 +4,20 @@
 //! makes inherits. The worker holds a turn to what it can count; here, when the turn has ended, it is
 //! held to what only the kernel knows: how large Memories are, and what accounts have in all.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use qrt_shared::budget;
 use qrt_shared::control::Problem;
 
-use super::account::{Accounts, Change};
+use super::account::{Accounts, Change, signed};
 use super::entropy::Entropy;
 use super::in_flight::Turn;
 use super::request::Refusal;
 use super::source::Source;
 use super::view::View;
 use super::{Halt, Limits, Step};
-use crate::protocol::{Budget, FIRST_MADE, Handle, MadeMemory, MemoryChange, Report};
+use crate::protocol::{Budget, FIRST_MADE, Handle, MadeMemory, Report};
 
 /// What a turn of an object with these figures of its own may use, when `most` turns may use that.
 pub(super) fn of_turn(most: &Budget, own: &budget::Budget) -> Budget {
@@ -92,7 +92,10 @@ pub(super) fn passed<V: View, E>(
             continue;
         };
         let (before, account) = found.size();
-        let after = size_after(found, change);
+        let after = found.size_after(change);
+        if after == before {
+            continue;
+        }
         let havers = turn.objects.iter().filter(|given| given.memory == Some(change.memory));
         let tightest = havers.map(|given| (stored_max(&limits, &given.budget), given.object)).min();
         if let Some((most, object)) = tightest.filter(|(most, _)| after > before && after > *most) {
@@ -139,21 +142,7 @@ fn over<V: View, E>(step: &mut Step<'_, V, E>, changes: &[(Handle, Change)]) -> 
     Ok(None)
 }
 
-/// The size of a Memory after a change.
-fn size_after(found: &super::memory::Found, change: &MemoryChange) -> u64 {
-    let size = |key: &str| found.entry(key).map_or(0, |entry| (entry.key.len() + entry.value.len()) as u64);
-    let deleted = change.deleted.iter().map(|key| size(key)).sum::<u64>();
-    let gone: HashSet<&String> = change.deleted.iter().collect();
-    let replaced = change.set.iter().filter(|(key, _)| !gone.contains(key)).map(|(key, _)| size(key));
-    let replaced = replaced.sum::<u64>();
-    (found.size().0 + entries_bytes(&change.set)).saturating_sub(deleted + replaced)
-}
-
 /// The bytes of keys and values.
 pub(super) fn entries_bytes(entries: &[(String, String)]) -> u64 {
     entries.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>() as u64
-}
-
-pub(super) fn signed(bytes: u64) -> i64 {
-    i64::try_from(bytes).unwrap_or(i64::MAX)
 }

@@ -32,6 +32,8 @@ pub struct Checkpoint {
     pub counters: Option<Counters>,
     /// What follows once this is on the disk.
     pub effects: Embargo<Effect>,
+    /// Messages of other vats that the step has accepted.
+    pub received: u64,
     /// The rows of accounts that the last step changed.
     pub accounts: Vec<(Handle, Account)>,
     /// Peers whose rows a step has changed and not yet written.

@@ -16,10 +16,9 @@ use super::entropy::Entropy;
 use super::request::Who;
 use super::schedule::Cost;
 use super::view::{Offence, View};
-use super::{Death, Halt, Step, in_flight, turn};
+use super::{Death, Halt, Step, hold, in_flight, turn};
 use crate::protocol::{CodeError, Handle, Limit, Report, Running, Verdict};
 use qrt_shared::view::Outcome;
-use serde_json::json;
 
 /// How often a worker may die on a message.
 const DEATHS_MAX: u32 = 2;
@@ -132,9 +131,7 @@ fn hold_offender<V: View, E: Entropy>(
     }
     let why = format!("its code killed {deaths} worker processes within an hour");
     step.checkpoint.effects.push(Effect::Log(format!("object {object} is held: {why}")));
-    step.audit(Who::VAT, "hold", &json!({ "object": object, "why": why }));
-    step.checkpoint.writes.push(Write::Held { object, held: true, why: Some(why) });
-    step.vat.schedule.hold(object, true);
+    hold::set(step, Who::VAT, object, true, Some(why));
     Ok(())
 }
 

@@ -37,7 +37,11 @@ pub(super) fn retry<V: View, E: Entropy>(step: &mut Step<'_, V, E>, who: Who, id
     }
     remove(step, id, (source, target));
     let again = send::number(step, New { source, target, args, bytes, cause, abroad, chain: 1 });
-    let again = send::queue(step, again, Recipient::of(&object))?;
+    let stranger = match source {
+        Source::Peer(peer) => !step.peer(peer)?.named,
+        Source::Operator | Source::Account(_) => false,
+    };
+    let again = send::queue(step, again, Recipient { stranger, ..Recipient::of(&object) })?;
     step.audit(who, "fault-retry", &json!({ "fault": id, "message": number, "again": again }));
     Ok(Retried { message: MessageName::In(again) })
 }

@@ -9,10 +9,11 @@ use qrt_shared::qjson;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::account::Change;
+use super::account::{Change, signed};
 use super::checkpoint::{NewObject, Write};
 use super::entropy::Entropy;
 use super::request::{Install, Refusal, Who};
+use super::turn::damaged;
 use super::view::{Entry, View};
 use super::{Halt, Step, budget, name};
 use crate::protocol::{CodeNumber, Handle, MemoryHandle, Native};
@@ -110,7 +111,7 @@ impl<V: View, E: Entropy> Step<'_, V, E> {
         }
         let bytes = budget::entries_bytes(entries);
         self.checkpoint.writes.push(Write::MemorySize { memory, bytes, next_ordinal });
-        self.count(account, Change { memory_bytes: budget::signed(bytes), ..Change::default() })?;
+        self.count(account, Change { memory_bytes: signed(bytes), ..Change::default() })?;
         Ok(memory)
     }
 
@@ -171,5 +172,5 @@ pub(super) fn edges(value: &str, old: Option<&str>) -> Option<Vec<Handle>> {
 }
 
 fn split(object: &str) -> Result<Vec<(String, String)>, Halt> {
-    qjson::split_object(object).map_err(|error| Halt::Damaged(error.to_string()))
+    qjson::split_object(object).map_err(damaged)
 }

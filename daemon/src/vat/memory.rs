@@ -70,6 +70,15 @@ impl Found {
         (self.row.bytes, self.row.account)
     }
 
+    /// The bytes of all of it after a change.
+    pub(super) fn size_after(&self, change: &MemoryChange) -> u64 {
+        let size = |key: &str| self.entry(key).map_or(0, |entry| (entry.key.len() + entry.value.len()) as u64);
+        let deleted: u64 = change.deleted.iter().map(|key| size(key)).sum();
+        let gone: HashSet<&String> = change.deleted.iter().collect();
+        let replaced: u64 = change.set.iter().filter(|(key, _)| !gone.contains(key)).map(|(key, _)| size(key)).sum();
+        (self.row.bytes + budget::entries_bytes(&change.set)).saturating_sub(deleted + replaced)
+    }
+
     /// The property of that name, which was read if it is there.
     pub(super) fn entry(&self, key: &str) -> Option<&Entry> {
         self.entries.get(key)?.as_ref()
@@ -277,13 +286,12 @@ pub(super) fn remember<V: View, E: Entropy>(
     change: MemoryChange,
     changes: &mut Vec<Change>,
 ) -> Result<(), Halt> {
+    let bytes = before.size_after(&change);
     let MemoryChange { memory, deleted, set } = change;
-    let Memory { mut bytes, mut next_ordinal, account } = before.row;
-    let size = |key: &str, value: &str| (key.len() + value.len()) as u64;
+    let Memory { mut next_ordinal, account, .. } = before.row;
     let writes = &mut step.checkpoint.writes;
     for key in &deleted {
         let Some(entry) = before.entry(key) else { continue };
-        bytes -= size(key, &entry.value);
         changes.push(Change { memory, key: key.clone(), old: Some((entry.value.clone(), entry.ordinal)) });
         writes.push(Write::NoEntry { memory, key: key.clone(), edges: edges(&entry.value, None).is_some() });
     }
@@ -295,7 +303,6 @@ pub(super) fn remember<V: View, E: Entropy>(
             Some(entry) => entry.ordinal,
             None => ordinal(&key, &mut next_ordinal),
         };
-        bytes = bytes + size(&key, &value) - there.map_or(0, |entry| size(&key, &entry.value));
         if !moved {
             let old = there.map(|entry| (entry.value.clone(), entry.ordinal));
             changes.push(Change { memory, key: key.clone(), old });
@@ -306,7 +313,7 @@ pub(super) fn remember<V: View, E: Entropy>(
     if (bytes, next_ordinal) != (before.row.bytes, before.row.next_ordinal) {
         writes.push(Write::MemorySize { memory, bytes, next_ordinal });
     }
-    let memory_bytes = budget::signed(bytes) - budget::signed(before.row.bytes);
+    let memory_bytes = account::signed(bytes) - account::signed(before.row.bytes);
     if memory_bytes != 0 {
         step.count(account, account::Change { memory_bytes, ..account::Change::default() })?;
     }

@@ -68,9 +68,10 @@ pub use checkpoint::{Checkpoint, Counters};
 use death::Offenders;
 use entropy::Entropy;
 use lane::{Isolation, Lane};
+use peer::notices::Notices;
 pub use request::Request;
 pub use schedule::Queued;
-use schedule::Schedule;
+use schedule::{Full, Schedule};
 pub use turn::digest;
 use view::{View, ViewError};
 
@@ -230,6 +231,23 @@ pub struct QueueLimits {
     pub faults: u64,
 }
 
+impl QueueLimits {
+    /// Whether a message of so many bytes has room, when these are the messages and bytes in its queue and in
+    /// all.
+    fn room(&self, here: (u64, u64), all: (u64, u64), bytes: u64) -> Result<(), Full> {
+        let fits = |(messages, sum): (u64, u64), messages_max, bytes_max| {
+            messages < messages_max && (sum == 0 || sum.saturating_add(bytes) <= bytes_max)
+        };
+        if !fits(here, self.messages, self.bytes) {
+            Err(Full::Queue)
+        } else if !fits(all, self.all_messages, self.all_bytes) {
+            Err(Full::Vat)
+        } else {
+            Ok(())
+        }
+    }
+}
+
 /// Over which time peers are asked where they stand when the daemon starts, so that thousands are not
 /// asked at once.
 const ASK_SPREAD_MS: u64 = 30_000;
@@ -261,6 +279,8 @@ pub struct Vat {
     offenders: Option<Offenders>,
     /// Whose worker has the turns in flight.
     lane: Lane,
+    /// What was logged of other vats lately.
+    notices: Notices,
     /// Whether the journal has been told what a turn may use.
     limits_noted: bool,
 }
@@ -279,8 +299,18 @@ impl Vat {
             accounts: Accounts::new(limits.account),
             offenders: None,
             lane: Lane::Shared,
+            notices: Notices::default(),
             limits_noted: false,
         }
+    }
+
+    /// Holds turns and queues to other limits from the next one on. What workers were started with stays: their
+    /// isolation and their deadlines.
+    pub fn limit(&mut self, limits: Limits) {
+        let Budget { cpu_ms, wall_ms, .. } = self.limits.turn;
+        let turn = Budget { cpu_ms, wall_ms, ..limits.turn };
+        self.limits = Limits { turn, isolation: self.limits.isolation, ..limits };
+        self.accounts.limit(limits.account);
     }
 
     /// One step: `input` happened at `now_ms`. What it changes is added to `checkpoint`.

@@ -6,12 +6,12 @@ use qrt_shared::control::Removed;
 use qrt_shared::id::Target;
 use serde_json::json;
 
-use super::account::Change;
+use super::account::{Change, signed};
 use super::checkpoint::Write;
 use super::entropy::Entropy;
 use super::request::{Refusal, Who};
 use super::view::{Memory, View};
-use super::{Halt, Step, budget, fault};
+use super::{Halt, Step, fault};
 use crate::protocol::{Handle, MemoryHandle};
 
 /// What the error of a fault says whose object is not there.
@@ -42,7 +42,7 @@ pub(super) fn remove<V: View, E: Entropy>(
     for (memory, leaving) in sharers {
         if step.view.sharers(memory)? == leaving {
             let Memory { bytes, account, .. } = step.view.memory(memory)?;
-            step.count(account, Change { memory_bytes: -budget::signed(bytes), ..Change::default() })?;
+            step.count(account, Change { memory_bytes: -signed(bytes), ..Change::default() })?;
             step.checkpoint.writes.push(Write::NoMemory(memory));
         }
     }

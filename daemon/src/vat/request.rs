@@ -6,13 +6,14 @@
 use std::collections::BTreeMap;
 
 use qrt_shared::budget::Budget;
-use qrt_shared::control::{Expect, Problem};
+use qrt_shared::control::{Done, Expect, Problem};
 use qrt_shared::id::{Location, PeerName, Petname, Qrid, Target, VatId};
 use qrt_shared::qjson::Document;
 
 use super::checkpoint::{Answer, Effect, Write};
 use super::entropy::Entropy;
 use super::peer::Origin;
+use super::turn::damaged;
 use super::view::{Object, View, ViewError};
 use super::{Halt, Step, edit, fault, hold, install, name, peer, remove, send};
 use crate::protocol::{Handle, Native};
@@ -135,6 +136,13 @@ pub enum Action {
     FaultRetry(u64),
     /// Forget a failed message.
     FaultDrop(u64),
+    /// Write down what was done outside of the kernel.
+    Note {
+        /// The verb.
+        verb: &'static str,
+        /// What it was done to, and what came of it.
+        detail: serde_json::Value,
+    },
 }
 
 /// Objects to install. Their code has been checked.
@@ -218,6 +226,10 @@ pub(super) fn handle<V: View, E: Entropy>(step: &mut Step<'_, V, E>, request: Re
         }
         Action::FaultRetry(id) => fault::retry(step, who, id).map(Answer::Retried),
         Action::FaultDrop(id) => fault::drop(step, who, id).map(Answer::Done),
+        Action::Note { verb, detail } => {
+            step.audit(who, verb, &detail);
+            Ok(Answer::Done(Done {}))
+        }
     };
     let answer = match carried_out {
         Ok(answer) => Ok(answer),
@@ -279,7 +291,7 @@ impl<V: View, E: Entropy> Step<'_, V, E> {
         let handles = handles.collect::<Result<Vec<_>, _>>()?;
         let index = |number: u64| usize::try_from(number).ok().and_then(|n| handles.get(n).copied());
         qrt_shared::qjson::renumber(&document.text, |number| index(number).unwrap_or_default())
-            .map_err(|error| Halt::Damaged(error.to_string()).into())
+            .map_err(|error| damaged(error).into())
     }
 
     /// The QRID behind a reference.

@@ -13,12 +13,12 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
-use super::account::{Accounts, Change, Refill};
+use super::account::{Accounts, Change, Refill, signed};
 use super::in_flight::{InFlight, Turn};
 use super::lane::Lane;
 use super::send::Recipient;
 use super::shares::{Parked, Path, Shares};
-use super::source::Source;
+use super::source::{PeerNumber, Source};
 use super::view::{Message, Object, View};
 use super::{Halt, QueueLimits, budget};
 use crate::protocol::Handle;
@@ -319,16 +319,7 @@ impl Schedule {
         bytes: u64,
     ) -> Result<(), Full> {
         let here = self.queues.get(&(source, target)).map_or((0, 0), |queue| (queue.messages, queue.bytes));
-        let fits = |(messages, sum): (u64, u64), messages_max, bytes_max| {
-            messages < messages_max && (sum == 0 || sum.saturating_add(bytes) <= bytes_max)
-        };
-        if !fits(here, limits.messages, limits.bytes) {
-            Err(Full::Queue)
-        } else if !fits(all, limits.all_messages, limits.all_bytes) {
-            Err(Full::Vat)
-        } else {
-            Ok(())
-        }
+        limits.room(here, all, bytes)
     }
 
     /// Who pays for the turns of a queue that has messages, the nearest first.
@@ -339,6 +330,15 @@ impl Schedule {
     /// Bytes in queues of peers that no operator named.
     pub(super) fn strangers_bytes(&self) -> u64 {
         self.strangers_bytes
+    }
+
+    /// An operator has named this peer: what it has queued is no stranger's any more.
+    pub(super) fn named(&mut self, peer: PeerNumber) {
+        let its = |(source, _): &Key| *source == Source::Peer(peer);
+        for (_, queue) in self.queues.iter_mut().filter(|(key, queue)| its(key) && queue.stranger) {
+            queue.stranger = false;
+            self.strangers_bytes -= queue.bytes;
+        }
     }
 
     /// Whether another message that had no room may be kept as a fault; it is then counted.
@@ -376,7 +376,7 @@ impl Schedule {
         };
         queue.messages += 1;
         queue.bytes += bytes;
-        let more = Change { queued_bytes: budget::signed(bytes), ..Change::default() };
+        let more = Change { queued_bytes: signed(bytes), ..Change::default() };
         accounts.add(view, &queue.payers, more, message.queued_at)?;
         if queue.stranger {
             self.strangers_bytes += bytes;
@@ -406,7 +406,7 @@ impl Schedule {
             self.strangers_bytes -= turn.message.bytes;
         }
         queue.in_flight -= 1;
-        let queued_bytes = -budget::signed(turn.message.bytes);
+        let queued_bytes = -signed(turn.message.bytes);
         accounts.add(view, &queue.payers, Change { queued_bytes, cpu_us, ..Change::default() }, now_ms)?;
         if queue.messages == 0 {
             self.queues.remove(&key);
@@ -455,7 +455,7 @@ impl Schedule {
             if queue.stranger {
                 self.strangers_bytes -= queue.bytes;
             }
-            let less = Change { queued_bytes: -budget::signed(queue.bytes), ..Change::default() };
+            let less = Change { queued_bytes: -signed(queue.bytes), ..Change::default() };
             accounts.add(view, &queue.payers, less, now_ms)?;
         }
         Ok(())
@@ -528,6 +528,5 @@ fn average(before: u64, now: u64) -> u64 {
 }
 
 fn difference(more: u64, less: u64) -> i64 {
-    let limit = |figure: u64| i64::try_from(figure).unwrap_or(i64::MAX);
-    limit(more).saturating_sub(limit(less))
+    signed(more).saturating_sub(signed(less))
 }

@@ -8,7 +8,7 @@ use qrt_shared::qjson::{self, ARGS_BYTES_MAX};
 use qrt_shared::view::Outcome;
 use qrt_shared::wire::Sequence;
 
-use super::account::Change;
+use super::account::{Change, signed};
 use super::checkpoint::{Effect, Ended, Keyed, Write};
 use super::entropy::Entropy;
 use super::peer::{Origin, post};
@@ -37,11 +37,13 @@ const KEY_BYTES_MAX: usize = 256;
 
 /// Queues a message of the operator, once for its key.
 pub(super) fn send<V: View, E: Entropy>(step: &mut Step<'_, V, E>, send: Send) -> Result<Queued, Refusal> {
-    let abroad = match &send.target {
-        Target::Qrid(qrid) if qrid.vat != step.vat.id => Some(step.refer(qrid, Origin::Operator)?),
-        Target::Qrid(_) | Target::Petname(_) => None,
+    let (target, here) = match &send.target {
+        Target::Qrid(qrid) if qrid.vat != step.vat.id => (step.refer(qrid, Origin::Operator)?, None),
+        Target::Qrid(_) | Target::Petname(_) => {
+            let (target, object) = step.resolve_live(&send.target)?;
+            (target, Some(object))
+        }
     };
-    let target = abroad.map_or_else(|| step.resolve_live(&send.target).map(|(target, _)| target), Ok)?;
     let qrid = step.qrid(target)?;
     if send.args.size_bytes > ARGS_BYTES_MAX {
         let what = format!("the arguments are {} bytes, more than {ARGS_BYTES_MAX}", send.args.size_bytes);
@@ -57,12 +59,17 @@ pub(super) fn send<V: View, E: Entropy>(step: &mut Step<'_, V, E>, send: Send) -
         }
     }
     let bytes = send.args.size_bytes as u64;
-    let (message, keyed) = if abroad.is_some() {
+    let (message, keyed) = if let Some(object) = here {
+        if let Some(full) = room(step, Source::Operator, (target, object.account), bytes)? {
+            return Err(full_problem(step, full, &send.target).into());
+        }
+        let new = New { source: Source::Operator, target, args, bytes, cause: None, abroad: None, chain: 1 };
+        let message = number(step, new);
+        let message = queue(step, message, Recipient::of(&object))?;
+        (MessageName::In(message), Keyed::In(message))
+    } else {
         let (peer, vat, seq) = post_new(step, &post::New { to: &qrid, target, args: &args, bytes, turn: None })?;
         (MessageName::Out(vat, seq.0), Keyed::Out(peer, seq))
-    } else {
-        let message = queue_here(step, &send.target, target, args, bytes)?;
-        (MessageName::In(message), Keyed::In(message))
     };
     if let Some(key) = send.key {
         step.checkpoint.writes.push(Write::Key { key, target, message: keyed, queued_at: step.now_ms });
@@ -97,22 +104,6 @@ pub(super) fn exported<V, E>(step: &mut Step<'_, V, E>, peer: PeerNumber, args: 
     let told = qjson::references(args).map_err(damaged)?;
     step.checkpoint.writes.extend(told.into_iter().map(|reference| Write::Export { reference, peer }));
     Ok(())
-}
-
-fn queue_here<V: View, E: Entropy>(
-    step: &mut Step<'_, V, E>,
-    name: &Target,
-    target: Handle,
-    args: String,
-    bytes: u64,
-) -> Result<u64, Refusal> {
-    let (_, object) = step.resolve_live(name)?;
-    if let Some(full) = room(step, Source::Operator, (target, object.account), bytes)? {
-        return Err(full_problem(step, full, name).into());
-    }
-    let new = New { source: Source::Operator, target, args, bytes, cause: None, abroad: None, chain: 1 };
-    let message = number(step, new);
-    Ok(queue(step, message, Recipient::of(&object))?)
 }
 
 /// The message that a key stands for.
@@ -161,7 +152,7 @@ pub(super) fn room<V: View, E>(
         Some(payers) => payers,
         None => budget::payers(&mut step.vat.accounts, step.view, source, account)?,
     };
-    let more = Change { queued_bytes: budget::signed(bytes), ..Change::default() };
+    let more = Change { queued_bytes: signed(bytes), ..Change::default() };
     Ok(step.vat.accounts.over(step.view, &payers, more)?.map(|_| Full::Account))
 }
 

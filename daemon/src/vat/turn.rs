@@ -6,6 +6,7 @@ use qrt_shared::budget::Budget;
 use qrt_shared::id::Qrid;
 use qrt_shared::qjson;
 use qrt_shared::view::{Outcome, Used};
+use qrt_shared::wire::Sequence;
 use sha2::{Digest, Sha256};
 
 use super::budget::{self, Passed};
@@ -20,7 +21,7 @@ use super::peer::post;
 use super::schedule::Full;
 use super::schedule::{BASE_US, BYTES_PER_US, Cost, Next};
 use super::send::{self, Ending, New, Recipient};
-use super::source::Source;
+use super::source::{PeerNumber, Source};
 use super::view::{Message, Object, View};
 use super::{Halt, Order, Start, Step, Vat, fault, memory, remove, verify};
 use crate::protocol::{
@@ -263,7 +264,6 @@ fn commit<V: View, E: Entropy>(
     let mut made = Vec::new();
     // Those that acted, the new ones under the handles they had in the turn.
     let mut actors: Vec<_> = turn.objects.iter().map(Actor::of).collect();
-    let gone = || Halt::Damaged("an object of a turn that was verified is gone".to_owned());
     for (object, made_as) in mem::take(&mut report.made).into_iter().zip(FIRST_MADE..) {
         let maker = actors.iter().find(|actor| actor.acted_as == object.maker).ok_or_else(gone)?;
         let handle = step.vat.counters.next_reference;
@@ -304,44 +304,8 @@ fn commit<V: View, E: Entropy>(
             step.vat.schedule.in_flight.changed(memory, AsFound { whole, keys });
         }
     }
-    let (mut sent, mut posted) = (Vec::new(), Vec::new());
-    for (message, bytes) in mem::take(&mut report.sent).into_iter().zip(sizes) {
-        let sender = actors.iter().find(|actor| actor.acted_as == message.sender);
-        let source = Source::Account(sender.ok_or_else(gone)?.account);
-        let target = message.target;
-        let recipient = recipient(step, &actors, target)?;
-        if let To::Abroad(to) = &recipient {
-            let new = post::New { to, target, args: &message.args, bytes: *bytes, turn: Some(number) };
-            match post::post(step, &new) {
-                Ok((peer, _, seq)) => {
-                    send::exported(step, peer, &message.args)?;
-                    posted.push((peer, seq));
-                    continue;
-                }
-                Err(post::Refusal::Full | post::Refusal::NoNumbers) => {}
-                Err(post::Refusal::Halt(halt)) => return Err(halt),
-            }
-        }
-        let new = New {
-            source,
-            target,
-            args: message.args,
-            bytes: *bytes,
-            cause: Some(number),
-            abroad: None,
-            chain: turn.message.chain + 1,
-        };
-        let message = send::number(step, new);
-        sent.push(message.message);
-        match recipient {
-            To::Abroad(_) => fault::refused(step, message, Full::Outbox)?,
-            To::Nobody => fault::undeliverable(step, message, remove::GONE)?,
-            To::Here(recipient) => match send::room(step, source, (target, recipient.account), *bytes)? {
-                None => drop(send::queue(step, message, recipient)?),
-                Some(full) => fault::refused(step, message, full)?,
-            },
-        }
-    }
+    let chain = turn.message.chain + 1;
+    let (sent, posted) = send_all(step, (number, chain), &actors, mem::take(&mut report.sent), sizes)?;
     let (result, result_error) = match &mut report.verdict {
         Verdict::Ok { result, result_error } => (mem::take(result), result_error.take()),
         _ => (String::new(), None),
@@ -366,6 +330,55 @@ fn commit<V: View, E: Entropy>(
         ..journal(number, turn, Outcome::Ok, report)
     };
     record(step, row)
+}
+
+/// The messages a turn sent: their numbers here, and those in other vats.
+type Away = (Vec<u64>, Vec<(PeerNumber, Sequence)>);
+
+/// Queues or posts what the turn of that number sent.
+fn send_all<V: View, E: Entropy>(
+    step: &mut Step<'_, V, E>,
+    (number, chain): (u64, u64),
+    actors: &[Actor],
+    messages: Vec<protocol::Sent>,
+    sizes: &[u64],
+) -> Result<Away, Halt> {
+    let (mut sent, mut posted) = (Vec::new(), Vec::new());
+    for (message, bytes) in messages.into_iter().zip(sizes) {
+        let sender = actors.iter().find(|actor| actor.acted_as == message.sender);
+        let source = Source::Account(sender.ok_or_else(gone)?.account);
+        let target = message.target;
+        let recipient = recipient(step, actors, target)?;
+        if let To::Abroad(to) = &recipient {
+            let new = post::New { to, target, args: &message.args, bytes: *bytes, turn: Some(number) };
+            match post::post(step, &new) {
+                Ok((peer, _, seq)) => {
+                    send::exported(step, peer, &message.args)?;
+                    posted.push((peer, seq));
+                    continue;
+                }
+                Err(post::Refusal::Full | post::Refusal::NoNumbers) => {}
+                Err(post::Refusal::Halt(halt)) => return Err(halt),
+            }
+        }
+        let new = New { source, target, args: message.args, bytes: *bytes, cause: Some(number), abroad: None, chain };
+        let message = send::number(step, new);
+        sent.push(message.message);
+        match recipient {
+            To::Abroad(_) => fault::refused(step, message, Full::Outbox)?,
+            To::Nobody => fault::undeliverable(step, message, remove::GONE)?,
+            To::Here(recipient) => match send::room(step, source, (target, recipient.account), *bytes)? {
+                None => drop(send::queue(step, message, recipient)?),
+                Some(full) => fault::refused(step, message, full)?,
+            },
+        }
+    }
+    Ok((sent, posted))
+}
+
+/// There is no such object in a turn that was verified.
+fn gone() -> Halt {
+    Halt::Damaged("an object of a turn that was verified is gone".to_owned())
 }
 
 /// Where a message goes.

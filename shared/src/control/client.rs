@@ -13,18 +13,17 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 use tokio::net::UnixStream;
 
-use super::listing::{Listed, Listing};
+use super::listing::{At, Listed, Listing};
 use super::{
-    Backup, Done, DropOut, Dropped, Due, Held, Install, Installed, MemorySet, MemoryWas, Name, Named, PeerAdd, PeerIs,
-    Problem, Queued, Removed, Replay, Resync, Resynced, Retried, Retry, SOCKET, SOCKET_PATH_MAX, Send, Upgrade,
-    Upgraded, VERSION_HEADER,
+    Backup, Checkpointed, Done, DropOut, Dropped, Due, Held, Install, Installed, MemorySet, MemoryWas, Name, Named,
+    PeerAdd, PeerIs, Problem, Queued, Removed, Replay, Resync, Resynced, Retried, Retry, SOCKET, SOCKET_PATH_MAX, Send,
+    Upgrade, Upgraded, VERSION_HEADER,
 };
 use crate::VERSION;
 use crate::id::{MessageName, PeerName, Subject, Target};
 use crate::view::{
-    Audited, Awaited, BackedUp, DryInstall, DryUpgrade, Empowered, Entry, Event, Fault, Info, KeyBlame, Log, MemoryDiff,
-    Message, Object, ObjectRow, Outgoing, Overview, Page, Peer, Reach, Replayed, Report, Setting, Storage, Sweep, Traced,
-    Turn, Way, Why,
+    Awaited, BackedUp, DryInstall, DryUpgrade, Empowered, Entry, Event, Info, KeyBlame, Log, MemoryDiff, Object,
+    Overview, Page, Peer, Reach, Replayed, Report, Setting, Storage, Sweep, Traced, Turn, Way, Why,
 };
 
 /// What a path segment or query value may hold unescaped.
@@ -268,15 +267,14 @@ impl Client {
         self.call("POST", "/v1/backup", Some(backup)).await
     }
 
+    /// Moves everything from the write-ahead log into the database.
+    pub async fn checkpoint(&mut self) -> Result<Checkpointed, ClientError> {
+        self.call("POST", "/v1/checkpoint", None::<&()>).await
+    }
+
     /// Whether the vat is well; with `full`, all of it is read.
     pub async fn check(&mut self, full: bool) -> Result<Report, ClientError> {
         self.read(&format!("/v1/check?full={full}")).await
-    }
-
-    /// A page of what operators did, oldest first; with `newest`, of so many of the newest.
-    pub async fn audit(&mut self, after: u64, newest: Option<u64>) -> Result<Page<Audited>, ClientError> {
-        let newest = newest.map(|count| format!("&newest={count}")).unwrap_or_default();
-        self.read(&format!("/v1/audit?after={after}{newest}")).await
     }
 
     /// Every setting.
@@ -307,12 +305,6 @@ impl Client {
     /// What became of a message, after waiting up to `wait` (at most [`super::WAIT_MS_MAX`]) for it.
     pub async fn outcome(&mut self, message: MessageName, wait: Duration) -> Result<Awaited, ClientError> {
         self.read(&format!("/v1/messages/{}/outcome?wait_ms={}", segment(message), wait.as_millis())).await
-    }
-
-    /// A page of objects, oldest first, those after the cursor `after`.
-    pub async fn objects(&mut self, filter: Option<&str>, after: u64) -> Result<Page<ObjectRow>, ClientError> {
-        let filter = filter.map(|text| format!("&filter={}", segment(text))).unwrap_or_default();
-        self.read(&format!("/v1/objects?after={after}{filter}")).await
     }
 
     /// One object.
@@ -356,42 +348,21 @@ impl Client {
         self.call("POST", &format!("/v1/objects/{}/{verb}", segment(object)), None::<&()>).await
     }
 
-    /// A page of queued messages, oldest first.
-    pub async fn inbox(&mut self, after: u64) -> Result<Page<Message>, ClientError> {
-        self.read(&format!("/v1/inbox?after={after}")).await
-    }
-
-    /// A page of the journal, oldest first: turns after `after`, waiting up to `wait` for the first
-    /// when there is none yet.
+    /// The turns after `after`, waiting up to `wait` (at most [`super::WAIT_MS_MAX`]) for the first when there is
+    /// none yet.
     pub async fn turns(
         &mut self,
         object: Option<&Target>,
         after: u64,
         wait: Duration,
     ) -> Result<Page<Turn>, ClientError> {
-        let object = object.map(|target| format!("&object={}", segment(target))).unwrap_or_default();
-        self.read(&format!("/v1/turns?after={after}&wait_ms={}{object}", wait.as_millis())).await
-    }
-
-    /// The newest `count` turns, oldest first.
-    pub async fn newest_turns(&mut self, object: Option<&Target>, count: u64) -> Result<Page<Turn>, ClientError> {
-        let object = object.map(|target| format!("&object={}", segment(target))).unwrap_or_default();
-        self.read(&format!("/v1/turns?newest={count}{object}")).await
-    }
-
-    /// A page of faults, oldest first.
-    pub async fn faults(&mut self, after: u64) -> Result<Page<Fault>, ClientError> {
-        self.read(&format!("/v1/faults?after={after}")).await
+        let listing = Listing { at: At::After(after), object: object.cloned(), ..Listing::default() };
+        self.read(&format!("{}&wait_ms={}", listing.path::<Turn>(), wait.as_millis())).await
     }
 
     /// Queues a failed message again.
     pub async fn fault_retry(&mut self, id: u64) -> Result<Retried, ClientError> {
         self.call("POST", &format!("/v1/faults/{id}/retry"), None::<&()>).await
-    }
-
-    /// A page of other vats, the one first heard of first.
-    pub async fn peers(&mut self, after: u64) -> Result<Page<Peer>, ClientError> {
-        self.read(&format!("/v1/peers?after={after}")).await
     }
 
     /// Another vat.
@@ -418,12 +389,6 @@ impl Client {
     /// Takes a peer's petname away.
     pub async fn unname_peer(&mut self, peer: &PeerName) -> Result<PeerIs, ClientError> {
         self.call("DELETE", &format!("/v1/peers/{}/name", segment(peer)), None::<&()>).await
-    }
-
-    /// A page of messages to other vats that are not acknowledged, the one queued first first.
-    pub async fn outbox(&mut self, peer: Option<&PeerName>, after: u64) -> Result<Page<Outgoing>, ClientError> {
-        let peer = peer.map(|peer| format!("&peer={}", segment(peer))).unwrap_or_default();
-        self.read(&format!("/v1/outbox?after={after}{peer}")).await
     }
 
     /// Makes deliveries due now.

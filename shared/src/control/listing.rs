@@ -5,6 +5,8 @@
 
 use std::fmt::Write as _;
 
+use serde::{Deserialize, Serialize};
+
 use super::client::segment;
 use crate::id::{PeerName, Target};
 use crate::view::{AccountRow, Audited, Fault, Message, ObjectRow, Outcome, Outgoing, Peer, Turn};
@@ -35,7 +37,7 @@ listed! {
 }
 
 /// Where a page stands in its list. Cursors are those of another page: its `next` and `prev`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum At {
     /// The list's first rows.
     #[default]
@@ -49,7 +51,7 @@ pub enum At {
 }
 
 /// What a list is asked for. Parameters that a list does not know are refused.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Listing {
     /// Which page.
     pub at: At,
@@ -71,6 +73,16 @@ pub struct Listing {
 }
 
 impl Listing {
+    /// The rows after a cursor.
+    pub fn after(cursor: u64) -> Self {
+        Self { at: At::After(cursor), ..Self::default() }
+    }
+
+    /// The last `count` rows.
+    pub fn last(count: u64) -> Self {
+        Self { at: At::Last, limit: Some(count), ..Self::default() }
+    }
+
     /// The path and query to ask for a list of `T`.
     pub fn path<T: Listed>(&self) -> String {
         self.path_at(T::PATH)

@@ -337,6 +337,17 @@ pub struct Backup {
     pub with_key: bool,
 }
 
+/// The reply to `POST /v1/checkpoint`.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Checkpointed {
+    /// Whether the write-ahead log is empty: not while somebody reads what is in it.
+    pub emptied: bool,
+    /// Its size before.
+    pub wal_bytes_before: u64,
+    /// Its size now.
+    pub wal_bytes: u64,
+}
+
 /// The reply to `DELETE /v1/faults/{fault}` and `POST /v1/stop`: it is done.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Done {}

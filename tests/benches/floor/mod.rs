@@ -6,14 +6,18 @@
 //! nothing, verifies nothing, measures no turn and serves nobody, and one engine context serves all
 //! turns: what the product takes longer than this is the price of what it promises.
 
+mod db;
+
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, BufWriter, Write, stdin, stdout};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
+pub(crate) use db::create;
+use db::{write, zeros};
 use rquickjs::{CatchResultExt, Context, Function, Object, Runtime, Value};
-use rusqlite::{Connection, Params, params};
+use rusqlite::{Connection, params};
 
 /// The argument that makes the benchmark the floor's child.
 pub(crate) const CHILD: &str = "--floor-child";
@@ -28,8 +32,6 @@ pub(crate) const ARGS: &str = r#"{"by":1}"#;
 const WINDOW: u64 = 64;
 const FIRST_ORDINAL: u64 = 1 << 32;
 
-const SETTINGS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864;
-    PRAGMA mmap_size = 0; PRAGMA cell_size_check = 1; PRAGMA foreign_keys = 0;";
 const ENTRY: &str = "INSERT INTO memory_entry VALUES (?1, 'count', ?2, ?3)
     ON CONFLICT DO UPDATE SET ordinal = excluded.ordinal, value = excluded.value";
 const USE: &str = "UPDATE object_use SET turns = turns + 1, cpu_us = cpu_us + 9 WHERE object = ?1";
@@ -65,16 +67,6 @@ pub(crate) fn child() {
             line.clear();
         }
     });
-}
-
-/// A new database with the product's schema and settings.
-pub(crate) fn create(path: &Path) -> Connection {
-    let db = Connection::open(path).expect("a file");
-    db.set_prepared_statement_cache_capacity(128);
-    db.execute_batch(SETTINGS).expect("the settings");
-    db.execute_batch(include_str!("../../../daemon/src/store/schema.sql")).expect("the schema");
-    write(&db, &zeros(&db, "vat", "1, zeroblob(32)", 2), []);
-    db
 }
 
 /// How long `turns` turns over `counters` counters take, `group` to a commit, in a new database at
@@ -143,18 +135,6 @@ pub(crate) fn run(path: &Path, turns: u64, counters: u64, group: u64) -> Duratio
 /// Queues message number `message`.
 pub(crate) fn queue(db: &Connection, message: usize) {
     write(db, MESSAGE, params![message, 1, "1", 1, 0]);
-}
-
-/// The insertion of a row of `table` that starts with `first`, which is so many columns, and is zeros after that.
-fn zeros(db: &Connection, table: &str, first: &str, columns: usize) -> String {
-    let all: usize = db
-        .query_row("SELECT count(*) FROM pragma_table_info(?1)", [table], |row| row.get(0))
-        .expect("a table of the schema");
-    format!("INSERT INTO {table} VALUES ({first}{})", ", 0".repeat(all - columns))
-}
-
-fn write(db: &Connection, sql: &str, row: impl Params) {
-    db.prepare_cached(sql).and_then(|mut statement| statement.execute(row)).expect("the row is written");
 }
 
 fn now_ms() -> i64 {

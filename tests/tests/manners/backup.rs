@@ -5,8 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use qrt_shared::control::Retry;
-use qrt_shared::view::PeerState;
+use qrt_shared::control::{Listing, Retry};
+use qrt_shared::view::{Peer, PeerState};
 use qrt_tests::{Scratch, Vat, programs};
 use serde_json::{Value, json};
 
@@ -233,6 +233,6 @@ fn a_fork_is_another_vat_and_runs_beside_the_first() {
     let mut got: Vec<_> = got.as_array().expect("messages").iter().filter_map(Value::as_str).collect();
     got.sort_unstable();
     assert_eq!(got, ["first", "from the fork", "second"]);
-    let peers = b.ask(async |client| client.peers(0).await).items;
+    let peers = b.list::<Peer>(&Listing::default());
     assert_eq!(peers.iter().map(|peer| peer.last_in).collect::<Vec<_>>(), [2, 1], "each has a channel of its own");
 }

@@ -1,10 +1,11 @@
 //! What an operator sees of a channel, and does to it.
 
-use qrt_shared::control::{DropOut, PeerAdd};
+use qrt_shared::control::{DropOut, Listing, PeerAdd};
 use qrt_shared::id::{MessageName, PeerName, Subject};
 use serde_json::json;
 
 use super::{SINK, deliver, friends, id, peer, send, until_got, until_peer, url, why};
+use qrt_shared::view::{Message, Outgoing};
 use qrt_tests::Scratch;
 
 #[test]
@@ -47,7 +48,7 @@ fn why_says_the_present_reason_with_the_command_that_clears_it() {
     deliver(&a, &sink, &json!(3));
     assert!(why(&b, "").sentence.contains("held"));
     assert!(why(&b, "sink").command.expect("a command").starts_with("qrt release DIR"));
-    let waits = b.ask(async |client| client.inbox(0).await).items.pop().expect("it waits");
+    let waits = b.list::<Message>(&Listing::default()).pop().expect("it waits");
     assert_eq!((waits.source.as_str(), waits.seq), (id(&a).to_string().as_str(), Some(3)));
     assert!(why(&b, &waits.message.to_string()).sentence.contains("held"));
     b.qrt("release", &["sink"]).ok();
@@ -71,7 +72,7 @@ fn a_dropped_message_is_a_void_that_takes_its_number_and_runs_nothing() {
     let void = DropOut { reason: "a mistake".to_owned() };
     let dropped = a.ask(async |client| client.drop_out(&name, 2, &void).await);
     assert!(dropped.seq == 2 && dropped.may_have_arrived);
-    let rows = a.ask(async |client| client.outbox(Some(&name), 0).await).items;
+    let rows = a.list::<Outgoing>(&Listing { peer: Some(name.clone()), ..Listing::default() });
     assert_eq!(rows[1].void.as_deref(), Some("a mistake"));
     a.ask(async |client| client.hold_peer(&name, false).await);
     until_peer(&a, id(&b), "all acks", |peer| peer.pending == 0);

@@ -3,6 +3,8 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
+use qrt_shared::control::Listing;
+use qrt_shared::view::Peer;
 use qrt_tests::{Scratch, Vat};
 use serde_json::Value;
 
@@ -67,7 +69,7 @@ fn every_malformed_request_gets_a_refusal_and_changes_nothing() {
         assert!(expected.contains(&status), "{what}: {status}");
     }
     assert_eq!(commit(), before, "nothing was written");
-    assert!(vat.ask(async |client| client.peers(0).await).items.is_empty());
+    assert!(vat.list::<Peer>(&Listing::default()).is_empty());
     assert_eq!(vat.result("sink", "1"), 1, "and the vat goes on");
 }
 

@@ -13,6 +13,8 @@ use super::super::pane::Pane;
 use super::super::query::{Data, Query};
 use super::super::widgets::grid::{self, Cell};
 use super::super::widgets::text;
+use super::accounts::{self, Accounts};
+use super::table::Table;
 use crate::format;
 
 /// A figure of a second.
@@ -52,6 +54,10 @@ impl Pane for Overview {
         };
     }
 
+    fn into(&self, _: &Context) -> Option<Box<dyn Pane>> {
+        Some(Box::new(Table::<Accounts>::default()))
+    }
+
     fn commands(&self) -> Vec<Command> {
         use Command::{AddPeer, Check, Install, Retry, Send, Why};
         vec![Send, Install, Why, Check, Retry, AddPeer]
@@ -72,7 +78,7 @@ impl Pane for Overview {
         text::lines(&wrong, top, Rect { height: wrong_height, ..wrong_area }, buf);
         text::lines(&figures(overview, cx), 0, vat_area, buf);
         charts(cx, charts_area, buf);
-        accounts(&overview.accounts, cx, accounts_area, buf);
+        draw_accounts(&overview.accounts, cx, accounts_area, buf);
     }
 }
 
@@ -160,27 +166,15 @@ fn charts(cx: &Context, area: Rect, buf: &mut Buffer) {
     }
 }
 
-fn accounts(rows: &[AccountRow], cx: &Context, area: Rect, buf: &mut Buffer) {
+fn draw_accounts(rows: &[AccountRow], cx: &Context, area: Rect, buf: &mut Buffer) {
     let head = ["ACCOUNTS BY COMPUTE", ">CPU", ">LEFT", ">OBJECTS", ">MEMORY", ">QUEUED"];
     let theme = cx.theme;
     let cells = |row: &AccountRow| {
-        let left = row.used.cpu_left_us.map_or_else(
-            || "no limit".to_owned(),
-            |left| {
-                if left < 0 {
-                    format!("owes {}", format::duration(left.unsigned_abs()))
-                } else {
-                    format::duration(left.unsigned_abs())
-                }
-            },
-        );
+        let (left, none) = accounts::left(row.used.cpu_left_us);
         vec![
             Cell::new(format::object(row.name.as_ref(), &row.account), theme.name()),
             format::duration(row.used.cpu_us).into(),
-            Cell::new(
-                left,
-                if row.used.cpu_left_us.is_some_and(|left| left <= 0) { theme.bad() } else { theme.plain() },
-            ),
+            Cell::new(left, if none { theme.bad() } else { theme.plain() }),
             row.used.objects.to_string().into(),
             format::size(row.used.memory_bytes).into(),
             format::size(row.used.queued_bytes).into(),

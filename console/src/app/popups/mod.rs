@@ -1,5 +1,6 @@
 //! What lies over a pane: questions, answers, and what one types into. One file a noun.
 
+mod change;
 mod compose;
 mod confirm;
 mod did;
@@ -12,20 +13,17 @@ mod remove;
 mod replay;
 mod report;
 mod resync;
-mod upgrade;
 mod why;
-
-use qrt_shared::id::Qrid;
 
 use super::Context;
 use super::command::Command;
-use super::event::{Do, Edit, Edited, Note};
+use super::event::{Do, Note};
 use super::panes::{self, SCREENS};
 use super::popup::Popup;
 use super::request::Request;
 use super::thing::Thing;
 
-pub use upgrade::upgrade;
+pub use change::{change, edit_code, edit_value};
 
 /// Asks for the text that rows must have.
 pub fn filter(now: String) -> Box<dyn Popup> {
@@ -127,8 +125,11 @@ fn go(thing: &Thing) -> Vec<Do> {
     screen.into_iter().chain(there).collect()
 }
 
-/// Its code is read first.
+/// What is edited is read first.
 fn edit(thing: &Thing) -> Vec<Do> {
+    if let Thing::Key { object, key } = thing {
+        return vec![Do::Ask(Request::ReadKey(object.clone(), key.clone()))];
+    }
     let called = thing.called();
     thing.object().map(|object| Do::Ask(Request::ReadCode(object.clone(), called))).into_iter().collect()
 }
@@ -165,11 +166,6 @@ fn backup(cx: &Context) -> Box<dyn Popup> {
     prompt::prompt("Backup", told, format!("{}.backup", cx.dir.trim_end_matches('/')), |text| {
         Ok(vec![Do::Ask(Request::Backup(text))])
     })
-}
-
-/// Lets the operator edit the code of an object, which is `before`, from `text` on.
-pub fn edit_code(object: Qrid, name: String, before: String, text: String) -> Do {
-    Do::Edit(Edit { text, suffix: ".js", what: Edited::Code { object, name, before } })
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
-use ratatui::text::Line;
+use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Widget, Wrap};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -35,6 +35,34 @@ pub fn row<'a>(line: impl Into<Line<'a>>, row: Rect, buf: &mut Buffer) {
     if row.height > 0 {
         buf.set_line(row.x, row.y, &line.into(), row.width);
     }
+}
+
+/// A text as lines of so many columns, broken between words and wherever a word is too long.
+pub fn wrapped(text: &str, style: Style, width: usize) -> Vec<Line<'static>> {
+    let width = width.max(20);
+    let text = crate::format::wrap(&crate::format::line(text), width);
+    text.lines().flat_map(|line| broken(Line::styled(line.to_owned(), style), width)).collect()
+}
+
+/// A line as lines of at most so many characters.
+pub fn broken(line: Line<'static>, width: usize) -> Vec<Line<'static>> {
+    if line.width() <= width {
+        return vec![line];
+    }
+    let (mut lines, mut last, mut used) = (Vec::new(), Vec::new(), 0);
+    for span in line.spans {
+        let mut rest: &str = &span.content;
+        while let Some((at, _)) = rest.char_indices().nth(width - used) {
+            let (head, tail) = rest.split_at(at);
+            last.push(Span::styled(head.to_owned(), span.style));
+            lines.push(Line::from(std::mem::take(&mut last)).style(line.style));
+            (rest, used) = (tail, 0);
+        }
+        used += rest.chars().count();
+        last.push(Span::styled(rest.to_owned(), span.style));
+    }
+    lines.push(Line::from(last).style(line.style));
+    lines
 }
 
 /// Draws lines from the one numbered `top`.
@@ -80,5 +108,14 @@ mod tests {
         assert_eq!(clip("日本語", 6), "日本語");
         assert_eq!(clip("日本語", 5), "日..");
         assert_eq!(clip("abc", 1), ".");
+    }
+
+    #[test]
+    fn a_word_that_is_too_long_is_broken_anywhere() {
+        let shown = |lines: Vec<Line<'_>>| lines.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let text = format!("one {} é", "x".repeat(30));
+        assert_eq!(shown(wrapped(&text, Style::new(), 20)), ["one", &"x".repeat(20), &"x".repeat(10), "é"]);
+        let line = Line::from(vec![Span::raw("abc"), Span::raw("déf")]);
+        assert_eq!(shown(broken(line, 2)), ["ab", "cd", "éf"]);
     }
 }

@@ -54,12 +54,9 @@ impl<'a> Report<'a> {
     /// # Errors
     /// A check failed.
     pub(super) fn end(self, scratch: &Path) -> Result<(), Failure> {
-        self.out.line(format!(
-            "\n{} of {} checks ok; {} is removed.",
-            self.checks - self.failed,
-            self.checks,
-            scratch.display()
-        ))?;
+        let checks = format!("{} of {} checks ok; ", self.checks - self.failed, self.checks);
+        let checks = if self.checks == 0 { "" } else { &checks };
+        self.out.line(format!("\n{checks}{} is removed.", scratch.display()))?;
         if self.failed > 0 {
             return Err(Failure::new(format!(
                 "{} of {} checks of the demo failed: the lines marked FAILED say what was found",

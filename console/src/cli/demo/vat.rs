@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use qrt_shared::control::{Client, ClientError, Install, InstallObject, PeerAdd, Retry, Send};
+use qrt_shared::control::{Client, ClientError, Install, InstallObject, Listing, Name, PeerAdd, Retry, Send};
 use qrt_shared::id::{PeerName, Petname, Qrid, Subject, Target, VatId};
 use qrt_shared::view::{Awaited, Ended, Fault, Info, Outgoing, Peer, Turn, Why};
 use rustix::process::{Pid, Signal, kill_process};
@@ -102,6 +102,17 @@ impl Vat {
         Ok(())
     }
 
+    /// Its base directory.
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Gives another vat a petname.
+    pub(super) async fn name_peer(&mut self, vat: VatId, name: Petname) -> Result<(), Failure> {
+        self.client()?.name_peer(&PeerName::Vat(vat), Name { name }).await?;
+        Ok(())
+    }
+
     /// How the channels to and from another vat stand.
     pub(super) async fn peer(&mut self, vat: VatId) -> Result<Peer, Failure> {
         Ok(self.client()?.peer(&PeerName::Vat(vat)).await?)
@@ -109,7 +120,7 @@ impl Vat {
 
     /// The first page of what is not acknowledged.
     pub(super) async fn outbox(&mut self) -> Result<Vec<Outgoing>, Failure> {
-        Ok(self.client()?.outbox(None, 0).await?.items)
+        Ok(self.client()?.list(&Listing::default()).await?.items)
     }
 
     /// What keeps a message to another vat waiting.
@@ -233,7 +244,7 @@ impl Vat {
 
     /// The first page of faults.
     pub(super) async fn faults(&mut self) -> Result<Vec<Fault>, Failure> {
-        Ok(self.client()?.faults(0).await?.items)
+        Ok(self.client()?.list(&Listing::default()).await?.items)
     }
 
     /// Forgets a fault.
@@ -287,6 +298,6 @@ fn target(object: &str) -> Result<Target, Failure> {
     Ok(object.parse()?)
 }
 
-fn raw(value: &Value) -> Box<RawValue> {
+pub(super) fn raw(value: &Value) -> Box<RawValue> {
     serde_json::value::to_raw_value(value).expect("a value is JSON")
 }

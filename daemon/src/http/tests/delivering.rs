@@ -24,20 +24,30 @@ fn named(url: &str, named: Named) -> Candidate {
 }
 
 /// Delivers the first message, a new request id for each try; says which ids were used.
-async fn deliver(courier: &Courier, candidates: &[Candidate]) -> (Result<Answered, Failure>, u8) {
-    let mut tries = 0;
-    let answer = courier.deliver(key(RECEIVER).vat(), candidates, || {
-        tries += 1;
-        request(RequestId::from_bytes([tries; 16]), 1)
-    });
-    let answer = answer.await;
-    (answer, tries)
+async fn deliver(courier: &Courier, candidates: &[Candidate]) -> (Result<Answered<Ack>, Failure>, u8) {
+    deliver_to(courier, candidates, None).await
 }
 
-/// The ack in an answer.
-fn ack(answered: &Answered) -> Ack {
+/// The same, to a peer that proved itself at `good` last.
+async fn deliver_to(
+    courier: &Courier,
+    candidates: &[Candidate],
+    good: Option<&Candidate>,
+) -> (Result<Answered<Ack>, Failure>, u8) {
+    let mut tries = 0;
+    let make = || {
+        tries += 1;
+        let id = RequestId::from_bytes([tries; 16]);
+        (id, request(id, 1))
+    };
     let channel = Channel::new(&key(SENDER), key(RECEIVER).vat()).expect("another");
-    channel.open_ack(&Response::decode(&answered.body).expect("well-formed")).expect("an ack")
+    let open = |id, response: &Response<'_>| {
+        let ack = channel.open_ack(response).map_err(|error| error.to_string())?;
+        if ack.re == id { Ok(ack) } else { Err(format!("it answers {:?}", ack.re)) }
+    };
+    let good = good.map(|good| &good.url);
+    let answer = courier.deliver(key(RECEIVER).vat(), candidates, good, make, open).await;
+    (answer, tries)
 }
 
 /// A server that does `serve` with each connection, after reading one request's head and body; it tells
@@ -97,7 +107,7 @@ async fn a_message_arrives_is_acked_and_the_connection_is_used_again() {
     let courier = courier();
     for _ in 0..3 {
         let (answer, tries) = deliver(&courier, &[at(server.address)]).await;
-        let ack = ack(&answer.expect("an answer"));
+        let ack = answer.expect("an answer").opened;
         assert_eq!((ack.number, ack.re, tries), (Sequence(1), RequestId::from_bytes([1; 16]), 1));
         assert_eq!(server.receiver.connections(), 1);
     }
@@ -107,16 +117,17 @@ async fn a_message_arrives_is_acked_and_the_connection_is_used_again() {
 #[tokio::test]
 async fn a_kept_connection_that_died_costs_a_second_try_with_a_new_id() {
     // It answers once on each connection, and closes it without saying so.
-    let answer = ok(&{
+    let answer = |re| {
         let channel = Channel::new(&key(RECEIVER), key(SENDER).vat()).expect("another");
-        let ack = Ack { re: RequestId::from_bytes([1; 16]), number: Sequence(0), tip: Tip::ZERO, bad: None };
-        encode_response(key(RECEIVER).vat(), &channel.seal_ack([1; 14], &ack).frame())
-    });
+        let ack = Ack { re: RequestId::from_bytes([re; 16]), number: Sequence(0), tip: Tip::ZERO, bad: None };
+        ok(&encode_response(key(RECEIVER).vat(), &channel.seal_ack([1; 14], &ack).frame()))
+    };
+    let answers = [answer(1), answer(2)];
     let (again, mut wants_more) = mpsc::unbounded_channel::<()>();
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("its address");
     tokio::spawn(async move {
-        loop {
+        for answer in answers {
             let (mut stream, _) = listener.accept().await.expect("a client");
             read_request(&mut stream).await;
             stream.write_all(&answer).await.expect("it reads");
@@ -204,19 +215,73 @@ async fn an_answer_that_is_none_is_told_apart_from_silence() {
 
 #[tokio::test]
 async fn a_peer_that_wants_to_be_left_alone_says_for_how_long() {
-    for status in [429, 503] {
-        let said = format!("HTTP/1.1 {status} Busy\r\nretry-after: 30\r\ncontent-length: 0\r\n\r\n");
-        let (address, _came) = saying(said).await;
+    let retry_after = Duration::from_secs(30);
+    for refused in [Refused::TooMuch { retry_after }, Refused::Unavailable { retry_after }] {
+        let server = server(limits()).await;
+        let courier = courier();
         let (other, mut asked) = saying(ok(b"")).await;
-        let (answer, tries) = deliver(&courier(), &[at(address), at(other)]).await;
+        let both = [at(server.address), at(other)];
+        *server.model.refuses.lock().expect("not poisoned") = Some(refused);
+        let (answer, tries) = deliver_to(&courier, &both, Some(&both[0])).await;
         let failure = answer.expect_err("no answer");
-        assert_eq!((failure.retry_after(), tries), (Some(Duration::from_secs(30)), 1), "{failure}");
+        assert_eq!((failure.retry_after(), tries), (Some(retry_after), 1), "{failure}");
         assert!(asked.try_recv().is_err(), "the peer has spoken: its other locations are left alone");
     }
 }
 
+fn busy(status: u16) -> Vec<u8> {
+    format!("HTTP/1.1 {status} Busy\r\nretry-after: 30\r\ncontent-length: 0\r\n\r\n").into()
+}
+
 #[tokio::test]
-async fn the_next_location_is_tried_and_the_last_good_one_comes_first() {
+async fn a_busy_server_where_the_peer_never_was_keeps_nobody_from_its_other_locations() {
+    let server = server(limits()).await;
+    let courier = courier();
+    let (stale, mut asked) = saying(busy(503)).await;
+    let (answer, tries) = deliver(&courier, &[at(stale), at(server.address)]).await;
+    assert_eq!((answer.expect("an answer").opened.number, tries), (Sequence(1), 2));
+    asked.recv().await.expect("it was asked");
+    // If nobody else answers either, the wait it asked for is the best that is known.
+    let (nobody, _came) = saying(b"nonsense\r\n\r\n".as_slice()).await;
+    let (answer, _) = deliver(&courier, &[at(stale), at(nobody)]).await;
+    assert_eq!(answer.expect_err("no answer").retry_after(), Some(Duration::from_secs(30)));
+}
+
+#[tokio::test]
+async fn who_claims_to_be_the_peer_and_cannot_box_as_it_keeps_nobody_from_the_peer() {
+    let server = server(limits()).await;
+    let forged = ok(&{
+        let channel = Channel::new(&key(3), key(SENDER).vat()).expect("another");
+        let ack = Ack { re: RequestId::from_bytes([1; 16]), number: Sequence(1), tip: Tip::ZERO, bad: None };
+        encode_response(key(RECEIVER).vat(), &channel.seal_ack([1; 14], &ack).frame())
+    });
+    let (impostor, mut asked) = saying(forged).await;
+    let courier = courier();
+    let (answer, _) = deliver(&courier, &[at(impostor)]).await;
+    assert!(matches!(answer, Err(Failure::Unproven { .. })), "{answer:?}");
+    asked.recv().await.expect("it was asked");
+    // The true one is reached, though the false one stands before it.
+    let both = [at(impostor), at(server.address)];
+    let (answer, tries) = deliver(&courier, &both).await;
+    assert_eq!((answer.expect("an answer").url, tries), (both[1].url.clone(), 2));
+}
+
+#[tokio::test]
+async fn an_old_answer_of_the_peers_shown_again_keeps_nobody_from_the_peer() {
+    let server = server(limits()).await;
+    let old = ok(&{
+        let channel = Channel::new(&key(RECEIVER), key(SENDER).vat()).expect("another");
+        let ack = Ack { re: RequestId::from_bytes([99; 16]), number: Sequence(1), tip: Tip::ZERO, bad: None };
+        encode_response(key(RECEIVER).vat(), &channel.seal_ack([1; 14], &ack).frame())
+    });
+    let (replayer, _asked) = saying(old).await;
+    let both = [at(replayer), at(server.address)];
+    let (answer, tries) = deliver(&courier(), &both).await;
+    assert_eq!((answer.expect("an answer").url, tries), (both[1].url.clone(), 2));
+}
+
+#[tokio::test]
+async fn another_vat_that_answers_is_passed_over() {
     let server = server(limits()).await;
     let (stranger, mut asked) = saying(ok(&{
         let channel = Channel::new(&key(3), key(SENDER).vat()).expect("another");
@@ -233,8 +298,6 @@ async fn the_next_location_is_tried_and_the_last_good_one_comes_first() {
     let (answer, tries) = deliver(&courier, &both).await;
     assert_eq!(answer.expect("an answer").url, both[1].url);
     assert_eq!(tries, 2);
-    let (answer, tries) = deliver(&courier, &both).await;
-    assert_eq!((answer.expect("an answer").url, tries), (both[1].url.clone(), 1));
 }
 
 #[tokio::test]

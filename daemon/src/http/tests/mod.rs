@@ -12,6 +12,7 @@ use qrt_shared::wire::{Ack, MessageId, Plaintext, Position, RequestId, Sequence,
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
+use super::channels::Channels;
 use super::gate;
 use super::receive::{Inbox, Limits, Receiver, Refused};
 use crate::key::Key;
@@ -77,7 +78,9 @@ async fn server(limits: Limits) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("its address");
     let model = Arc::new(Model::default());
-    let receiver = Arc::new(Receiver::new(Arc::new(key(RECEIVER)), Arc::clone(&model), limits));
+    let own = Arc::new(key(RECEIVER));
+    let channels = Arc::new(Channels::new(Arc::clone(&own), 8));
+    let receiver = Arc::new(Receiver::new(&own, channels, Arc::clone(&model), limits));
     tokio::spawn(Arc::clone(&receiver).serve(listener));
     Server { address, receiver, model }
 }

@@ -169,6 +169,21 @@ fn resync_after_the_receiver_went_back_numbers_what_is_held_from_there() {
 }
 
 #[test]
+fn a_question_that_was_under_way_at_a_resync_does_not_stop_the_channel_again() {
+    let mut outbound = sender(3, 4);
+    hear(&mut outbound, at(1));
+    let asked = outbound.asked(RequestId::from_bytes([1; 16]));
+    let plan = outbound.plan().expect("it is stopped");
+    let ids = held(&outbound);
+    outbound.resync(&plan, ids).expect("as agreed");
+    let after = outbound;
+    // The receiver stands where the sender has just agreed that it does.
+    let held = [id(4)];
+    assert_eq!(outbound.answer(&asked, &ack(1, at(1)), held), Answer::Overtaken);
+    assert_eq!(outbound, after);
+}
+
+#[test]
 fn resync_after_the_sender_went_back_goes_on_behind_the_receiver() {
     let mut outbound = sender(1, 3);
     let theirs = elsewhere(9);

@@ -1,25 +1,25 @@
 //! What operators did.
 
+use qrt_shared::control::Listing;
 use qrt_shared::view::{Audited, Page};
-use rusqlite::OptionalExtension;
+use rusqlite::Row;
 use serde_json::Value;
 
-use super::{Asked, PAGE_ROWS, Read, from_json};
+use super::list::{Filter, From};
+use super::{Asked, Read, from_json};
 
 impl Asked<'_> {
-    /// A page of the audit after the cursor `after`, oldest first; with `newest`, of so many of the newest.
-    pub fn audit(&self, after: u64, newest: Option<u64>) -> Read<Page<Audited>> {
-        let before_newest = match newest {
-            None => None,
-            Some(count) => {
-                let sql = "SELECT audit FROM audit ORDER BY audit DESC LIMIT 1 OFFSET ?1";
-                let count = count.min(i64::MAX.unsigned_abs());
-                self.db.prepare_cached(sql)?.query_row([count], |row| row.get::<_, u64>(0)).optional()?
-            }
+    /// A page of the audit, oldest first; `filter` is of the verb and of what it was done to.
+    pub fn audit(&self, listing: &Listing) -> Read<Page<Audited>> {
+        let from = From::of(listing);
+        let filter = Filter::of(listing);
+        let sql = format!("SELECT audit, at, uid, pid, action, detail FROM audit WHERE {}", from.by("audit"));
+        let keep = |row: &Row<'_>| {
+            Ok(filter.is_empty()
+                || filter.text(row.get::<_, String>(4)?)
+                || filter.text(self.detail(&row.get::<_, String>(5)?)?.to_string()))
         };
-        let after = after.max(before_newest.unwrap_or_default());
-        let sql = "SELECT audit, at, uid, pid, action, detail FROM audit WHERE audit > ?1 ORDER BY audit LIMIT ?2";
-        let rows = self.rows(sql, [after, PAGE_ROWS], |row| {
+        self.listed(from, &sql, [from.cursor], keep, |row| {
             let detail: String = row.get(5)?;
             let audited = Audited {
                 audit: row.get(0)?,
@@ -27,15 +27,10 @@ impl Asked<'_> {
                 uid: row.get(2)?,
                 pid: row.get(3)?,
                 action: row.get(4)?,
-                detail: Value::Null,
+                detail: self.detail(&detail)?,
             };
-            Ok((audited, detail))
-        })?;
-        let item = |(mut audited, detail): (Audited, String)| {
-            audited.detail = self.detail(&detail)?;
-            Ok((audited.audit, audited))
-        };
-        self.page(rows, item, |(_, detail)| detail.len())
+            Ok((audited, detail.len()))
+        })
     }
 
     /// What is written down with numbers of this database, for people.

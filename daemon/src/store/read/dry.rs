@@ -36,7 +36,7 @@ impl Asked<'_> {
         held.extend(memory.map(|memory| self.held(memory)).transpose()?.unwrap_or_default());
         let (reaches, natives_reached) = self.reached(&held, REACHED)?;
         let natives = install.natives.iter().map(|(property, native)| (property.clone(), native.name().to_owned()));
-        let power = Power { statics: self.as_given(&install.statics)?, natives: natives.collect() };
+        let power = Power { statics: as_given(&install.statics)?, natives: natives.collect() };
         let memory_bytes = memory.map(|memory| memory.size_bytes as u64);
         Ok(DryInstall { objects, power, memory_bytes, reaches, natives_reached, as_of: self.as_of })
     }
@@ -90,13 +90,14 @@ impl Asked<'_> {
         }
         Ok(held)
     }
+}
 
-    fn as_given(&self, document: &Document) -> Read<Box<RawValue>> {
-        let index = |number: u64| usize::try_from(number).ok();
-        let text = qjson::export(&document.text, |number| document.references.get(index(number)?).cloned());
-        let text = text.map_err(|error| ReadError::Damaged(error.to_string()))?;
-        RawValue::from_string(text).map_err(|error| ReadError::Damaged(error.to_string()))
-    }
+/// A document as it came in.
+fn as_given(document: &Document) -> Read<Box<RawValue>> {
+    let index = |number: u64| usize::try_from(number).ok();
+    let text = qjson::export(&document.text, |number| document.references.get(index(number)?).cloned());
+    let text = text.map_err(|error| ReadError::Damaged(error.to_string()))?;
+    RawValue::from_string(text).map_err(|error| ReadError::Damaged(error.to_string()))
 }
 
 fn sha256(text: &str) -> String {

@@ -1,10 +1,12 @@
 //! Messages whose turn failed.
 
+use qrt_shared::control::Listing;
 use qrt_shared::id::MessageName;
 use qrt_shared::view::{Fault, Page};
 use rusqlite::Row;
 
-use super::{Asked, PAGE_ROWS, Read, from_json, outcome};
+use super::list::{Filter, From};
+use super::{Asked, Read, from_json, outcome};
 use crate::protocol::Handle;
 use crate::vat::source::Source;
 
@@ -41,16 +43,29 @@ fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
 }
 
 impl Asked<'_> {
-    /// A page of faults whose number is above `after`, oldest first.
-    pub fn faults(&self, after: u64) -> Read<Page<Fault>> {
-        let sql = "SELECT fault, message, turn, source, target, args, outcome, error, ticks, at, used, head FROM fault
-            WHERE fault > ?1 ORDER BY fault LIMIT ?2";
-        let rows = self.rows(sql, [after, PAGE_ROWS], stored)?;
-        self.page(
-            rows,
-            |row| Ok((row.fault, self.fault(&row)?)),
-            |row| row.args.as_ref().map_or(0, String::len) + row.error.len(),
-        )
+    /// A page of faults, oldest first; `filter` is of names and ids of the target and the source, and of the error.
+    pub fn faults(&self, listing: &Listing) -> Read<Page<Fault>> {
+        let from = From::of(listing);
+        let filter = Filter::of(listing);
+        let object = listing.object.as_ref().map(|target| self.resolve_ever(target)).transpose()?;
+        let sql = format!(
+            "SELECT fault, message, turn, source, target, args, outcome, error, ticks, at, used, head FROM fault
+            WHERE {}",
+            from.by("fault")
+        );
+        let keep = |row: &Row<'_>| {
+            let target: Option<Handle> = row.get(4)?;
+            Ok((object.is_none() || object == target)
+                && (filter.is_empty()
+                    || target.map_or(Ok(false), |target| self.named_by(&filter, target))?
+                    || filter.text(self.source(row.get(3)?)?)
+                    || filter.text(self.error(&row.get::<_, String>(7)?)?.message)))
+        };
+        self.listed(from, &sql, [from.cursor], keep, |row| {
+            let row = stored(row)?;
+            let size = row.args.as_ref().map_or(0, String::len) + row.error.len();
+            Ok((self.fault(&row)?, size))
+        })
     }
 
     fn fault(&self, row: &Stored) -> Read<Fault> {

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 
 use qrt_shared::view::{KeyBlame, KeyChange, MemoryDiff, Page};
-use rusqlite::{OptionalExtension, params};
+use rusqlite::params;
 use serde_json::value::RawValue;
 
-use super::{Asked, PAGE_ROWS, Past, Read, ReadError};
+use super::list::PAGE_ROWS;
+use super::{Asked, Past, Read, ReadError};
 use crate::protocol::{Handle, MemoryHandle};
 use crate::vat::view::Entry;
 
@@ -43,7 +44,7 @@ impl Asked<'_> {
     /// A page of an object's memory keys in their order, with the turn that last changed each; with `key`, that
     /// one, also when it is not there any more.
     pub fn memory_blame(&self, object: Handle, key: Option<&str>, after: u64) -> Read<Page<KeyBlame>> {
-        let mut page = Page { items: Vec::new(), next: None, as_of: self.as_of };
+        let mut page = Page { items: Vec::new(), next: None, prev: None, partial: false, as_of: self.as_of };
         let Some(memory) = self.memory_of(object)? else { return Ok(page) };
         let first = self.journal()?.0;
         if let Some(key) = key {
@@ -85,11 +86,6 @@ impl Asked<'_> {
             (blame.edit, blame.at) = (edit, Some(at));
         }
         Ok(blame)
-    }
-
-    fn memory_of(&self, object: Handle) -> Read<Option<MemoryHandle>> {
-        let sql = "SELECT memory FROM object WHERE object = ?1";
-        Ok(self.db.prepare_cached(sql)?.query_row([object], |row| row.get(0)).optional()?.flatten())
     }
 
     /// The vat as `turn` left it, when `object` was there.

@@ -1,8 +1,10 @@
 //! What turns logged.
 
 use qrt_shared::view::LogLine;
+use rusqlite::Params;
 
-use super::{Asked, PAGE_ROWS, Read, list};
+use super::list::PAGE_ROWS;
+use super::{Asked, Read, list};
 use crate::protocol::Handle;
 
 /// A row of the journal that has log lines.
@@ -32,7 +34,7 @@ impl Asked<'_> {
         Ok((self.lines(rows)?, last))
     }
 
-    fn logged_rows(&self, sql: &str, params: impl rusqlite::Params) -> Read<Vec<Stored>> {
+    fn logged_rows(&self, sql: &str, params: impl Params) -> Read<Vec<Stored>> {
         self.rows(sql, params, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
     }
 

@@ -1,10 +1,11 @@
 //! Queued messages, and what became of those that were sent from the command line.
 
+use qrt_shared::control::Listing;
 use qrt_shared::id::MessageName;
 use qrt_shared::view::{Awaited, Ended, Message, Page};
-use rusqlite::OptionalExtension;
 
-use super::{Asked, PAGE_ROWS, Read, outcome};
+use super::list::{Filter, From};
+use super::{Asked, Read, outcome};
 use crate::protocol::Handle;
 use crate::vat::source::Source;
 
@@ -22,12 +23,25 @@ struct Row {
 }
 
 impl Asked<'_> {
-    /// A page of queued messages whose number is above `after`, oldest first.
-    pub fn inbox(&self, after: u64) -> Read<Page<Message>> {
-        let sql = "SELECT message, source, target, args, bytes, queued_at, deaths, seq, chain FROM message
-            WHERE message > ?1 ORDER BY message LIMIT ?2";
-        let rows = self.rows(sql, [after, PAGE_ROWS], |row| {
-            Ok(Row {
+    /// A page of queued messages, oldest first; `filter` is of names and ids of the target and the source.
+    pub fn inbox(&self, listing: &Listing) -> Read<Page<Message>> {
+        let from = From::of(listing);
+        let filter = Filter::of(listing);
+        let object = listing.object.as_ref().map(|target| self.resolve_ever(target)).transpose()?;
+        let sql = format!(
+            "SELECT message, source, target, args, bytes, queued_at, deaths, seq, chain FROM message WHERE {}",
+            from.by("message")
+        );
+        let keep = |row: &rusqlite::Row<'_>| {
+            let target = row.get(2)?;
+            Ok(object.is_none_or(|object| object == target)
+                && (filter.is_empty()
+                    || self.named_by(&filter, target)?
+                    || filter.text(self.source(row.get(1)?)?)
+                    || filter.text(MessageName::In(row.get(0)?).to_string())))
+        };
+        self.listed(from, &sql, [from.cursor], keep, |row| {
+            let row = Row {
                 message: row.get(0)?,
                 source: row.get(1)?,
                 target: row.get(2)?,
@@ -37,9 +51,10 @@ impl Asked<'_> {
                 deaths: row.get(6)?,
                 seq: row.get(7)?,
                 chain: row.get(8)?,
-            })
-        })?;
-        self.page(rows, |row| Ok((row.message, self.queued(row)?)), |row| row.args.len())
+            };
+            let size = row.args.len();
+            Ok((self.queued(row)?, size))
+        })
     }
 
     fn queued(&self, row: Row) -> Read<Message> {
@@ -63,10 +78,10 @@ impl Asked<'_> {
         // A script may name any number; a row has none beyond this.
         let Ok(message) = i64::try_from(message) else { return Ok(Awaited::Unknown) };
         let sql = "SELECT turn, outcome, result, result_error, error FROM outcome WHERE message = ?1";
-        let row = self.db.prepare_cached(sql)?.query_row([message], |row| {
+        let row = self.one(sql, [message], |row| {
             Ok((row.get(0)?, row.get::<_, String>(1)?, row.get::<_, Option<String>>(2)?, row.get(3)?, row.get(4)?))
         });
-        if let Some((turn, word, result, result_error, error)) = row.optional()? {
+        if let Some((turn, word, result, result_error, error)) = row? {
             let (outcome, result) = (outcome(&word)?, self.outside(result.as_deref())?);
             return Ok(Awaited::Ended(Ended { turn, outcome, result, result_error, error }));
         }

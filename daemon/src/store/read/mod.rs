@@ -1,14 +1,17 @@
 //! What people and scripts read, on connections of their own.
 //!
 //! A [`Reader`] answers one question in one transaction, so every answer is of one commit, which it
-//! names. It never waits for the writer nor the writer for it. Lists go by a cursor on a key that
-//! never changes, a page at a time, each bounded in rows and bytes.
+//! names. It never waits for the writer nor the writer for it. What a question may cost is bounded: [`list`] has the
+//! pages of lists, [`sorted`] those in the order of what changes with every turn.
 
+mod accounts;
 mod audit;
 mod check;
 mod dry;
+mod entries;
 mod faults;
 mod history;
+mod list;
 mod log;
 mod messages;
 mod objects;
@@ -17,6 +20,8 @@ mod peers;
 mod post;
 mod reach;
 mod replay;
+mod sorted;
+mod storage;
 mod trace;
 mod turns;
 mod vat;
@@ -26,24 +31,19 @@ use std::path::{Path, PathBuf};
 
 use qrt_shared::id::{ObjectId, PeerName, Petname, Qrid, Target, VatId};
 use qrt_shared::qjson;
-use qrt_shared::view::{CodeError, Outcome, Page};
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
+use qrt_shared::view::{CodeError, Outcome};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Params, Row};
 use serde_json::value::RawValue;
 
 use super::{Error, FILE, connect, migrate};
 use crate::protocol::{self, FIRST_MADE, Handle};
 use crate::vat::source::Source;
+use list::Filter;
 
 pub use check::Found;
 pub use past::Past;
-pub use post::Parcel;
-pub use turns::Turns;
-
-/// Rows of a page.
-const PAGE_ROWS: u64 = 500;
-
-/// Bytes of a page's texts, beyond which it ends early.
-const PAGE_BYTES: usize = 4 << 20;
+pub use post::{Parcel, Standing};
+pub use sorted::{By, NoOrder, Order, Queues};
 
 /// Why a question has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -118,8 +118,8 @@ impl Asked<'_> {
             id[12..].copy_from_slice(&made.to_be_bytes());
             return Ok(Qrid::new(self.vat, ObjectId::from_bytes(id)));
         }
-        let mut statement = self.db.prepare_cached("SELECT vat, id FROM reference WHERE reference = ?1")?;
-        let row = statement.query_row([object], |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get(1)?))).optional()?;
+        let sql = "SELECT vat, id FROM reference WHERE reference = ?1";
+        let row = self.one(sql, [object], |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get(1)?)))?;
         let (vat, id) = row.ok_or_else(|| ReadError::Damaged(format!("reference {object} has no row")))?;
         let vat = if vat.is_empty() {
             Some(self.vat)
@@ -140,12 +140,12 @@ impl Asked<'_> {
         let found = match target {
             Target::Qrid(qrid) if qrid.vat == self.vat => {
                 let sql = "SELECT object FROM reference JOIN object ON object = reference WHERE id = ?1 AND vat = x''";
-                self.db.prepare_cached(sql)?.query_row([qrid.object.as_bytes()], |row| row.get(0)).optional()?
+                self.one(sql, [qrid.object.as_bytes()], |row| row.get(0))?
             }
             Target::Qrid(_) => None,
             Target::Petname(name) => {
                 let sql = "SELECT reference FROM petname WHERE name = ?1";
-                self.db.prepare_cached(sql)?.query_row([name.as_str()], |row| row.get(0)).optional()?
+                self.one(sql, [name.as_str()], |row| row.get(0))?
             }
         };
         found.ok_or_else(|| ReadError::NoObject(target.clone()))
@@ -155,7 +155,7 @@ impl Asked<'_> {
     pub fn resolve_ever(&self, target: &Target) -> Read<Handle> {
         let Target::Qrid(qrid) = target else { return self.resolve(target) };
         let sql = "SELECT reference FROM reference WHERE id = ?1 AND vat = x''";
-        let found = self.db.prepare_cached(sql)?.query_row([qrid.object.as_bytes()], |row| row.get(0)).optional()?;
+        let found = self.one(sql, [qrid.object.as_bytes()], |row| row.get(0))?;
         found.filter(|_| qrid.vat == self.vat).ok_or_else(|| ReadError::NoObject(target.clone()))
     }
 
@@ -177,9 +177,15 @@ impl Asked<'_> {
 
     /// The operator's name for an object.
     fn petname(&self, object: Handle) -> Read<Option<Petname>> {
-        let mut statement = self.db.prepare_cached("SELECT name FROM petname WHERE reference = ?1")?;
-        let name = statement.query_row([object], |row| row.get::<_, String>(0)).optional()?;
+        let sql = "SELECT name FROM petname WHERE reference = ?1";
+        let name = self.one(sql, [object], |row| row.get::<_, String>(0))?;
         Ok(name.and_then(|name| name.parse().ok()))
+    }
+
+    /// Whether an object's petname or QRID has the text of `filter`.
+    fn named_by(&self, filter: &Filter<'_>, object: Handle) -> Read<bool> {
+        Ok(filter.some(self.petname(object)?.as_ref().map(Petname::as_str))
+            || filter.text(self.qrid(object)?.to_string()))
     }
 
     /// A message's source as people see it.
@@ -225,38 +231,17 @@ impl Asked<'_> {
         })
     }
 
-    /// Turns rows into a page: `row` gives a row's cursor and item.
-    fn page<R, T>(
-        &self,
-        rows: Vec<R>,
-        item: impl Fn(R) -> Read<(u64, T)>,
-        bytes: impl Fn(&R) -> usize,
-    ) -> Read<Page<T>> {
-        let full = rows.len() as u64 >= PAGE_ROWS;
-        let mut page = Page { items: Vec::new(), next: None, prev: None, partial: false, as_of: self.as_of };
-        let mut total = 0;
-        let count = rows.len();
-        for (index, row) in rows.into_iter().enumerate() {
-            total += bytes(&row);
-            let (cursor, item) = item(row)?;
-            page.items.push(item);
-            let cut = total > PAGE_BYTES && index + 1 < count;
-            if cut || (full && index + 1 == count) {
-                page.next = Some(cursor);
-            }
-            if cut {
-                break;
-            }
-        }
-        Ok(page)
-    }
-
-    fn rows<R>(
+    /// The one row of a query, if there is one.
+    fn one<T>(
         &self,
         sql: &str,
-        params: impl rusqlite::Params,
-        map: impl Fn(&Row<'_>) -> rusqlite::Result<R>,
-    ) -> Read<Vec<R>> {
+        params: impl Params,
+        map: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Read<Option<T>> {
+        Ok(self.db.prepare_cached(sql)?.query_row(params, map).optional()?)
+    }
+
+    fn rows<R>(&self, sql: &str, params: impl Params, map: impl Fn(&Row<'_>) -> rusqlite::Result<R>) -> Read<Vec<R>> {
         let mut statement = self.db.prepare_cached(sql)?;
         let rows = statement.query_map(params, map)?;
         Ok(rows.collect::<Result<_, _>>()?)

@@ -3,25 +3,23 @@
 use std::collections::BTreeMap;
 
 use data_encoding::HEXLOWER;
+use qrt_shared::control::Listing;
 use qrt_shared::id::{MessageName, Petname, Qrid};
 use qrt_shared::qjson;
-use qrt_shared::view::{AccountUse, Code, Death, Holding, Object, ObjectRow, OldCode, Page, Place, Power};
+use qrt_shared::view::{Code, Death, Holding, Object, ObjectRow, OldCode, Page, Place, Power};
 use rusqlite::{Row, params};
 use serde_json::value::RawValue;
 
-use super::{Asked, PAGE_ROWS, Read, ReadError};
+use super::list::{Filter, From};
+use super::{Asked, Queues, Read, ReadError};
 use crate::protocol::{Handle, MemoryHandle};
-use crate::store::{apply, view};
-use crate::vat::account::Account;
+use crate::store::apply;
 
 /// How many references and holders of an object are shown.
 const HOLDINGS: u64 = 1000;
 
 /// How many deaths of workers are shown.
 const DEATHS: u64 = 10;
-
-/// Rows a filtered page looks at: a QRID is computed, not stored, so there is no index to ask.
-const SCANNED: u64 = 20_000;
 
 const COLUMNS: &str = "object.object, petname.name, use.turns, use.faults, coalesce(memory.bytes, 0), use.cpu_us,
     object.created_at, object.account, object.held, use.refused
@@ -58,36 +56,29 @@ fn listed(row: &Row<'_>) -> rusqlite::Result<Listed> {
 }
 
 impl Asked<'_> {
-    /// A page of objects after the cursor `after`, oldest first; `filter` keeps those whose petname
-    /// or QRID contains it.
-    pub fn objects(&self, filter: Option<&str>, after: u64) -> Read<Page<ObjectRow>> {
-        let Some(filter) = filter.filter(|text| !text.is_empty()) else {
-            let sql = format!("SELECT {COLUMNS} WHERE object.object > ?1 ORDER BY object.object LIMIT ?2");
-            let rows = self.rows(&sql, [after, PAGE_ROWS], listed)?;
-            return self.page(rows, |row| Ok((row.object, self.row(row)?)), |_| 0);
-        };
-        let sql = format!("SELECT {COLUMNS} WHERE object.object > ?1 ORDER BY object.object LIMIT ?2");
-        let mut statement = self.db.prepare_cached(&sql)?;
-        let mut rows = statement.query([after, SCANNED])?;
-        let mut page = Page { items: Vec::new(), next: None, prev: None, partial: false, as_of: self.as_of };
-        let mut scanned = 0;
-        while let Some(row) = rows.next()? {
+    /// A page of objects, oldest first; `filter` is of petname and QRID.
+    pub fn objects(&self, listing: &Listing, queues: &Queues) -> Read<Page<ObjectRow>> {
+        let from = From::of(listing);
+        let filter = Filter::of(listing);
+        let account = listing.account.as_ref().map(|target| self.resolve_ever(target)).transpose()?;
+        let sql = format!("SELECT {COLUMNS} WHERE {}", from.by("object.object"));
+        let keep = |row: &Row<'_>| {
             let row = listed(row)?;
-            let object = row.object;
-            scanned += 1;
-            let named = row.name.as_deref().is_some_and(|name| name.contains(filter));
-            if named || self.qrid(object)?.to_string().contains(filter) {
-                page.items.push(self.row(row)?);
-            }
-            if scanned == SCANNED || page.items.len() as u64 == PAGE_ROWS {
-                page.next = Some(object);
-                break;
-            }
-        }
-        Ok(page)
+            Ok(account.is_none_or(|account| account == row.account)
+                && (filter.is_empty()
+                    || filter.some(row.name.as_ref())
+                    || filter.text(self.qrid(row.object)?.to_string())))
+        };
+        self.listed(from, &sql, [from.cursor], keep, |row| Ok((self.row(listed(row)?, queues)?, 0)))
     }
 
-    fn row(&self, row: Listed) -> Read<ObjectRow> {
+    /// An object's row in the list.
+    pub(super) fn object_row(&self, object: Handle, queues: &Queues) -> Read<ObjectRow> {
+        let row = self.one(&format!("SELECT {COLUMNS} WHERE object.object = ?1"), [object], listed)?;
+        self.row(row.ok_or_else(|| ReadError::Damaged(format!("object {object} has no row")))?, queues)
+    }
+
+    fn row(&self, row: Listed, queues: &Queues) -> Read<ObjectRow> {
         Ok(ObjectRow {
             qrid: self.qrid(row.object)?,
             name: row.name.and_then(|name| name.parse::<Petname>().ok()),
@@ -99,16 +90,14 @@ impl Asked<'_> {
             account: self.qrid(row.account)?,
             held: row.held,
             refused: row.refused,
-            queued: 0,
+            queued: queues.of(row.object),
         })
     }
 
-    /// One object whole.
-    pub fn object(&self, object: Handle) -> Read<Object> {
-        let sql = format!("SELECT {COLUMNS} WHERE object.object = ?1");
-        let row = self.rows(&sql, [object], listed)?.pop();
-        let row = row.ok_or_else(|| ReadError::Damaged(format!("object {object} has no row")))?;
-        let sql = "SELECT code.sha256, code.text, statics, natives, memory, maker, budget, held_why
+    /// One object, with its memory or without.
+    pub fn object(&self, object: Handle, with_memory: bool, queues: &Queues) -> Read<Object> {
+        let row = self.object_row(object, queues)?;
+        let sql = "SELECT code.sha256, code.text, statics, natives, memory, maker, budget, held_why, account
             FROM object JOIN code ON code.code = object.code WHERE object = ?1";
         let more = |row: &Row<'_>| {
             Ok((
@@ -120,18 +109,18 @@ impl Asked<'_> {
                 row.get::<_, Option<Handle>>(5)?,
                 row.get::<_, Option<String>>(6)?,
                 row.get(7)?,
+                row.get(8)?,
             ))
         };
-        let (sha256, text, statics, natives, memory, maker, budget, held_why) =
+        let (sha256, text, statics, natives, memory, maker, budget, held_why, account) =
             self.db.prepare_cached(sql)?.query_row([object], more)?;
-        let account = row.account;
         let natives = apply::natives(&natives).ok_or_else(|| ReadError::Damaged(format!("natives {natives}")))?;
         let natives = natives.into_iter().map(|(property, native)| (property, native.name().to_owned()));
         Ok(Object {
-            row: self.row(row)?,
+            row,
             code: self.code(object, HEXLOWER.encode(&sha256), text)?,
             power: Power { statics: self.outside(Some(&statics))?, natives: natives.collect::<BTreeMap<_, _>>() },
-            memory: memory.map(|memory| self.memory_text(memory)).transpose()?,
+            memory: memory.filter(|_| with_memory).map(|memory| self.memory_text(memory)).transpose()?,
             maker: maker.map(|maker| self.qrid(maker)).transpose()?,
             budget: apply::budget(budget.as_deref())
                 .ok_or_else(|| ReadError::Damaged(format!("the budget of object {object}")))?,
@@ -154,18 +143,6 @@ impl Asked<'_> {
         Ok(Code { sha256, text, version: history.len() as u64 + 1, history })
     }
 
-    fn account_use(&self, account: Handle) -> Read<AccountUse> {
-        let Account { own, objects, memory_bytes, queued_bytes, cpu_us, compute, .. } = self.account_row(account)?;
-        let cpu_left_us = compute.most_us.map(|_| compute.left_us);
-        Ok(AccountUse { budget: own, objects, memory_bytes, queued_bytes, cpu_us, cpu_left_us })
-    }
-
-    /// An account's row.
-    pub(super) fn account_row(&self, account: Handle) -> Read<Account> {
-        let sql = "SELECT * FROM account WHERE account = ?1";
-        Ok(self.db.prepare_cached(sql)?.query_row([account], view::account_row)?)
-    }
-
     fn deaths(&self, object: Handle) -> Read<u64> {
         let sql = "SELECT deaths FROM object_use WHERE object = ?1";
         Ok(self.db.prepare_cached(sql)?.query_row([object], |row| row.get(0))?)
@@ -180,8 +157,7 @@ impl Asked<'_> {
 
     /// One object's memory; null when it has none.
     pub fn memory(&self, object: Handle) -> Read<Box<RawValue>> {
-        let sql = "SELECT memory FROM object WHERE object = ?1";
-        match self.db.prepare_cached(sql)?.query_row([object], |row| row.get(0))? {
+        match self.memory_of(object)? {
             Some(memory) => self.memory_text(memory),
             None => self.outside(None),
         }

@@ -34,14 +34,6 @@ enum Undone {
 }
 
 impl Undone {
-    /// The property of that name, if it is not as it is now.
-    fn entry(&self, key: &str) -> Option<Option<Entry>> {
-        match self {
-            Self::But { changed, .. } => changed.get(key).cloned(),
-            Self::Is(entries) => Some(entries.iter().find(|entry| entry.key == key).cloned()),
-        }
-    }
-
     /// The properties that are not as they are now, in order.
     fn entries(&self) -> Vec<Entry> {
         let mut entries: Vec<_> = match self {
@@ -82,7 +74,7 @@ impl Asked<'_> {
     }
 }
 
-impl<'a> Past<'a> {
+impl Past<'_> {
     /// Has `memory` be what it was not: these properties.
     pub fn replace(&self, memory: MemoryHandle, entries: Vec<Entry>) {
         self.memories.borrow_mut().insert(memory, Rc::new(Undone::Is(entries)));
@@ -190,9 +182,11 @@ impl<'a> Past<'a> {
 
     /// The property of a Memory.
     pub fn property(&self, memory: MemoryHandle, key: &str) -> Read<Option<Entry>> {
-        match self.of(memory)?.entry(key) {
-            Some(then) => Ok(then),
-            None => self.present(memory, key),
+        match &*self.of(memory)? {
+            Undone::But { changed, .. } => {
+                changed.get(key).map_or_else(|| self.present(memory, key), |then| Ok(then.clone()))
+            }
+            Undone::Is(entries) => Ok(entries.iter().find(|entry| entry.key == key).cloned()),
         }
     }
 

@@ -1,10 +1,14 @@
 //! Other vats, and the messages that wait for them.
 
-use qrt_shared::id::{PeerName, VatId};
-use qrt_shared::view::{Awaited, Outgoing, Page, Peer, PeerState};
-use rusqlite::{OptionalExtension, Row, params};
+use std::cell::RefCell;
 
-use super::{Asked, PAGE_ROWS, Read, ReadError};
+use qrt_shared::control::Listing;
+use qrt_shared::id::{PeerName, Petname, VatId};
+use qrt_shared::view::{Awaited, Outgoing, Page, Peer, PeerState};
+use rusqlite::{Row, params};
+
+use super::list::{Filter, From};
+use super::{Asked, Read, ReadError};
 use crate::peer::session::State;
 use crate::protocol::Handle;
 use crate::store::peers;
@@ -15,7 +19,6 @@ use crate::vat::source::PeerNumber;
 const TOGETHER: u64 = qrt_shared::wire::FRAMES_MAX as u64;
 
 struct Stored {
-    outbox: u64,
     peer: PeerNumber,
     seq: u64,
     bytes: u64,
@@ -25,11 +28,10 @@ struct Stored {
     turn: Option<u64>,
 }
 
-const COLUMNS: &str = "outbox, peer, seq, bytes, target, void, queued_at, turn FROM outbox";
+const COLUMNS: &str = "peer, seq, bytes, target, void, queued_at, turn FROM outbox";
 
 fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
     Ok(Stored {
-        outbox: row.get(0)?,
         peer: row.get(1)?,
         seq: row.get(2)?,
         bytes: row.get(3)?,
@@ -41,11 +43,22 @@ fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
 }
 
 impl Asked<'_> {
-    /// A page of peers after the cursor `after`, the one first heard of first.
-    pub fn peers(&self, after: u64) -> Read<Page<Peer>> {
-        let sql = "SELECT * FROM peer WHERE peer > ?1 ORDER BY peer LIMIT ?2";
-        let rows = self.rows(sql, [after, PAGE_ROWS], peers::row)?;
-        self.page(rows, |peer| Ok((u64::from(peer.peer), self.peer_view(peer)?)), |_| 0)
+    /// A page of peers, the one first heard of first; `filter` is of name, id, URLs and the last error.
+    pub fn peers(&self, listing: &Listing) -> Read<Page<Peer>> {
+        let from = From::of(listing);
+        let filter = Filter::of(listing);
+        let sql = format!("SELECT * FROM peer WHERE {}", from.by("peer"));
+        let keep = |row: &Row<'_>| {
+            if filter.is_empty() {
+                return Ok(true);
+            }
+            let peer = peers::row(row)?;
+            let named = filter.some(peer.name.as_ref().map(Petname::as_str)) || filter.text(peer.vat.to_string());
+            Ok(named
+                || filter.some(peer.last_error)
+                || self.rows(peers::URLS, [peer.peer], peers::url)?.iter().any(|(url, _)| filter.text(url.to_string())))
+        };
+        self.listed(from, &sql, [from.cursor], keep, |row| Ok((self.peer_view(peers::row(row)?)?, 0)))
     }
 
     /// One peer.
@@ -58,11 +71,11 @@ impl Asked<'_> {
         let found = match name {
             PeerName::Vat(vat) => {
                 let sql = "SELECT * FROM peer WHERE vat = ?1";
-                self.db.prepare_cached(sql)?.query_row([vat.as_bytes()], peers::row).optional()?
+                self.one(sql, [vat.as_bytes()], peers::row)?
             }
             PeerName::Petname(name) => {
                 let sql = "SELECT * FROM peer WHERE name = ?1";
-                self.db.prepare_cached(sql)?.query_row([name.as_str()], peers::row).optional()?
+                self.one(sql, [name.as_str()], peers::row)?
             }
         };
         found.ok_or_else(|| ReadError::NoPeer(name.clone()))
@@ -70,7 +83,7 @@ impl Asked<'_> {
 
     pub(super) fn peer_row(&self, peer: PeerNumber) -> Read<peer::Peer> {
         let sql = "SELECT * FROM peer WHERE peer = ?1";
-        let found = self.db.prepare_cached(sql)?.query_row([peer], peers::row).optional()?;
+        let found = self.one(sql, [peer], peers::row)?;
         found.ok_or_else(|| ReadError::Damaged(format!("peer {peer} has no row")))
     }
 
@@ -105,41 +118,54 @@ impl Asked<'_> {
         })
     }
 
-    /// A page of the outbox after the cursor `after`, the message queued first first, to one peer or to all.
-    pub fn outbox(&self, peer: Option<&PeerName>, after: u64) -> Read<Page<Outgoing>> {
-        let rows = match peer {
-            None => {
-                let sql = format!("SELECT {COLUMNS} WHERE outbox > ?1 ORDER BY outbox LIMIT ?2");
-                self.rows(&sql, [after, PAGE_ROWS], stored)?
-            }
-            Some(name) => {
-                let peer = self.find_peer(name)?.peer;
-                let sql = format!(
-                    "SELECT {COLUMNS} WHERE peer = ?1
-                        AND seq > coalesce((SELECT seq FROM outbox WHERE outbox = ?2 AND peer = ?1),
-                            (SELECT max(seq) FROM outbox WHERE peer = ?1 AND outbox <= ?2), 0)
-                        ORDER BY seq LIMIT ?3"
-                );
-                self.rows(&sql, params![peer, after, PAGE_ROWS], stored)?
-            }
+    /// A page of the outbox, the message queued first first, to one peer or to all; `filter` is of names and ids of
+    /// peer and target, and of the last error. To one peer its cursors are numbers on the channel there.
+    pub fn outbox(&self, listing: &Listing) -> Read<Page<Outgoing>> {
+        let from = From::of(listing);
+        let filter = Filter::of(listing);
+        let peer = listing.peer.as_ref().map(|name| self.find_peer(name)).transpose()?;
+        let known: RefCell<Option<peer::Peer>> = RefCell::default();
+        let of = |number: PeerNumber| {
+            let known = known.take().filter(|peer| peer.peer == number);
+            known.map_or_else(|| self.peer_row(number), Ok)
         };
-        let mut known: Option<peer::Peer> = None;
-        let mut items = Vec::new();
-        for row in rows {
-            let peer = match known.take().filter(|peer| peer.peer == row.peer) {
-                Some(peer) => peer,
-                None => self.peer_row(row.peer)?,
-            };
-            items.push((row.outbox, self.outgoing(&peer, row)?));
-            known = Some(peer);
+        let keep = |row: &Row<'_>| {
+            if filter.is_empty() {
+                return Ok(true);
+            }
+            let row = stored(row)?;
+            let target = row.target;
+            let peer = of(row.peer)?;
+            let outgoing = self.outgoing(&peer, row)?;
+            known.replace(Some(peer));
+            Ok(filter.some(outgoing.name.as_ref().map(Petname::as_str))
+                || filter.text(outgoing.peer.to_string())
+                || filter.some(outgoing.last_error)
+                || target.map_or(Ok(false), |target| self.named_by(&filter, target))?)
+        };
+        let item = |row: &Row<'_>| {
+            let row = stored(row)?;
+            let peer = of(row.peer)?;
+            let item = self.outgoing(&peer, row)?;
+            known.replace(Some(peer));
+            Ok((item, 0))
+        };
+        match &peer {
+            None => {
+                let sql = format!("SELECT outbox, {COLUMNS} WHERE {}", from.by("outbox"));
+                self.listed(from, &sql, [from.cursor], keep, item)
+            }
+            Some(peer) => {
+                let sql = format!("SELECT seq, {COLUMNS} WHERE peer = ?2 AND {}", from.by("seq"));
+                self.listed(from, &sql, params![from.cursor, peer.peer], keep, item)
+            }
         }
-        self.page(items, Ok, |_| 0)
     }
 
     /// One message of the outbox.
     pub(super) fn letter(&self, peer: &peer::Peer, seq: u64) -> Read<Option<Outgoing>> {
-        let sql = format!("SELECT {COLUMNS} WHERE peer = ?1 AND seq = ?2");
-        let row = self.db.prepare_cached(&sql)?.query_row(params![peer.peer, seq], stored).optional()?;
+        let sql = format!("SELECT seq, {COLUMNS} WHERE peer = ?1 AND seq = ?2");
+        let row = self.one(&sql, params![peer.peer, seq], stored)?;
         row.map(|row| self.outgoing(peer, row)).transpose()
     }
 

@@ -17,7 +17,8 @@ use qrt_shared::qjson;
 use qrt_shared::view::{Empowered, Found, Keeper, Link, Node, Page, Place, Reach, Root, Sweep, Unreachable, Way};
 use rusqlite::OptionalExtension;
 
-use super::{Asked, PAGE_ROWS, Read, ReadError};
+use super::list::PAGE_ROWS;
+use super::{Asked, Read, ReadError};
 use crate::protocol::{Handle, Native};
 use crate::store::apply;
 use crate::vat::source::PeerNumber;
@@ -104,7 +105,7 @@ impl Asked<'_> {
         let limit = usize::try_from(limit.min(LIMIT_MAX)).unwrap_or(usize::MAX);
         let links = Cell::new(LINKS_MAX);
         let (searched, found) = self.search(&[from], Direction::Held, limit, &links, |object| Ok(object == to))?;
-        let links = found.map(|to| self.links(searched.way(to, Direction::Held))).transpose()?;
+        let links = found.map(|to| self.links(&searched.way(to, Direction::Held))).transpose()?;
         Ok(Way { from: self.qrid(from)?, to: self.qrid(to)?, links, complete: !searched.more, as_of: self.as_of })
     }
 
@@ -128,7 +129,7 @@ impl Asked<'_> {
         let sql = "SELECT object, natives FROM object WHERE object > ?1 ORDER BY object LIMIT ?2";
         let rows: Vec<(Handle, String)> =
             self.rows(sql, [after, 40 * PAGE_ROWS], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let mut page = Page { items: Vec::new(), next: None, as_of: self.as_of };
+        let mut page = Page { items: Vec::new(), next: None, prev: None, partial: false, as_of: self.as_of };
         let full = rows.len() as u64 == 40 * PAGE_ROWS;
         page.next = rows.last().map(|(object, _)| *object).filter(|_| full);
         for (object, text) in rows {
@@ -264,7 +265,7 @@ impl Asked<'_> {
         Ok(Link { holder: self.qrid(*holder)?, name, place: *place, key: key.clone(), held: self.qrid(*held)? })
     }
 
-    fn links(&self, edges: Vec<Edge>) -> Read<Vec<Link>> {
+    fn links(&self, edges: &[Edge]) -> Read<Vec<Link>> {
         edges.iter().map(|edge| self.link(edge)).collect()
     }
 
@@ -314,7 +315,7 @@ impl Asked<'_> {
             for root in roots {
                 let kind = discriminant(&root);
                 if keepers.iter().all(|known| discriminant(&known.root) != kind) {
-                    let path = self.links(reached_by.way(*object, Direction::Holders))?;
+                    let path = self.links(&reached_by.way(*object, Direction::Holders))?;
                     keepers.push(Keeper { root, object: self.qrid(*object)?, path });
                 }
             }

@@ -1,22 +1,18 @@
 //! The turn journal.
 
-use data_encoding::HEXLOWER;
-use qrt_shared::id::MessageName;
-use qrt_shared::view::{Change, From, Page, Turn};
-use rusqlite::{OptionalExtension, Row};
+use std::collections::{HashMap, HashSet};
+use std::time::Instant;
 
-use super::{Asked, PAGE_ROWS, Read, list, outcome};
+use data_encoding::HEXLOWER;
+use qrt_shared::control::Listing;
+use qrt_shared::id::{MessageName, Target};
+use qrt_shared::view::{self, Change, Page, Turn};
+use rusqlite::{Row, params};
+
+use super::list::{Filter, From, LOOK};
+use super::{Asked, Read, ReadError, list, outcome};
 use crate::protocol::{Handle, MemoryHandle};
 use crate::vat::source::{PeerNumber, Source};
-
-/// Which turns to read.
-#[derive(Debug, Clone, Copy)]
-pub enum Turns {
-    /// Those after this one, oldest first.
-    After(u64),
-    /// So many of the newest, oldest first.
-    Newest(u64),
-}
 
 const COLUMNS: &str = "turn, message, source, object, code.sha256, args, outcome, result, result_error, error, made,
     sent, log, ticks, cpu_us, clock_ms, edit, seq, abroad, posted FROM turn JOIN code ON code.code = turn.code";
@@ -70,37 +66,43 @@ fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
 }
 
 impl Asked<'_> {
-    /// A page of the journal, oldest first, of one object or of all.
-    pub fn turns(&self, which: Turns, object: Option<Handle>) -> Read<Page<Turn>> {
-        let rows = match (which, object) {
-            (Turns::After(after), None) => {
-                let sql = format!("SELECT {COLUMNS} WHERE turn > ?1 ORDER BY turn LIMIT ?2");
-                self.rows(&sql, [after, PAGE_ROWS], stored)?
+    /// A page of the journal, oldest first; `filter` is of names and ids of the object and the source, of the verb
+    /// of an edit, and of the error.
+    pub fn turns(&self, listing: &Listing) -> Read<Page<Turn>> {
+        let from = From::of(listing);
+        let filter = Filter::of(listing);
+        let resolve = |target: &Option<Target>| target.as_ref().map(|target| self.resolve_ever(target)).transpose();
+        let (object, account) = (resolve(&listing.object)?, resolve(&listing.account)?);
+        let keep = |row: &Row<'_>| {
+            let source = row.get(2)?;
+            if account.is_some_and(|account| source != Source::Account(account))
+                || listing
+                    .outcome
+                    .is_some_and(|outcome| row.get_ref(6).is_ok_and(|word| word != outcome.as_str().into()))
+            {
+                return Ok(false);
             }
-            (Turns::After(after), Some(object)) => {
-                let sql = format!("SELECT {COLUMNS} WHERE turn > ?1 AND object = ?3 ORDER BY turn LIMIT ?2");
-                self.rows(&sql, [after, PAGE_ROWS, object], stored)?
-            }
-            (Turns::Newest(count), None) => {
-                let sql = format!("SELECT {COLUMNS} ORDER BY turn DESC LIMIT ?1");
-                self.newest(&sql, &[count.min(PAGE_ROWS)])?
-            }
-            (Turns::Newest(count), Some(object)) => {
-                let sql = format!("SELECT {COLUMNS} WHERE object = ?2 ORDER BY turn DESC LIMIT ?1");
-                self.newest(&sql, &[count.min(PAGE_ROWS), object])?
-            }
+            let error: Option<String> = if filter.is_empty() { return Ok(true) } else { row.get(9)? };
+            Ok(self.named_by(&filter, row.get(3)?)?
+                || filter.text(self.source(source)?)
+                || filter.some(row.get::<_, Option<String>>(16)?)
+                || filter.some(error.map(|error| self.error(&error)).transpose()?.map(|error| error.message)))
         };
-        let bytes = |row: &Stored| {
+        let item = |row: &Row<'_>| {
+            let row = stored(row)?;
             let texts = [&row.result, &row.error, &row.log, &row.made, &row.sent];
-            row.args.len() + texts.into_iter().flatten().map(String::len).sum::<usize>()
+            let size = row.args.len() + texts.into_iter().flatten().map(String::len).sum::<usize>();
+            Ok((self.turn_row(row)?, size))
         };
-        self.page(rows, |row| Ok((row.turn, self.turn(row)?)), bytes)
-    }
-
-    fn newest(&self, sql: &str, params: &[u64]) -> Read<Vec<Stored>> {
-        let mut rows = self.rows(sql, rusqlite::params_from_iter(params), stored)?;
-        rows.reverse();
-        Ok(rows)
+        match object {
+            None => {
+                self.listed(from, &format!("SELECT {COLUMNS} WHERE {}", from.by("turn")), [from.cursor], keep, item)
+            }
+            Some(object) => {
+                let sql = format!("SELECT {COLUMNS} WHERE object = ?2 AND {}", from.by("turn"));
+                self.listed(from, &sql, params![from.cursor, object], keep, item)
+            }
+        }
     }
 
     /// The names of what a turn sent, in this vat and to others.
@@ -112,12 +114,12 @@ impl Asked<'_> {
     }
 
     /// Where a message came from, if it was from another vat.
-    pub(super) fn from(&self, source: Source, seq: Option<u64>, cause: Option<String>) -> Read<Option<From>> {
+    pub(super) fn from(&self, source: Source, seq: Option<u64>, cause: Option<String>) -> Read<Option<view::From>> {
         let (Source::Peer(peer), Some(seq)) = (source, seq) else { return Ok(None) };
-        Ok(Some(From { vat: self.peer_row(peer)?.vat, seq, cause }))
+        Ok(Some(view::From { vat: self.peer_row(peer)?.vat, seq, cause }))
     }
 
-    fn turn(&self, row: Stored) -> Read<Turn> {
+    fn turn_row(&self, row: Stored) -> Read<Turn> {
         let made: Vec<Handle> = list(row.made.as_ref())?;
         let sent = self.sent(row.sent.as_ref(), row.posted.as_ref())?;
         let from = self.from(row.source, row.seq, row.abroad)?;
@@ -145,22 +147,80 @@ impl Asked<'_> {
         })
     }
 
-    fn changes(&self, turn: u64, ran: Handle) -> Read<Vec<Change>> {
+    /// One turn; its changes say what each key became.
+    pub fn turn(&self, turn: u64) -> Read<Turn> {
+        let bound = i64::try_from(turn).unwrap_or(i64::MAX);
+        let row = self.one(&format!("SELECT {COLUMNS} WHERE turn = ?1"), [bound], stored)?;
+        let row = row.ok_or_else(|| ReadError::Nothing(format!("the journal has no turn {turn}")))?;
+        let mut found = self.turn_row(row)?;
+        let became = self.became(turn)?;
+        for (change, became) in found.changes.iter_mut().zip(became) {
+            match became {
+                Some(Some(new)) => change.new = Some(self.outside(Some(&new))?),
+                Some(None) => change.deleted = true,
+                None => change.unknown = true,
+            }
+        }
+        Ok(found)
+    }
+
+    /// What a turn's changes became, in their order: the value, or none when the key was deleted. The next change of the
+    /// same key holds it, or the present does; `None` when neither was found in time, or the memory is gone.
+    fn became(&self, turn: u64) -> Read<Vec<Option<Option<String>>>> {
+        let keys: Vec<(MemoryHandle, String)> =
+            self.change_rows(turn)?.into_iter().map(|(memory, key, _)| (memory, key)).collect();
+        let mut found: HashMap<&(MemoryHandle, String), Option<String>> = HashMap::new();
+        let sql = "SELECT memory, key, old FROM turn_change WHERE turn > ?1 ORDER BY turn";
+        let mut statement = self.db.prepare_cached(sql)?;
+        let mut later = statement.query([turn])?;
+        let wanted: HashSet<&(MemoryHandle, String)> = keys.iter().collect();
+        let started = Instant::now();
+        let mut known = true;
+        while found.len() < wanted.len()
+            && let Some(row) = later.next()?
+        {
+            if let Some(key) = wanted.get(&(row.get(0)?, row.get(1)?))
+                && !found.contains_key(*key)
+            {
+                found.insert(*key, row.get(2)?);
+            }
+            if started.elapsed() > LOOK {
+                known = false;
+                break;
+            }
+        }
+        let became = |key: &(MemoryHandle, String)| {
+            if let Some(old) = found.get(key) {
+                return Ok(Some(old.clone()));
+            }
+            let there = self.one("SELECT 1 FROM memory WHERE memory = ?1", [key.0], |_| Ok(()))?;
+            if !known || there.is_none() {
+                return Ok(None);
+            }
+            let sql = "SELECT value FROM memory_entry WHERE memory = ?1 AND key = ?2";
+            self.one(sql, params![key.0, key.1], |row| row.get(0)).map(Some)
+        };
+        keys.iter().map(became).collect()
+    }
+
+    fn change_rows(&self, turn: u64) -> Read<Vec<(MemoryHandle, String, Option<String>)>> {
         let sql = "SELECT memory, key, old FROM turn_change WHERE turn = ?1";
-        let rows: Vec<(MemoryHandle, String, Option<String>)> =
-            self.rows(sql, [turn], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        self.rows(sql, [turn], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+    }
+
+    fn changes(&self, turn: u64, ran: Handle) -> Read<Vec<Change>> {
         let change = |(memory, key, old): (MemoryHandle, String, Option<String>)| {
             let object = self.qrid(self.sharer(memory, ran)?)?;
             let old = old.map(|old| self.outside(Some(&old))).transpose()?;
-            Ok(Change { object, key, added: old.is_none(), old, new: None, deleted: false })
+            Ok(Change { object, key, added: old.is_none(), old, new: None, deleted: false, unknown: false })
         };
-        rows.into_iter().map(change).collect()
+        self.change_rows(turn)?.into_iter().map(change).collect()
     }
 
     /// An object with this Memory: `ran` if it is one.
     pub(super) fn sharer(&self, memory: MemoryHandle, ran: Handle) -> Read<Handle> {
         let sql = "SELECT object FROM object WHERE memory = ?1 ORDER BY object <> ?2, object LIMIT 1";
-        let found = self.db.prepare_cached(sql)?.query_row([memory, ran], |row| row.get(0)).optional()?;
+        let found = self.one(sql, [memory, ran], |row| row.get(0))?;
         Ok(found.unwrap_or(ran))
     }
 }

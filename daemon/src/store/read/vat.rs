@@ -33,6 +33,13 @@ impl Reader {
 }
 
 impl Asked<'_> {
+    /// When the oldest messages of the inbox and of the outbox were queued.
+    pub fn oldest(&self) -> Read<(Option<u64>, Option<u64>)> {
+        let inbox = self.one("SELECT queued_at FROM message ORDER BY message LIMIT 1", [], |row| row.get(0))?;
+        let outbox = self.one("SELECT queued_at FROM outbox ORDER BY outbox LIMIT 1", [], |row| row.get(0))?;
+        Ok((inbox, outbox))
+    }
+
     /// What the database says of the vat; the daemon adds what only it knows.
     pub fn info(&self) -> Read<Info> {
         let counters = view::counters(self.db)?;

@@ -6,7 +6,7 @@ use qrt_shared::id::{PeerName, Petname, Subject, Target};
 use qrt_shared::view::Why;
 use rusqlite::{OptionalExtension, params};
 
-use super::{Asked, Read, ReadError, from_json};
+use super::{Asked, Queues, Read, ReadError, from_json};
 use crate::peer::session::State;
 use crate::protocol::{self, Handle};
 use crate::vat::account::Refill;
@@ -18,6 +18,12 @@ const COUNTED: u64 = 1000;
 
 /// Chains of messages that are shown: shorter ones are everyday life.
 const CHAIN_SHOWN: u64 = 1000;
+
+/// What is wrong with a vat: so much of it is told.
+const WRONG_MAX: usize = 20;
+
+/// Held objects that are looked at for messages that wait for them.
+const HELD_SEEN: u64 = 1000;
 
 /// One cause, or that there is none.
 struct Cause {
@@ -34,6 +40,11 @@ impl Cause {
 
     fn of(sentence: impl Into<String>, command: impl Into<String>) -> Self {
         Self { blocked: true, sentence: sentence.into(), evidence: Vec::new(), command: Some(command.into()) }
+    }
+
+    fn of_subject(self, subject: &impl ToString) -> Why {
+        let Self { blocked, sentence, evidence, command } = self;
+        Why { subject: subject.to_string(), blocked, sentence, evidence, command }
     }
 
     fn shown(mut self, evidence: impl Into<String>) -> Self {
@@ -59,9 +70,54 @@ impl Asked<'_> {
             Some(Subject::Out(peer, seq)) => self.why_out(&self.find_peer(peer)?, *seq, now_ms)?,
             Some(Subject::Turn(turn)) => self.why_turn(*turn, now_ms)?,
         };
-        let subject = subject.map_or_else(|| self.vat.to_string(), ToString::to_string);
-        let Cause { blocked, sentence, evidence, command } = cause;
-        Ok(Why { subject, blocked, sentence, evidence, command })
+        Ok(match subject {
+            None => cause.of_subject(&self.vat),
+            Some(subject) => cause.of_subject(subject),
+        })
+    }
+
+    /// What is wrong with the vat as a whole, the gravest first, [`WRONG_MAX`] at most: what an operator must decide,
+    /// then what waits for nobody's decision and does not mend itself, then the rest.
+    pub fn wrong(&self, queues: &Queues, now_ms: u64) -> Read<Vec<Why>> {
+        let mut wrong = Vec::new();
+        let sql = "SELECT peer FROM peer WHERE state NOT IN ('ok', 'unsure') ORDER BY stopped_at LIMIT ?1";
+        for peer in self.rows(sql, [WRONG_MAX], |row| row.get(0))? {
+            let peer = self.peer_row(peer)?;
+            wrong.push(self.why_peer(&peer, now_ms)?.of_subject(&peer.vat));
+        }
+        let sql = "SELECT object FROM object WHERE held = 1 ORDER BY held_why IS NULL, object LIMIT ?1";
+        for object in self.rows(sql, [HELD_SEEN], |row| row.get(0))? {
+            if wrong.len() < WRONG_MAX && queues.of(object) > 0 {
+                wrong.push(self.why_object(object, now_ms)?.of_subject(&self.qrid(object)?));
+            }
+        }
+        let sql =
+            "SELECT account FROM account WHERE most_us IS NOT NULL AND left_us <= 0 AND queued_bytes > 0 LIMIT ?1";
+        for account in self.rows(sql, [WRONG_MAX], |row| row.get(0))? {
+            if let Some(cause) = self.spent(&[account], now_ms)? {
+                wrong.push(cause.of_subject(&self.qrid(account)?));
+            }
+        }
+        let sql = "SELECT peer FROM peer WHERE last_out > acked_out AND state IN ('ok', 'unsure')
+            AND (failures > 0 OR held = 1 OR due_at IS NULL) ORDER BY failing_since IS NULL, failing_since LIMIT ?1";
+        for peer in self.rows(sql, [WRONG_MAX], |row| row.get(0))? {
+            let peer = self.peer_row(peer)?;
+            wrong.push(self.why_peer(&peer, now_ms)?.of_subject(&peer.vat));
+        }
+        wrong.retain(|why| why.blocked);
+        // These stay however much else there is: they wait for an operator and for nobody else.
+        wrong.truncate(WRONG_MAX - 1);
+        if let Some(cause) = self.faulty()? {
+            wrong.push(cause.of_subject(&self.vat));
+        }
+        Ok(wrong)
+    }
+
+    /// That messages have failed, if any have.
+    fn faulty(&self) -> Read<Option<Cause>> {
+        let faults = self.info()?.faults;
+        let what = format!("{} failed and wait for you", count(faults, "message"));
+        Ok((faults > 0).then(|| Cause::of(what, "qrt faults DIR")))
     }
 
     fn why_named(&self, name: &Petname, now_ms: u64) -> Read<Cause> {
@@ -99,11 +155,11 @@ impl Asked<'_> {
         if let Some(peer) = self.db.prepare_cached(sql)?.query_row([], |row| row.get(0)).optional()? {
             return self.why_peer(&self.peer_row(peer)?, now_ms);
         }
-        let info = self.info()?;
-        if info.faults > 0 {
-            let what = format!("nothing is stuck, but {} failed and wait for you", count(info.faults, "message"));
-            return Ok(Cause::of(what, "qrt faults DIR"));
+        if let Some(cause) = self.faulty()? {
+            let sentence = format!("nothing is stuck, but {}", cause.sentence);
+            return Ok(Cause { sentence, ..cause });
         }
+        let info = self.info()?;
         let busy = format!("{} in the inbox, {} in the outbox", count(info.inbox, "message"), info.outbox);
         Ok(Cause::none("nothing keeps this vat from going on").shown(busy))
     }

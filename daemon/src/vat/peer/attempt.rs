@@ -20,8 +20,8 @@ const ERROR_BYTES_MAX: usize = 500;
 pub struct Attempt {
     /// The peer.
     pub peer: PeerNumber,
-    /// What was true when the request was made.
-    pub asked: Asked,
+    /// Since when the peer had been due.
+    pub due_at: Option<u64>,
     /// It carried messages, and did not only ask.
     pub carried: bool,
     /// What it came to.
@@ -31,6 +31,8 @@ pub struct Attempt {
 /// The peer answered with an ack that opens.
 #[derive(Debug)]
 pub struct Answered {
+    /// What was true when the request was made.
+    pub asked: Asked,
     /// Its word.
     pub ack: Ack,
     /// Where it answered.
@@ -51,14 +53,21 @@ pub struct Failed {
 /// Takes in what came of an attempt.
 pub(in crate::vat) fn ended<V: View, E: Entropy>(step: &mut Step<'_, V, E>, attempt: Attempt) -> Result<(), Halt> {
     let mut peer = step.peer(attempt.peer)?;
+    // An operator wanted another, when this one was on its way.
+    let wanted = peer.due_at != attempt.due_at && peer.due_at.is_some_and(|at| at <= step.now_ms);
     peer.tries += 1;
     peer.tried_at = Some(step.now_ms);
-    let Attempt { asked, carried, result, .. } = attempt;
-    match result {
-        Ok(answer) => answered(step, &mut peer, &asked, carried, answer)?,
-        // It is due again when somebody says where it is.
-        Err(Failed { nowhere: true, error, .. }) => (peer.due_at, peer.last_error) = (None, Some(error)),
+    match attempt.result {
+        Ok(answer) => answered(step, &mut peer, attempt.carried, answer)?,
+        // It is due again when somebody says where it is, which may be so already.
+        Err(Failed { nowhere: true, error, .. }) => {
+            let known = !step.view.urls(peer.peer)?.is_empty();
+            (peer.due_at, peer.last_error) = ((known && !peer.held).then_some(step.now_ms), Some(error));
+        }
         Err(Failed { error, retry_after_ms, .. }) => failed(step, &mut peer, error, retry_after_ms),
+    }
+    if wanted {
+        peer.due_at = Some(step.now_ms);
     }
     step.keep(peer);
     step.checkpoint.effects.push(Effect::Due);
@@ -68,15 +77,14 @@ pub(in crate::vat) fn ended<V: View, E: Entropy>(step: &mut Step<'_, V, E>, atte
 fn answered<V: View, E: Entropy>(
     step: &mut Step<'_, V, E>,
     peer: &mut Peer,
-    asked: &Asked,
     carried: bool,
-    Answered { ack, at }: Answered,
+    Answered { asked, ack, at }: Answered,
 ) -> Result<(), Halt> {
     let acked = peer.outbound.acked.number;
     // As many ids as the ack may acknowledge, no more.
     let to = ack.number.min(peer.outbound.last.number);
     let held = step.view.letter_ids(peer.peer, acked, to)?;
-    match peer.outbound.answer(asked, &ack, held) {
+    match peer.outbound.answer(&asked, &ack, held) {
         Answer::NotOurs => failed(step, peer, "the answer was to another request".to_owned(), None),
         Answer::Overtaken => well(step, peer, at),
         Answer::Fits { drop_to, cleared } => {

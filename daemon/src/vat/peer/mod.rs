@@ -6,11 +6,13 @@
 //! - [`receive`]: a request of another vat is taken in, and what it brings is queued.
 //! - [`attempt`]: what came of trying to deliver.
 //! - [`operator`]: what an operator does to a channel.
+//! - [`notices`]: what the log says of other vats, so much in a minute.
 //!
 //! Whoever delivers sees the outbox only as it was committed, and hears by [`Effect::Due`] that there is
 //! something new.
 
 pub mod attempt;
+pub(super) mod notices;
 pub(super) mod operator;
 pub mod post;
 pub mod receive;
@@ -181,6 +183,19 @@ impl<V: View, E: Entropy> Step<'_, V, E> {
         Ok(peer)
     }
 
+    /// There is something new to send to a peer, or somewhere new to send it: whoever delivers looks.
+    fn hurry(&mut self, peer: &mut Peer) {
+        peer.hurry(&self.vat.limits.retry, self.now_ms);
+        self.checkpoint.effects.push(Effect::Due);
+    }
+
+    /// Has a line about another vat logged, if there were not too many lately.
+    fn note(&mut self, line: impl FnOnce() -> String) {
+        if let Some(line) = self.vat.notices.note(self.now_ms, line) {
+            self.checkpoint.effects.push(Effect::Log(line));
+        }
+    }
+
     /// Has a peer's row written.
     pub(super) fn keep(&mut self, peer: Peer) {
         self.checkpoint.peers.0.insert(peer.peer, peer);
@@ -197,19 +212,22 @@ impl<V: View, E: Entropy> Step<'_, V, E> {
                 new.push(url);
             }
         }
+        let all_known = new.iter().all(|url| of(origin).any(|known| known == *url));
         let same = match origin {
-            // What a peer says of itself is all there is to say; the others add.
-            Origin::Peer => of(origin).eq(new.iter().copied()),
-            Origin::Operator | Origin::Hint => new.iter().all(|url| of(origin).any(|known| known == *url)),
+            // What a peer says of itself is all there is to say; the others add. The order is not compared: what
+            // worked last comes first.
+            Origin::Peer => of(origin).count() == new.len() && all_known,
+            Origin::Operator | Origin::Hint => all_known,
         };
         if same || (origin == Origin::Hint && of(origin).count() + new.len() > URLS_MAX) {
             return Ok(());
         }
         let urls = new.into_iter().cloned().collect();
         self.checkpoint.writes.push(Write::Peer(PeerWrite::Urls { peer: peer.peer, urls, origin }));
-        let policy = self.vat.limits.retry;
-        peer.hurry(&policy, self.now_ms);
-        self.checkpoint.effects.push(Effect::Due);
+        if origin == Origin::Operator {
+            peer.retry(self.now_ms);
+        }
+        self.hurry(peer);
         Ok(())
     }
 

@@ -27,6 +27,7 @@ pub(in crate::vat) fn add<V: View, E: Entropy>(
     if !peer.named {
         peer.named = true;
         step.vat.counters.strangers -= 1;
+        step.vat.schedule.named(peer.peer);
     }
     step.learn(&mut peer, urls, Origin::Operator)?;
     step.keep(peer.clone());

@@ -5,9 +5,10 @@ use qrt_shared::wire::{self, MessageId, PLAINTEXT_BYTES_MAX, Plaintext, RANDOM_B
 
 use super::Peer;
 use crate::protocol::Handle;
-use crate::vat::checkpoint::{Effect, PeerWrite, Write};
+use crate::vat::checkpoint::{PeerWrite, Write};
 use crate::vat::entropy::Entropy;
 use crate::vat::source::PeerNumber;
+use crate::vat::turn::damaged;
 use crate::vat::view::View;
 use crate::vat::{Halt, Step};
 
@@ -64,13 +65,12 @@ pub(in crate::vat) fn post<V: View, E: Entropy>(
         return Err(Refusal::Full);
     }
     let mut peer = step.meet(new.to.vat)?;
-    if !has_room(step, &peer, new.bytes) {
-        return Err(Refusal::Full);
-    }
+    let (here, counters) = ((peer.outbound.held(), peer.pending_bytes), &step.vat.counters);
+    let all = (counters.outbox, counters.outbox_bytes);
+    step.vat.limits.outbox.room(here, all, new.bytes).map_err(|_| Refusal::Full)?;
     let cause = new.turn.map(|turn| step.vat.nonce_key.cause(turn));
     let names = names(step, new.args)?;
     let name = |handle: u64| names.iter().find(|(known, _)| *known == handle).map(|(_, qrid)| qrid.clone());
-    let damaged = |error: qrt_shared::qjson::Error| Halt::Damaged(error.to_string());
     let outgoing = wire::Outgoing {
         to: new.to.object,
         args: new.args,
@@ -105,9 +105,7 @@ pub(in crate::vat) fn post<V: View, E: Entropy>(
     step.vat.counters.outbox_bytes += bytes;
     peer.pending_bytes += bytes;
     step.checkpoint.writes.push(Write::Peer(PeerWrite::Letter(Box::new(letter))));
-    let policy = step.vat.limits.retry;
-    peer.hurry(&policy, step.now_ms);
-    step.checkpoint.effects.push(Effect::Due);
+    step.hurry(&mut peer);
     let to = (peer.peer, peer.vat, numbered.number);
     step.keep(peer);
     Ok(to)
@@ -126,18 +124,9 @@ pub(super) fn seal<V, E: Entropy>(
     step.vat.nonce_key.message(&step.entropy.draw(), peer.vat, number, &text)
 }
 
-fn has_room<V, E>(step: &Step<'_, V, E>, peer: &Peer, bytes: u64) -> bool {
-    let (limits, counters) = (&step.vat.limits.outbox, &step.vat.counters);
-    let fits = |sum: u64, max| sum == 0 || sum.saturating_add(bytes) <= max;
-    peer.outbound.held() < limits.messages
-        && fits(peer.pending_bytes, limits.bytes)
-        && counters.outbox < limits.all_messages
-        && fits(counters.outbox_bytes, limits.all_bytes)
-}
-
 /// The QRIDs of all references in `args`; those of other vats with where those may answer.
 fn names<V: View, E: Entropy>(step: &Step<'_, V, E>, args: &str) -> Result<Vec<(Handle, Qrid)>, Halt> {
-    let mut handles = qrt_shared::qjson::references(args).map_err(|error| Halt::Damaged(error.to_string()))?;
+    let mut handles = qrt_shared::qjson::references(args).map_err(damaged)?;
     handles.sort_unstable();
     handles.dedup();
     let mut names = Vec::new();

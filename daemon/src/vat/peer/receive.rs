@@ -31,51 +31,52 @@ pub(in crate::vat) fn receive<V: View, E: Entropy>(
     from: VatId,
     request: &OpenedRequest,
 ) -> Result<(), Halt> {
-    if request.messages.is_empty() {
-        // It asks where this vat stands, and proves nothing about who asks.
-        let position = step.peer_of(&from)?.map(|peer| peer.inbound).unwrap_or_default();
-        let ack = session::intake(position, [], None).ack(request.id);
-        step.checkpoint.effects.push(Effect::Received(ticket, Ok(ack)));
-        return Ok(());
-    }
-    if let Some(busy) = refused(step, &from, request)? {
-        step.checkpoint.effects.push(Effect::Received(ticket, Err(busy)));
-        return Ok(());
-    }
-    let mut peer = step.meet(from)?;
-    let intake = session::intake_request(peer.inbound, request);
-    for (message, verdict) in request.messages.iter().zip(&intake.verdicts) {
-        if *verdict == Verdict::Accepted {
-            accept(step, &mut peer, message)?;
+    let position = step.peer_of(&from)?.map(|peer| peer.inbound).unwrap_or_default();
+    let intake = session::intake_request(position, request);
+    let verdicts = || request.messages.iter().zip(&intake.verdicts);
+    for (Opened { head, .. }, verdict) in verdicts() {
+        let number = head.number;
+        match verdict {
+            Verdict::Accepted | Verdict::Old => {}
+            Verdict::Gap => {
+                step.note(|| format!("vat {from:?} sent message {number}, and one before it is missing: not accepted"));
+            }
+            Verdict::OtherHistory => {
+                step.note(|| format!("vat {from:?} sent message {number} of another history: not accepted"));
+            }
         }
     }
-    if intake.position != peer.inbound {
+    let accepted: Vec<_> = verdicts().filter(|(_, verdict)| **verdict == Verdict::Accepted).collect();
+    // Only what is taken in costs anything: a question, and what is sent again, leaves no trace.
+    if !accepted.is_empty() {
+        let bytes = accepted.iter().map(|(message, _)| message.json.len() as u64).sum();
+        if let Some(busy) = refused(step, &from, bytes)? {
+            step.checkpoint.effects.push(Effect::Received(ticket, Err(busy)));
+            return Ok(());
+        }
+        let mut peer = step.meet(from)?;
+        for (message, _) in accepted {
+            accept(step, &mut peer, message)?;
+            step.checkpoint.received += 1;
+        }
         peer.inbound = intake.position;
         peer.last_contact_at = Some(step.now_ms);
         // It is there: what waits for it need not wait long.
-        let policy = step.vat.limits.retry;
-        peer.hurry(&policy, step.now_ms);
+        step.hurry(&mut peer);
         step.keep(peer);
-        step.checkpoint.effects.push(Effect::Due);
     }
     step.checkpoint.effects.push(Effect::Received(ticket, Ok(intake.ack(request.id))));
     Ok(())
 }
 
-/// Whether those whom no operator named have too much already.
-fn refused<V: View, E: Entropy>(
-    step: &Step<'_, V, E>,
-    from: &VatId,
-    request: &OpenedRequest,
-) -> Result<Option<Busy>, Halt> {
-    let limits = &step.vat.limits.strangers;
+/// Whether those whom no operator named have too much already to take so many bytes from `from`.
+fn refused<V: View, E: Entropy>(step: &Step<'_, V, E>, from: &VatId, bytes: u64) -> Result<Option<Busy>, Halt> {
     if !step.may_meet(from)? {
         return Ok(Some(Busy::Strangers));
     }
     let named = step.peer_of(from)?.is_some_and(|peer| peer.named);
-    let bytes: usize = request.messages.iter().map(|message| message.json.len()).sum();
-    let sum = step.vat.schedule.strangers_bytes().saturating_add(bytes as u64);
-    Ok((!named && bytes > 0 && sum > limits.bytes).then_some(Busy::StrangersBytes))
+    let sum = step.vat.schedule.strangers_bytes().saturating_add(bytes);
+    Ok((!named && sum > step.vat.limits.strangers.bytes).then_some(Busy::StrangersBytes))
 }
 
 /// One accepted message: queued for its object, or kept as a fault.
@@ -104,8 +105,8 @@ fn accept<V: View, E: Entropy>(step: &mut Step<'_, V, E>, peer: &mut Peer, messa
     let references =
         args.references.iter().map(|qrid: &Qrid| step.refer(qrid, Origin::Hint)).collect::<Result<Vec<_>, _>>()?;
     let index = |number: u64| usize::try_from(number).ok().and_then(|index| references.get(index).copied());
-    let text = qrt_shared::qjson::renumber(&args.text, |number| index(number).unwrap_or_default())
-        .map_err(|error| Halt::Damaged(error.to_string()))?;
+    let text =
+        qrt_shared::qjson::renumber(&args.text, |number| index(number).unwrap_or_default()).map_err(turn::damaged)?;
     let (source, bytes) = (Source::Peer(peer.peer), args.size_bytes as u64);
     let abroad = Abroad { seq: message.head.number.0, cause };
     let new = New { source, target, args: text, bytes, cause: None, abroad: Some(abroad), chain: 1 };
@@ -117,11 +118,10 @@ fn accept<V: View, E: Entropy>(step: &mut Step<'_, V, E>, peer: &mut Peer, messa
 }
 
 /// Keeps the head of a message that can be given to no object, while there are few of those.
-fn undeliverable<V, E>(step: &mut Step<'_, V, E>, peer: &Peer, message: &Opened, why: &str) {
+fn undeliverable<V: View, E: Entropy>(step: &mut Step<'_, V, E>, peer: &Peer, message: &Opened, why: &str) {
     let (limits, counters) = (&step.vat.limits.strangers, &mut step.vat.counters);
     if counters.undeliverable >= limits.undeliverable {
-        let line = format!("message {} of vat {:?} was dropped: {why}", message.head.number, peer.vat);
-        step.checkpoint.effects.push(Effect::Log(line));
+        step.note(|| format!("message {} of vat {:?} was dropped: {why}", message.head.number, peer.vat));
         return;
     }
     counters.undeliverable += 1;

@@ -37,7 +37,7 @@ impl World {
 
     fn shown(&self, name: &str) -> Object {
         let target = Target::Petname(name.parse().expect("a petname"));
-        self.read(|db| db.object(db.resolve(&target)?))
+        self.read(|db| db.object(db.resolve(&target)?, true, &Queues::default()))
     }
 
     fn why(&self, subject: Option<&str>) -> String {
@@ -120,7 +120,7 @@ fn a_memory_is_held_to_its_limit_and_turns_that_took_it_as_left_run_on_what_was_
     assert!(world.done(&again, sets(&again, "6")).is_none());
     assert_eq!(messages.map(|m| world.outcome(m)), ["killed a stored memory of 11 bytes, more than 10", "ok "]);
     assert_eq!(world.memory("own"), "{\"n\":6}", "it may shrink at any time");
-    let fault = world.read(|db| db.faults(0)).items.pop().expect("a fault");
+    let fault = world.read(|db| db.faults(&Listing::default())).items.pop().expect("a fault");
     assert_eq!(fault.error.object, Some(world.shown("own").row.qrid), "whose limit it was");
     assert_eq!(
         world.turn("own", |delivery| makes(delivery, false, "0123456789")),
@@ -128,7 +128,12 @@ fn a_memory_is_held_to_its_limit_and_turns_that_took_it_as_left_run_on_what_was_
     );
     let problem = world.budgeted("large", "stored=1", "").expect_err("no room for its first memory");
     assert!(problem.error.contains("first memory is 2 bytes"), "{problem}");
-    assert!(world.read(|db| db.objects(Some("large"), 0)).items.is_empty());
+    assert!(
+        world
+            .read(|db| db.objects(&Listing { filter: "large".into(), ..Listing::default() }, &Queues::default()))
+            .items
+            .is_empty()
+    );
 }
 
 #[test]
@@ -148,10 +153,10 @@ fn totals_of_an_account_count_what_is_below_and_go_down_again() {
         world.turn("top", |delivery| sets(delivery, &format!("\"{long}\""))),
         "killed more than 60 bytes of stored memory in this account and those made under it"
     );
-    let fault = world.read(|db| db.faults(0)).items.pop().expect("a fault");
+    let fault = world.read(|db| db.faults(&Listing::default())).items.pop().expect("a fault");
     assert_eq!(fault.error.object, Some(world.shown("top").row.qrid), "whose account it was");
     // The one below goes, and its room comes back; also over a restart.
-    let below = world.read(|db| db.objects(None, 0)).items[1].qrid.clone();
+    let below = world.read(|db| db.objects(&Listing::default(), &Queues::default())).items[1].qrid.clone();
     world.ask(Action::Remove { object: Target::Qrid(below), account: false }).expect("removed");
     world.vat = world::vat(LIMITS, world.store.counters());
     assert_eq!(world.shown("top").account_use.objects, 2);
@@ -187,7 +192,7 @@ fn who_has_spent_his_compute_waits_for_the_refill_and_nobody_else_does() {
         assert!(why.contains("has spent its budget of CPU time; it has some again in 1 s"), "{why}");
         assert!(why.contains("it owes 15000 us"), "{why}");
     }
-    assert!(world.read(|db| db.faults(0)).items.is_empty(), "it waits unfaulted");
+    assert!(world.read(|db| db.faults(&Listing::default())).items.is_empty(), "it waits unfaulted");
     assert_eq!(world.shown(SELF_SENDER).account_use.cpu_left_us, Some(-15_000));
     // A restart forgives nothing.
     world.vat = world::vat(LIMITS, world.store.counters());
@@ -248,10 +253,15 @@ fn an_account_pays_for_what_its_maker_sends_it_and_the_maker_for_what_it_owes_in
     for (delivery, cpu_us) in all {
         order(&mut world, delivery, cpu_us);
     }
-    let below: Vec<_> = world.read(|db| db.objects(None, 0)).items.into_iter().skip(1).collect();
+    let below: Vec<_> =
+        world.read(|db| db.objects(&Listing::default(), &Queues::default())).items.into_iter().skip(1).collect();
     let left = |world: &World, row: usize| {
         let target = Target::Qrid(below[row].qrid.clone());
-        world.read(|db| db.object(db.resolve(&target)?)).account_use.cpu_left_us.expect("a limit")
+        world
+            .read(|db| db.object(db.resolve(&target)?, true, &Queues::default()))
+            .account_use
+            .cpu_left_us
+            .expect("a limit")
     };
     assert_eq!((left(&world, 0), left(&world, 1)), (-30_000, 9_990), "each pays for what the game sent it");
     let used = world.shown("game").account_use;
@@ -265,7 +275,7 @@ fn an_account_has_room_for_so_many_queued_bytes_in_all_its_queues_together() {
     assert_eq!(world.turn(SELF_SENDER, |delivery| sends(delivery, 0, 3)), "ok ", "never the turn is refused");
     let used = world.shown(SELF_SENDER).account_use;
     assert_eq!(used.queued_bytes, 256, "two references");
-    let fault = world.read(|db| db.faults(0)).items.pop().expect("a fault");
+    let fault = world.read(|db| db.faults(&Listing::default())).items.pop().expect("a fault");
     assert!(fault.error.message.contains("queue full: the account that pays"), "{:?}", fault.error);
     for delivery in world.poll() {
         assert!(world.done(&delivery, ok()).is_none());
@@ -313,7 +323,7 @@ fn messages_that_beget_each_other_are_shown_as_a_chain() {
         let [delivery] = <[Delivery; 1]>::try_from(world.poll()).expect("the next of the chain");
         assert!(world.done(&delivery, sends(&delivery, 1, 1)).is_none());
     }
-    let message = world.read(|db| db.inbox(0)).items.pop().expect("the last of it");
+    let message = world.read(|db| db.inbox(&Listing::default())).items.pop().expect("the last of it");
     assert_eq!(message.chain, 1501);
     for subject in ["loop".to_owned(), message.message.to_string()] {
         assert!(world.why(Some(&subject)).contains("part of a chain of 1501 messages"), "{subject}");

@@ -32,7 +32,12 @@ impl World {
     }
 
     fn qrid(&self, name: &str) -> String {
-        self.read(|db| db.object(db.resolve(&Target::Petname(name.parse().expect("a petname")))?)).row.qrid.to_string()
+        self.read(|db| {
+            db.object(db.resolve(&Target::Petname(name.parse().expect("a petname")))?, true, &Queues::default())
+        })
+        .row
+        .qrid
+        .to_string()
     }
 
     /// Runs everything that is queued, each time all that may start at once, which `look` sees first.
@@ -67,7 +72,10 @@ impl World {
     }
 
     fn deaths(&self, name: &str) -> u64 {
-        self.read(|db| db.object(db.resolve(&Target::Petname(name.parse().expect("a petname")))?)).deaths
+        self.read(|db| {
+            db.object(db.resolve(&Target::Petname(name.parse().expect("a petname")))?, true, &Queues::default())
+        })
+        .deaths
     }
 
     /// The lane in which a message to that object, alone, runs.
@@ -101,7 +109,7 @@ fn blame_goes_to_the_innermost_object_the_callee_or_the_caller() {
         let object = world.handle(innermost);
         world.died_in(too_long(), start.delivery.delivery, object);
         assert_eq!(["caller", "callee"].map(|name| world.deaths(name)), deaths, "{innermost} hung");
-        let fault = world.read(|db| db.faults(0)).items.remove(0);
+        let fault = world.read(|db| db.faults(&Listing::default())).items.remove(0);
         assert_eq!(fault.name.map(|name| name.to_string()).as_deref(), Some("caller"), "it was the caller's message");
         for name in ["caller", "callee"] {
             let own = Lane::Account(world.handle(name));
@@ -133,7 +141,7 @@ fn the_page_cannot_blame_an_object_that_the_turn_was_never_given() {
     let (answered, b) = (given[0].delivery.delivery, world.handle("b"));
     world.died_in(too_long(), answered, b);
     assert_eq!(["a", "b"].map(|name| world.deaths(name)), [0, 1]);
-    assert_eq!(world.read(|db| db.faults(0)).items.len(), 1);
+    assert_eq!(world.read(|db| db.faults(&Listing::default())).items.len(), 1);
 }
 
 #[test]
@@ -153,7 +161,7 @@ fn one_crash_makes_no_offender_and_two_on_one_message_do() {
     }
     let a = world.handle("a");
     assert_eq!((world.lane("a"), world.lane("b")), (Lane::Account(a), Lane::Shared));
-    let killed = world.read(|db| db.object(a)).killed;
+    let killed = world.read(|db| db.object(a, true, &Queues::default())).killed;
     let turns: Vec<_> = killed.iter().map(|death| (death.turn.is_some(), death.how.as_str())).collect();
     assert_eq!(turns, [(true, "boom"), (false, "boom"), (false, "boom")], "the newest first");
 }
@@ -227,7 +235,7 @@ fn the_deaths_that_are_remembered_are_bounded() {
         world.store.apply(&mut Checkpoint { writes, ..Checkpoint::default() }).expect("rows");
     }
     world.store.commit().expect("a commit");
-    let killed = world.read(|db| db.object(object)).killed;
+    let killed = world.read(|db| db.object(object, true, &Queues::default())).killed;
     assert_eq!(killed.iter().map(|death| death.turn).collect::<Vec<_>>(), [Some(9), Some(8), Some(7)]);
     assert_eq!(world.deaths("a"), 9, "but counted all the same");
     assert_eq!(world.store.offenders().expect("a read").len(), 1);
@@ -298,7 +306,7 @@ fn a_deadline_ends_no_message_before_an_earlier_one_on_the_same_way() {
     let given = world.starts();
     // The answers of the first two were under way.
     world.died_in(too_long(), given[2].delivery.delivery, given[2].delivery.target.object);
-    assert!(world.read(|db| db.faults(0)).items.is_empty());
+    assert!(world.read(|db| db.faults(&Listing::default())).items.is_empty());
     for start in world.starts() {
         assert!(world.done(&start.delivery, ok()).is_none());
     }
@@ -306,7 +314,7 @@ fn a_deadline_ends_no_message_before_an_earlier_one_on_the_same_way() {
     world.died_in(too_long(), alone.delivery.delivery, alone.delivery.target.object);
     let killed = "killed more than 2000 ms of CPU time in one turn";
     assert_eq!(messages.map(|message| world.outcome(message)), ["ok ", "ok ", killed]);
-    let order: Vec<_> = world.read(|db| db.turns(Turns::After(0), None)).items;
+    let order: Vec<_> = world.read(|db| db.turns(&Listing::default())).items;
     let place = |message| order.iter().position(|turn| turn.message == Some(MessageName::In(message)));
     assert!(place(messages[0]) < place(messages[2]), "{order:?}");
     assert_eq!(order.len(), 3);

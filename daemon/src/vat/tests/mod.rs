@@ -8,6 +8,7 @@ mod model;
 mod peers;
 mod world;
 
+use qrt_shared::control::Listing;
 use qrt_shared::id::{MessageName, Target};
 use qrt_shared::qjson;
 use qrt_shared::view::Awaited;
@@ -19,7 +20,7 @@ use crate::protocol::{
     CodeError, Content, Delivery, FIRST_MADE, Limit, Made, MadeMemory, MemoryChange, Native, Power, Report, Sent,
     Verdict,
 };
-use crate::store::read::Turns;
+use crate::store::read::Queues;
 use world::{LIMITS, World};
 
 fn ok() -> Report {
@@ -59,7 +60,7 @@ fn turns_are_streamed_ahead_and_a_memory_under_way_is_sent_once() {
     assert!(world.done(&started[3], sets(&started[3], "12")).is_none());
     assert_eq!(world.memory("a"), "{\"n\":12}");
     assert_eq!(messages.map(|m| world.outcome(m)), ["ok ", "ok ", "killed too much", "ok "]);
-    let old = |turn: usize| world.read(|db| db.turns(Turns::After(0), None)).items[turn].changes[0].old.clone();
+    let old = |turn: usize| world.read(|db| db.turns(&Listing::default())).items[turn].changes[0].old.clone();
     assert_eq!(old(3).expect("a value").get(), "10", "what it found was read back for the journal");
 }
 
@@ -95,7 +96,15 @@ fn a_turn_that_was_given_what_a_call_then_changed_runs_again_on_the_new_memory()
         world.install(name, &[]).expect("installed");
     }
     // "a" is sent a reference to "b", so that it may call it.
-    let b = world.read(|db| Ok(db.objects(Some("b"), 0)?.items.pop().expect("b"))).qrid;
+    let b = world
+        .read(|db| {
+            Ok(db
+                .objects(&Listing { filter: "b".into(), ..Listing::default() }, &Queues::default())?
+                .items
+                .pop()
+                .expect("b"))
+        })
+        .qrid;
     world.send("a", &format!("{{\"@qref\":\"{b}\"}}"));
     let second = world.send("b", "null");
     let [a, stale] = <[Delivery; 2]>::try_from(world.poll()).expect("both are with the worker");
@@ -121,7 +130,15 @@ fn a_turn_that_was_refused_a_held_object_runs_again_when_that_was_released_meanw
     for name in ["a", "b"] {
         world.install(name, &[]).expect("installed");
     }
-    let b = world.read(|db| Ok(db.objects(Some("b"), 0)?.items.pop().expect("b"))).qrid;
+    let b = world
+        .read(|db| {
+            Ok(db
+                .objects(&Listing { filter: "b".into(), ..Listing::default() }, &Queues::default())?
+                .items
+                .pop()
+                .expect("b"))
+        })
+        .qrid;
     let hold = |held| Action::Hold { object: Target::Petname("b".parse().expect("a petname")), held };
     world.ask(hold(true)).expect("held");
     let message = world.send("a", &format!("{{\"@qref\":\"{b}\"}}"));
@@ -337,7 +354,7 @@ fn a_message_on_which_two_workers_die_is_a_fault_and_its_neighbours_run_in_order
     assert_eq!(last.len(), 1);
     assert!(world.done(&last[0], ok()).is_none());
     assert_eq!([world.outcome(messages[0]), world.outcome(messages[2])], ["ok ", "ok "]);
-    assert_eq!(world.read(|db| db.faults(0)).items[0].message, MessageName::In(messages[1]));
+    assert_eq!(world.read(|db| db.faults(&Listing::default())).items[0].message, MessageName::In(messages[1]));
 }
 
 #[test]
@@ -406,7 +423,7 @@ fn what_is_refused_leaves_no_row_and_no_number_is_lost() {
     assert!(problem.error.contains("something else is named a"), "{problem:?}");
     let after = world.store.counters().clone();
     assert_eq!(Counters { commits: before.commits, ..after }, before);
-    assert_eq!(world.read(|db| db.objects(None, 0)).items.len(), 1);
+    assert_eq!(world.read(|db| db.objects(&Listing::default(), &Queues::default())).items.len(), 1);
 }
 
 #[test]
@@ -446,7 +463,7 @@ fn the_journal_is_cut_at_its_old_end_and_its_bytes_stay_counted() {
         let report = sets(&delivery, &n.to_string());
         assert!(world.done(&delivery, report).is_none());
     }
-    let turns = world.read(|db| db.turns(Turns::After(0), None)).items;
+    let turns = world.read(|db| db.turns(&Listing::default())).items;
     assert_eq!(turns.iter().map(|turn| turn.turn).collect::<Vec<_>>(), (31..=40).collect::<Vec<_>>());
     let database = rusqlite::Connection::open(world.dir.path().join(crate::store::FILE)).expect("the database");
     let number = |sql: &str| database.query_row(sql, [], |row| row.get::<_, u64>(0)).expect("a number");
@@ -516,7 +533,7 @@ fn a_turn_of_an_object_removed_meanwhile_counts_for_nothing_however_it_ends() {
             Some(death) => world.died(death),
         }
         assert_eq!(world.outcome(message), "error the object was removed");
-        assert_eq!(world.read(|db| db.faults(0)).items.len(), 1, "one fault, not two");
+        assert_eq!(world.read(|db| db.faults(&Listing::default())).items.len(), 1, "one fault, not two");
         let [again] = <[Delivery; 1]>::try_from(world.poll()).expect("b runs");
         assert_eq!(again.target.object, b.target.object);
         assert!(world.done(&again, ok()).is_none());
@@ -531,7 +548,10 @@ fn sources_take_turns_and_nothing_is_sent_ahead_of_a_slow_turn() {
         world.install(name, &[]).expect("installed");
     }
     // The flood's object sends to "a": its account is a source of its own.
-    let a = world.read(|db| db.object(db.resolve(&Target::Petname("a".parse().expect("a petname")))?)).row.qrid;
+    let a = world
+        .read(|db| db.object(db.resolve(&Target::Petname("a".parse().expect("a petname")))?, true, &Queues::default()))
+        .row
+        .qrid;
     world.send("flood", &format!("{{\"@qref\":\"{a}\"}}"));
     let [flood] = <[Delivery; 1]>::try_from(world.poll()).expect("a delivery");
     let to_a = Sent { sender: flood.target.object, target: flood.target.object + 1, args: "null".to_owned() };
@@ -574,7 +594,10 @@ fn a_full_queue_refuses_the_message_and_never_the_turn() {
     }
     let limits = Limits { queue: QueueLimits { messages: 2, ..LIMITS.queue }, ..LIMITS };
     world.vat = world::vat(limits, world.store.counters());
-    let a = world.read(|db| db.object(db.resolve(&Target::Petname("a".parse().expect("a petname")))?)).row.qrid;
+    let a = world
+        .read(|db| db.object(db.resolve(&Target::Petname("a".parse().expect("a petname")))?, true, &Queues::default()))
+        .row
+        .qrid;
     let hold = |held| Action::Hold { object: Target::Petname("a".parse().expect("a petname")), held };
     world.ask(hold(true)).expect("held");
     let mut outcomes = Vec::new();
@@ -586,11 +609,15 @@ fn a_full_queue_refuses_the_message_and_never_the_turn() {
         outcomes.push(world.outcome(message));
     }
     assert_eq!(outcomes, ["ok ", "ok ", "ok "], "the sender's turns are ok");
-    let faults = world.read(|db| db.faults(0)).items;
+    let faults = world.read(|db| db.faults(&Listing::default())).items;
     let errors: Vec<_> = faults.iter().map(|fault| fault.error.message.as_str()).collect();
     assert_eq!(errors, ["queue full: its source has too much queued for this object"; 2], "two are kept");
     assert!(faults.iter().all(|fault| fault.args.get() == "7" && fault.turn.is_none()), "whole");
-    assert_eq!(world.read(|db| db.object(db.resolve(&Target::Qrid(a.clone()))?)).row.refused, 2, "two are counted");
+    assert_eq!(
+        world.read(|db| db.object(db.resolve(&Target::Qrid(a.clone()))?, true, &Queues::default())).row.refused,
+        2,
+        "two are counted"
+    );
     // The operator has a queue of its own, which is as long.
     let args = || qjson::parse("1", "args").expect("JSON");
     let send = || Action::Send(Send { target: Target::Qrid(a.clone()), args: args(), key: None });

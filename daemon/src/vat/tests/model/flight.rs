@@ -1,10 +1,11 @@
 //! Deliveries under way: what the kernel gives out and hears back, watched from outside.
 
 use super::machine::{Given, Seen};
+use super::oracle::LEVELS_MAX;
 use super::run::{Event, Run, What};
 use super::turns::Ran;
 use super::worker::Said;
-use crate::protocol::{Content, Handle, MemoryHandle, Running, Wanted};
+use crate::protocol::{Content, Handle, MemoryHandle, Running, WHOLE_BYTES_MAX, Wanted};
 use crate::vat::source::Source;
 use crate::vat::{Death, Input, Order};
 
@@ -38,7 +39,12 @@ impl Run {
 
     /// Gives out the next turn, if one may go.
     pub(super) fn poll(&mut self) -> bool {
-        let Some(given) = self.machine.poll(self.now_ms, None) else { return false };
+        let Some(given) = self.machine.poll(self.now_ms, None) else {
+            let idle = self.live().count() == 0 && !self.condemned;
+            let waits = self.model.queue.values().find(|message| idle && !self.model.objects[&message.target].held);
+            assert!(waits.is_none(), "nothing is in flight, and yet a message waits: {waits:?}");
+            return false;
+        };
         self.check(&given);
         let Given { start, message, source } = given;
         let delivery = start.delivery;
@@ -120,9 +126,9 @@ impl Run {
             Said::Load { delivery, object } => self.load(delivery, object),
             Said::Ask { delivery, memory, wanted } => self.told(delivery, memory, wanted),
             Said::Done { delivery, report } => {
-                let slow = report.cpu_us > SLOW_US;
+                let told = (report.cpu_us > SLOW_US, !report.memories.is_empty());
                 let seen = self.machine.step(Input::Done { delivery, report }, self.now_ms, true);
-                self.done(delivery, slow, seen);
+                self.done(delivery, told, seen);
             }
             Said::Gone { death, page } => {
                 let ran = self.page(page);
@@ -148,8 +154,11 @@ impl Run {
                 worker.spoilt_in.get_or_insert(delivery);
             }
         }
-        if image.is_err() {
-            self.hit("call refused");
+        let memory = image.as_ref().ok().and_then(|image| image.memory.as_ref()).map(|memory| &memory.content);
+        match (&image, memory) {
+            (Err(_), _) => self.hit("call refused"),
+            (_, Some(Content::ByKey { .. })) => self.hit("call into a large memory"),
+            _ => {}
         }
         let image = image.map(|image| {
             let code = self.machine.code(image.code);
@@ -190,7 +199,8 @@ impl Run {
         Some(Running { delivery, object, since_ns: 0 })
     }
 
-    fn done(&mut self, delivery: u64, slow: bool, seen: Seen) {
+    /// The report said whether the turn was `slow`, and whether it `changed` a memory.
+    fn done(&mut self, delivery: u64, (slow, changed): (bool, bool), seen: Seen) {
         let Some(flight) = self.flights.pop_front() else { panic!("delivery {delivery} ended, which was not given") };
         assert_eq!(flight.delivery, delivery, "the worker answers in order");
         self.unanswered = self.unanswered.max(delivery + 1);
@@ -220,15 +230,13 @@ impl Run {
         let ran = self.ran(&flight, turn.turn, Vec::new());
         let before = self.model.before.len();
         let outcomes = self.model.outcomes.len();
-        let refused = self.model.refusals();
+        let (refused, accounts) = (self.model.refusals(), self.model.accounts.len());
         self.expected.extend(self.model.turn(&ran, turn.outcome.as_str()));
+        self.model.step_ends();
+        self.count(before, refused, accounts);
         if self.model.outcomes.len() < outcomes {
             self.hit("outcomes forgotten");
         }
-        if self.model.refusals() > refused {
-            self.hit("message refused");
-        }
-        let changed = self.model.before.len() > before;
         self.touch(changed);
         self.hit(match turn.outcome {
             qrt_shared::view::Outcome::Ok => "turn ok",
@@ -249,7 +257,49 @@ impl Run {
         }
     }
 
+    /// Counts what a turn did, by what there was before it.
+    fn count(&mut self, before: usize, (kept, counted): (u64, u64), accounts: usize) {
+        let (kept_now, counted_now) = self.model.refusals();
+        if kept_now > kept {
+            self.hit("message refused, kept as a fault");
+        }
+        if counted_now > counted {
+            self.hit("message refused, counted");
+        }
+        let made: Vec<Handle> = self.model.accounts.keys().copied().skip(accounts).collect();
+        for account in made {
+            self.hit("account made");
+            let above = self.model.above(account).len();
+            if above == LEVELS_MAX {
+                self.hit("account as deep as may be");
+            }
+        }
+        self.resized(before);
+    }
+
+    /// Counts memories that changed since there were so many changes and travel otherwise now.
+    pub(super) fn resized(&mut self, before: usize) {
+        let bytes =
+            |entries: &[(String, String)]| entries.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>();
+        let mut hits = Vec::new();
+        for (_, memory, before) in &self.model.before[before..] {
+            // It may be gone with its object.
+            let Some(now) = self.model.memories.get(memory) else { continue };
+            let large = |bytes: usize| bytes as u64 > WHOLE_BYTES_MAX;
+            match (large(bytes(before)), large(bytes(&now.0))) {
+                (false, true) => hits.push("memory outgrew a delivery"),
+                (true, false) => hits.push("memory fits a delivery again"),
+                (true, true) => hits.push("large memory changed"),
+                (false, false) => {}
+            }
+        }
+        for hit in hits {
+            self.hit(hit);
+        }
+    }
+
     fn spoilt(&mut self) {
+        self.condemned = true;
         self.hit("worker spoilt");
         self.void_all();
         self.end_worker();
@@ -297,6 +347,7 @@ impl Run {
                     self.hit("callee to blame");
                 }
                 self.expected.extend(self.model.died(message, &death, blamed, ran.as_ref(), self.now_ms));
+                self.model.step_ends();
                 let Flight { way, clock_ms, seed, loads, .. } = flight;
                 self.remember(What::Died { message, way, clock_ms, seed, loads, death, blamed }, seen.drawn);
             }
@@ -309,6 +360,7 @@ impl Run {
             (None, None) => assert!(!seen.wrote, "a death that is nobody's fault wrote something"),
         }
         self.workers.gone();
+        self.condemned = false;
         self.flights.clear();
         self.unanswered = self.next_delivery;
     }

@@ -1,5 +1,6 @@
 //! The daemon's life around its turns: what it is asked, its commits, its ends, its workers' ends.
 
+use super::oracle::Fault;
 use super::program::Ask;
 use super::run::{Run, What};
 use super::worker::Said;
@@ -26,15 +27,24 @@ impl Run {
         let Some(input) = self.machine.request(self.tickets, &ask) else { return };
         let seen = self.machine.step(input, self.now_ms, true);
         assert!(seen.turn.is_none() && seen.order.is_none(), "an ask runs no turn");
-        let turns = self.model.turns.len();
+        let (turns, before) = (self.model.turns.len(), self.model.before.len());
+        let refused = match &ask {
+            Ask::Retry(fault) => self.model.faults.get(fault).is_some_and(Fault::is_refused),
+            Ask::Send { to, .. } => self.model.objects.contains_key(to),
+            _ => false,
+        };
         let mut heard = self.model.ask(&ask, self.now_ms);
+        self.model.step_ends();
         let edits = matches!(ask, Ask::Upgrade { .. } | Ask::Remove { .. } | Ask::MemorySet { .. } | Ask::Hold { .. });
         let answer = heard.pop().expect("an answer");
         self.hit(match (&ask, answer.as_str()) {
+            (Ask::Send { .. }, "refused") if refused => "operator's message refused",
+            (Ask::Retry(_), "refused") if refused => "refused message has no room again",
             (_, "refused") => "ask refused",
             (Ask::Send { .. }, answer) if answer.ends_with("true") => "key used again",
             (Ask::Remove { .. }, _) => "object removed",
             (Ask::Hold { .. }, _) => "object held or released",
+            (Ask::Retry(_), _) if refused => "refused message retried",
             (Ask::Retry(_), _) => "fault retried",
             (Ask::Drop(_), _) => "fault dropped",
             (Ask::Send { .. }, _) => "message sent",
@@ -43,6 +53,7 @@ impl Run {
         if self.model.turns.len() > turns && self.flights.iter().any(|flight| !flight.void) {
             self.hit("edit with turns in flight");
         }
+        self.resized(before);
         self.touch(edits);
         self.expected.extend(heard);
         self.expected.push(format!("{} {answer}", self.tickets));
@@ -119,7 +130,7 @@ impl Run {
         self.expected.clear();
         self.workers.clear();
         self.flights.clear();
-        (self.unanswered, self.next_delivery, self.lane) = (0, 0, Lane::Shared);
+        (self.unanswered, self.next_delivery, self.lane, self.condemned) = (0, 0, Lane::Shared, false);
         self.steps_since_commit = 0;
         for ask in std::mem::take(&mut self.open).into_values() {
             let keyed = matches!(ask, Ask::Send { key: Some(_), .. });

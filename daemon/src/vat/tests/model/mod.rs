@@ -44,14 +44,17 @@ const SEEDS: u64 = 64;
 const ASKS: u64 = 60;
 
 /// What must have happened in a default run, for it to mean anything.
-const MUST_HAPPEN: [&str; 43] = [
+const MUST_HAPPEN: [&str; 54] = [
     "a day has passed",
+    "account made",
     "after a commit",
     "after the daemon's end",
     "an hour or so has passed",
     "ask refused",
     "ask repeated",
+    "asked for a page",
     "at rest",
+    "call into a large memory",
     "call refused",
     "changes undone",
     "clock set back",
@@ -69,11 +72,18 @@ const MUST_HAPPEN: [&str; 43] = [
     "key used again",
     "killed by the deadline",
     "killed twice",
+    "large memory changed",
+    "memory outgrew a delivery",
     "memory taken as left",
+    "message refused, counted",
+    "message refused, kept as a fault",
     "message sent",
     "object held or released",
-    "outcomes forgotten",
     "object removed",
+    "operator's message refused",
+    "outcomes forgotten",
+    "refused message has no room again",
+    "refused message retried",
     "report of a turn called back",
     "stale turn",
     "turn failed",
@@ -88,6 +98,7 @@ const MUST_HAPPEN: [&str; 43] = [
     "worker replaced",
     "worker replaced behind a slow turn",
     "worker retired",
+    "worker spoilt",
 ];
 
 /// One seed, checked whole; what happened, and in how many steps.

@@ -101,6 +101,13 @@ pub(super) struct Fault {
     pub(super) row: Rc<Value>,
 }
 
+impl Fault {
+    /// Whether it is of a message that had no room.
+    pub(super) fn is_refused(&self) -> bool {
+        self.row["error"].as_str().is_some_and(|error| error.contains("queue full"))
+    }
+}
+
 /// See the module.
 #[derive(Debug, Clone)]
 pub(super) struct Model {
@@ -132,6 +139,7 @@ pub(super) struct Model {
     pub(super) clock_ms: u64,
     /// Messages that became faults without a turn and were retried or dropped, or were only counted.
     pub(super) forgotten: Vec<u64>,
+    forgets_at: Option<u64>,
 }
 
 impl Model {
@@ -161,6 +169,7 @@ impl Model {
             faults_ever: 0,
             clock_ms: 0,
             forgotten: Vec::new(),
+            forgets_at: None,
         }
     }
 
@@ -242,10 +251,10 @@ impl Model {
         all.then_some("queue full: the vat's inbox is full")
     }
 
-    /// How many messages had no room and were not the operator's.
-    pub(super) fn refusals(&self) -> u64 {
-        let kept = self.faults.values().filter(|fault| fault.row["error"].to_string().contains("queue full"));
-        kept.count() as u64 + self.objects.values().map(|object| object.refused).sum::<u64>()
+    /// How many messages had no room: those that are kept as faults, and those that are only counted.
+    pub(super) fn refusals(&self) -> (u64, u64) {
+        let kept = self.faults.values().filter(|fault| fault.is_refused()).count() as u64;
+        (kept, self.objects.values().map(|object| object.refused).sum())
     }
 
     /// A message that has no room: a fault while its queue has few of those, else a number.
@@ -313,10 +322,17 @@ impl Model {
         row["keep_until"] = json!(now_ms + if keyed { 24 * HOUR_MS } else { HOUR_MS });
         self.outcomes.insert(message, Rc::new(row));
         if message.is_multiple_of(1024) {
+            self.forgets_at = Some(now_ms);
+        }
+        heard.push(format!("ended {message}"));
+    }
+
+    /// The step is over: what has had its time is forgotten, if it was time to look.
+    pub(super) fn step_ends(&mut self) {
+        if let Some(now_ms) = self.forgets_at.take() {
             self.outcomes.retain(|_, row| row["keep_until"].as_u64() >= Some(now_ms));
             self.keys.retain(|_, (_, at)| *at + 24 * HOUR_MS >= now_ms);
         }
-        heard.push(format!("ended {message}"));
     }
 }
 

@@ -46,7 +46,8 @@ impl Operator {
             1..20 => self.dice().pick(busy).copied().unwrap_or_else(|| self.one(&live)),
             _ => self.one(&live),
         };
-        match self.dice().weighed(&[8, 120, 6, 8, 4, 24, 24, 8, 4]) {
+        let retries = if self.author.taste.crowded { 30 } else { 8 };
+        match self.dice().weighed(&[8, 120, 6, 8, 4, 24, 24, retries, 4]) {
             0 => self.install(&live),
             2 => {
                 let name = (!self.dice().one_in(3)).then(|| self.name());
@@ -104,7 +105,8 @@ impl Operator {
         let refs = text(&self.refs(live));
         let large = if self.author.taste.large && self.dice().one_in(2) {
             let text = script::value(9_000 + self.number(0, 20_000));
-            format!(",\"p\":{text},\"q\":{text}")
+            let more = if self.dice().one_in(2) { format!(",\"r\":{}", script::value(40_000)) } else { String::new() };
+            format!(",\"p\":{text},\"q\":{text}{more}")
         } else {
             String::new()
         };
@@ -114,7 +116,7 @@ impl Operator {
     }
 
     fn send(&mut self, to: Handle, live: &[Handle]) -> Ask {
-        let script = if self.dice().one_in(250) { vec![Op::Dynasty { levels: 36 }] } else { self.author.script(3) };
+        let script = if self.dice().one_in(200) { vec![Op::Dynasty { levels: 36 }] } else { self.author.script(3) };
         let args = Args { refs: self.refs(live), script };
         let key = self.dice().one_in(3).then(|| {
             // An old key now and then, as from a client that never heard.

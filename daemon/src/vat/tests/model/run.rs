@@ -62,6 +62,7 @@ enum Mood {
 }
 
 /// See the module.
+#[expect(clippy::struct_excessive_bools, reason = "each is a state of its own, and all combinations happen")]
 pub(super) struct Run {
     pub(super) dice: Dice,
     pub(super) operator: Operator,
@@ -72,6 +73,8 @@ pub(super) struct Run {
     /// The oldest delivery that the kernel waits for an answer of.
     pub(super) unanswered: u64,
     pub(super) next_delivery: u64,
+    /// The worker is to go before anything else starts.
+    pub(super) condemned: bool,
     pub(super) flights: VecDeque<Flight>,
     pub(super) model: Model,
     pub(super) committed: Model,
@@ -104,9 +107,9 @@ impl Run {
     pub(super) fn new(seed: u64, traced: bool) -> Self {
         let mut dice = Dice::new(seed);
         let bad = [0, 15, 40, 80][usize::try_from(dice.below(4)).expect("small")];
-        let taste = Taste { bad, large: dice.one_in(4) };
+        let taste = Taste { bad, large: dice.one_in(4), crowded: dice.one_in(3) };
         let operator = Operator::new(Author::new(Dice::new(dice.bits()), taste));
-        let limits = limits(&mut dice);
+        let limits = limits(&mut dice, taste);
         let calm = dice.one_in(3);
         let first_message = if dice.one_in(2) { 1000 } else { 1 };
         let machine = Machine::new(Dice::new(dice.bits()), limits, first_message);
@@ -119,6 +122,7 @@ impl Run {
             lane: Lane::Shared,
             unanswered: 0,
             next_delivery: 0,
+            condemned: false,
             flights: VecDeque::new(),
             committed: model.clone(),
             model,
@@ -250,7 +254,7 @@ impl Run {
 }
 
 /// The settings of a run.
-fn limits(dice: &mut Dice) -> Limits {
+fn limits(dice: &mut Dice, taste: Taste) -> Limits {
     let mut limits = LIMITS;
     if dice.one_in(4) {
         limits.journal_turns = 12;
@@ -258,8 +262,9 @@ fn limits(dice: &mut Dice) -> Limits {
     if dice.one_in(3) {
         limits.isolation = Isolation::Account;
     }
-    if dice.one_in(3) {
-        limits.queue = QueueLimits { messages: 3, bytes: 1500, all_messages: 10, all_bytes: 6000, faults: 2 };
+    if taste.crowded {
+        let (messages, faults) = (2 + dice.below(3), 1 + dice.below(2));
+        limits.queue = QueueLimits { messages, bytes: 2000, all_messages: 16, all_bytes: 10_000, faults };
     }
     limits
 }

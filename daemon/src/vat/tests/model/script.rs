@@ -185,6 +185,8 @@ pub(super) struct Taste {
     pub(super) bad: u64,
     /// Memories that are too large to travel with each turn.
     pub(super) large: bool,
+    /// Many messages for one object from one turn, as many as a turn may send.
+    pub(super) crowded: bool,
 }
 
 /// Makes scripts up.
@@ -200,7 +202,12 @@ impl Author {
     }
 
     pub(super) fn script(&mut self, depth: u32) -> Vec<Op> {
-        (0..=self.dice.below(4)).map(|_| self.op(depth)).collect()
+        let mut script: Vec<Op> = (0..=self.dice.below(4)).map(|_| self.op(depth)).collect();
+        if self.taste.crowded && self.dice.one_in(2) {
+            let sends = script.iter().find(|op| matches!(op, Op::Send { .. })).cloned();
+            script.extend(sends.into_iter().cycle().take(2));
+        }
+        script
     }
 
     pub(super) fn key(&mut self) -> String {
@@ -246,7 +253,8 @@ impl Author {
                 let key = self.key();
                 Op::Set { to: self.to(&key), key }
             }
-            25..28 => Op::Keys { key: self.key() },
+            18..28 | 95..99 if self.taste.large => Op::Keys { key: self.key() },
+            27 => Op::Keys { key: self.key() },
             28..34 => Op::Delete { key: self.key() },
             34..40 => Op::Move { key: self.key() },
             40..48 => Op::Keep { key: self.key(), of: self.finds() },

@@ -1,0 +1,158 @@
+//! Causes and effects: the tree that a turn or a message stands in, each cause above its effects.
+
+use qrt_shared::id::{MessageName, PeerName, Subject};
+use qrt_shared::view::Traced;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::super::Context;
+use super::super::command::{Command, Motion};
+use super::super::pane::Pane;
+use super::super::query::{Data, Query};
+use super::super::theme::Theme;
+use super::super::thing::Thing;
+use super::super::widgets::sheet::{Row, Sheet};
+use super::super::widgets::text;
+use crate::format;
+
+/// Levels that move a line to the right; chains are the rule, and deeper ones say how deep they are.
+const LEVELS: usize = 12;
+
+/// Characters of an error.
+const ERROR_MAX: usize = 200;
+
+/// The tree.
+pub(super) struct Trace {
+    subject: Subject,
+    found: Option<Result<Vec<(usize, Traced)>, String>>,
+    sheet: Sheet<Thing>,
+}
+
+impl Trace {
+    pub(super) fn new(subject: Subject) -> Self {
+        Self { subject, found: None, sheet: Sheet::default() }
+    }
+
+    fn query(&self) -> Query {
+        Query::Trace(self.subject.clone())
+    }
+}
+
+/// Whether nothing more will come of the steps: a tree is expensive to ask for.
+pub(super) fn settled<'a>(mut steps: impl Iterator<Item = &'a Traced>) -> bool {
+    steps.all(|step| !matches!(step.state.as_str(), "queued" | "unacknowledged"))
+}
+
+/// What a step is.
+pub(super) fn thing(step: &Traced) -> Option<Thing> {
+    match (step.turn, step.message, &step.object) {
+        (_, Some(MessageName::Out(peer, seq)), _) => Some(Thing::Outgoing { peer, seq }),
+        (Some(turn), _, Some(object)) => Some(Thing::Turn { turn, object: object.clone() }),
+        (None, Some(message), Some(target)) => Some(Thing::Message { message, target: target.clone() }),
+        _ => None,
+    }
+}
+
+/// A step in one line.
+pub(super) fn step(step: &Traced, theme: Theme) -> Line<'static> {
+    let style = match step.state.as_str() {
+        "ok" | "acknowledged" => theme.good(),
+        "error" | "killed" | "fault" => theme.bad(),
+        _ => theme.warning(),
+    };
+    let what = match (step.turn, &step.message) {
+        (_, Some(message @ MessageName::Out(..))) => format!("to {}", format::message(message)),
+        (Some(turn), _) => format!("turn {turn}"),
+        (None, Some(message)) => message.to_string(),
+        (None, None) => "operator".to_owned(),
+    };
+    let mut spans = vec![Span::raw(what), Span::styled(format!("  {}", format::line(&step.state)), style)];
+    if let Some(object) = &step.object {
+        spans.push(Span::styled(format!("  {}", format::object(step.name.as_ref(), object)), theme.name()));
+    }
+    if let Some(from) = &step.from {
+        spans.push(Span::styled(format!("  from vat {} #{}", format::vat(None, &from.vat), from.seq), theme.plain()));
+    }
+    if let Some(error) = &step.error {
+        spans.push(Span::styled(format!("  {}", format::clip(error, ERROR_MAX)), theme.bad()));
+    }
+    if let Some(at) = step.at {
+        spans.push(Span::styled(format!("  {} UTC", format::time(at)), theme.dim()));
+    }
+    Line::from(spans)
+}
+
+fn is(step: &Traced, subject: &Subject) -> bool {
+    match (subject, step.message) {
+        (Subject::Turn(turn), _) => step.turn == Some(*turn),
+        (Subject::In(number), Some(MessageName::In(is))) => *number == is,
+        (Subject::Out(PeerName::Vat(peer), seq), Some(MessageName::Out(to, is))) => (*peer, *seq) == (to, is),
+        _ => false,
+    }
+}
+
+fn rows(steps: &[(usize, Traced)], asked: &Subject, theme: Theme) -> Vec<Row<Thing>> {
+    let rows = steps.iter().map(|(depth, traced)| {
+        let deep = if *depth > LEVELS { format!("{depth}: ") } else { String::new() };
+        let branch = if *depth > 0 { theme.mark("└ ", "- ") } else { "" };
+        let before =
+            Span::styled(format!("{}{branch}{deep}", "  ".repeat((*depth).saturating_sub(1).min(LEVELS))), theme.dim());
+        let here = Span::styled(if is(traced, asked) { "  <- here" } else { "" }, theme.title());
+        let line = Line::from_iter([before].into_iter().chain(step(traced, theme).spans).chain([here]));
+        Row::new(thing(traced), line)
+    });
+    rows.collect()
+}
+
+impl Pane for Trace {
+    fn title(&self) -> String {
+        format!("causes and effects of {}", self.subject)
+    }
+
+    fn queries(&self) -> Vec<Query> {
+        match &self.found {
+            Some(Ok(steps)) if settled(steps.iter().map(|(_, step)| step)) => Vec::new(),
+            _ => vec![self.query()],
+        }
+    }
+
+    fn loaded(&mut self, query: &Query, data: &Data) {
+        if let Data::Trace(steps) = data
+            && *query == self.query()
+        {
+            let asked = steps.iter().find(|(_, step)| is(step, &self.subject)).and_then(|(_, step)| thing(step));
+            match asked.filter(|_| self.found.is_none()) {
+                Some(asked) => self.sheet.select(asked),
+                None => self.sheet.renew(),
+            }
+            self.found = Some(Ok(steps.clone()));
+        }
+    }
+
+    fn refused(&mut self, query: &Query, why: &str) {
+        if *query == self.query() {
+            self.found = Some(Err(why.to_owned()));
+        }
+    }
+
+    fn thing(&self) -> Thing {
+        self.sheet.selected().unwrap_or(Thing::Vat)
+    }
+
+    fn go(&mut self, motion: Motion) {
+        self.sheet.go(motion);
+    }
+
+    fn commands(&self) -> Vec<Command> {
+        vec![Command::Trace, Command::Why, Command::Replay, Command::Reach, Command::Copy]
+    }
+
+    fn draw(&self, cx: &Context, area: Rect, buf: &mut Buffer) {
+        match &self.found {
+            None => text::paragraph("following causes and effects ...", cx.theme.dim(), area, buf),
+            Some(Err(why)) => text::paragraph(why, cx.theme.bad(), area, buf),
+            Some(Ok(steps)) => self.sheet.draw(0, cx, area, buf, |_| rows(steps, &self.subject, cx.theme)),
+        }
+    }
+}

@@ -1,0 +1,101 @@
+use qrt_shared::view::{Traced, Turn as View};
+
+use super::*;
+use crate::app::panes::script::{NOW, OTHER, Script, VAT, json, qrid};
+use crate::app::query::{Data, Query};
+
+fn failed() -> View {
+    let own = qrid(0);
+    json(&format!(
+        r#"{{"turn":12,"message":"in:9","object":"{own}","name":"counter","source":"operator","code":"ab12",
+        "args":{{"add":1e+21}},"outcome":"error","result":null,"result_error":null,
+        "error":{{"message":"TypeError: no value","object":"{own}","line":3,"column":5,"excerpt":"  memory.x.y\n           ^"}},
+        "changes":[{{"object":"{own}","key":"count","added":false,"old":41,"new":42}},
+          {{"object":"{own}","key":"gone","added":false,"old":"x","deleted":true}},
+          {{"object":"{own}","key":"fresh","added":true,"old":null,"new":[1]}}],
+        "made":["{made}"],"sent":["in:10","{OTHER}#4"],"log":["started \u001b[2J"],"ticks":5,"cpu_us":1500,"at":{NOW}}}"#,
+        made = qrid(3)
+    ))
+}
+
+fn steps() -> Vec<(usize, Traced)> {
+    let step = |turn: &str, message: &str, state: &str, object: u8| {
+        json(&format!(
+            r#"{{"vat":"{VAT}","turn":{turn},"message":{message},"state":"{state}","object":"{}","name":null,
+            "error":null,"at":{NOW},"cause":null,"from":null,"sent":[]}}"#,
+            qrid(object)
+        ))
+    };
+    vec![
+        (0, step("11", "\"in:8\"", "ok", 2)),
+        (1, step("12", "\"in:9\"", "error", 0)),
+        (2, step("null", "\"in:10\"", "queued", 1)),
+        (2, step("null", &format!("\"{OTHER}#4\""), "unacknowledged", 1)),
+    ]
+}
+
+fn answer(query: &Query) -> Option<Data> {
+    match query {
+        Query::Turn(12) => Some(Data::Turn(Box::new(failed()))),
+        Query::Trace(Subject::Turn(12)) => Some(Data::Trace(steps())),
+        _ => None,
+    }
+}
+
+fn pane() -> Script {
+    Script::new().into(turn(12, qrid(0).parse().expect("a QRID")))
+}
+
+#[test]
+fn a_turn_that_failed_shows_the_line_with_its_caret() {
+    let mut script = pane();
+    script.answers(answer);
+    script.shows(&[
+        "Turn 12",
+        "[Turn]",
+        "outcome       error",
+        "object        counter\n",
+        "5 ticks, 1.5 ms of CPU time",
+    ]);
+    script.shows(&["TypeError: no value", "line 3, column 5", "    memory.x.y\n             ^", "{\"add\": 1e+21}"]);
+    script.keys("G");
+    script.shows(&[r"started \u{1b}[2J"]);
+    script.keys("\n");
+    script.shows(&["Turn 12 > counter", "[Code]"]);
+}
+
+#[test]
+fn changes_are_what_each_key_was_and_became() {
+    let mut script = pane();
+    script.answers(answer);
+    script.keys("\t");
+    script.shows(&["3 keys", "count  changed\n  - 41\n  + 42", "gone  deleted\n  - \"x\"\n", "fresh  added\n  + [1]"]);
+    script.keys("jj\n");
+    script.shows(&["[Memory]"]);
+}
+
+#[test]
+fn what_a_turn_sent_leads_to_what_became_of_it() {
+    let mut script = pane();
+    script.keys("\t\t");
+    script.answers(answer);
+    script.shows(&[
+        "sent 2 messages",
+        "in:10  queued",
+        "to mcp4zc..#4  unacknowledged",
+        "made 1 object",
+        &qrid(3)[..70],
+    ]);
+    script.keys("j\n");
+    assert!(script.asked().iter().any(|query| matches!(query, Query::Inbox(_))), "{}", script.screen());
+}
+
+#[test]
+fn the_tree_has_causes_above_effects_and_is_walked() {
+    let mut script = pane();
+    script.keys("\t\t\t");
+    script.answers(answer);
+    script.shows(&["turn 11  ok", "└ turn 12  error", "  └ in:10  queued", "<- here"]);
+    script.keys("k\n");
+    assert_eq!(script.asked().last(), Some(&Query::Turn(11)), "{}", script.screen());
+}

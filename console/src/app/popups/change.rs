@@ -1,0 +1,115 @@
+//! New code for an object, or a new value for a key of its memory: what changes, and whether it is to be.
+
+use crossterm::event::{KeyCode, KeyEvent};
+use qrt_shared::id::Qrid;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+
+use super::super::Context;
+use super::super::command::Motion;
+use super::super::event::{Answer, Do, Edit, Edited, Note};
+use super::super::popup::Popup;
+use super::super::request::Request;
+use super::super::widgets::{diff, text};
+use super::report::{scrolled, wheel};
+use crate::format;
+
+struct Change {
+    title: String,
+    /// What was edited, and what it has become.
+    edit: Edit,
+    before: String,
+    request: Request,
+    /// Why the vat will not have it.
+    refused: Option<String>,
+    top: usize,
+}
+
+/// Shows how an edited text differs from what there is, and asks; nothing, when it is a popup's that has closed.
+pub fn change(edit: Edit) -> Option<Box<dyn Popup>> {
+    let (title, before, request) = match &edit.what {
+        Edited::Code { object, name, before } => {
+            let request = Request::Upgrade { object: object.clone(), code: edit.text.clone() };
+            (format!("New code for {name}?"), before.clone(), request)
+        }
+        Edited::Value { object, key, before } => {
+            let (object, value) = (object.clone(), edit.text.trim().to_owned());
+            let title = format!("New value for {}?", format::clip(key, 40));
+            (title, before.clone(), Request::MemorySet { object, key: key.clone(), value })
+        }
+        Edited::Field(_) => return None,
+    };
+    Some(Box::new(Change { title, edit, before, request, refused: None, top: 0 }))
+}
+
+/// Lets the operator edit the code of an object.
+pub fn edit_code(object: Qrid, name: String, code: String) -> Do {
+    let what = Edited::Code { object, name, before: code.clone() };
+    Do::Edit(Edit { text: code, suffix: ".js", what })
+}
+
+/// Lets the operator edit the value of a key of an object's memory.
+pub fn edit_value(object: Qrid, key: String, value: &str) -> Do {
+    // What is not safe to show is left as it is written: laid out, it would be another value.
+    let text = if format::line(value) == value { format::qjson(value, 100) } else { value.to_owned() } + "\n";
+    let what = Edited::Value { object, key, before: text.clone() };
+    Do::Edit(Edit { text, suffix: ".json", what })
+}
+
+impl Change {
+    fn lines(&self, cx: &Context) -> Vec<Line<'static>> {
+        let refused = self.refused.iter().flat_map(|why| why.lines());
+        let refused = refused.map(|line| Line::styled(format::line(line), cx.theme.bad()));
+        refused.chain(diff::lines(&self.before, &self.edit.text, cx.theme)).collect()
+    }
+}
+
+impl Popup for Change {
+    fn title(&self) -> String {
+        self.title.clone()
+    }
+
+    fn keys(&self) -> Vec<(&'static str, &'static str)> {
+        vec![("y", "yes"), ("e", "edit again"), ("j k", "scroll"), ("Esc", "leave it as it was")]
+    }
+
+    fn answered(&mut self, request: &Request, answer: &Answer) -> Vec<Do> {
+        if *request != self.request {
+            return Vec::new();
+        }
+        match answer {
+            Ok(_) => vec![Do::Close],
+            Err(why) => {
+                self.refused = Some(why.clone());
+                Vec::new()
+            }
+        }
+    }
+
+    fn key(&mut self, key: KeyEvent, cx: &Context) -> Vec<Do> {
+        match key.code {
+            KeyCode::Char('y') => vec![Do::Ask(self.request.clone())],
+            KeyCode::Char('e') => vec![Do::Close, Do::Edit(self.edit.clone())],
+            KeyCode::Esc | KeyCode::Enter | KeyCode::Char('n' | 'q') => {
+                vec![Do::Close, Do::Say(Note::dim("it is as it was"))]
+            }
+            _ => {
+                let lines = self.lines(cx).len();
+                scrolled(&mut self.top, key, lines)
+            }
+        }
+    }
+
+    fn scroll(&mut self, motion: Motion) {
+        wheel(&mut self.top, motion);
+    }
+
+    fn size(&self, cx: &Context, room: Rect) -> (u16, u16) {
+        (room.width.min(120), u16::try_from(self.lines(cx).len() + 2).unwrap_or(u16::MAX))
+    }
+
+    fn draw(&self, cx: &Context, area: Rect, buf: &mut Buffer) {
+        text::scrolled(&self.lines(cx), self.top, cx, area, buf);
+    }
+}
