@@ -1,5 +1,7 @@
 //! A message to send: the object, its arguments, and what becomes of it.
 
+use std::cell::Cell;
+
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use qrt_shared::control::Listing;
 use qrt_shared::id::{MessageName, Subject, Target};
@@ -63,7 +65,7 @@ pub(super) struct Compose {
     /// Which of the arguments sent earlier are shown, counted from the newest.
     earlier: Option<usize>,
     sent: Option<Sent>,
-    top: usize,
+    top: Cell<usize>,
 }
 
 impl Compose {
@@ -84,7 +86,7 @@ impl Compose {
             refused: None,
             earlier: None,
             sent: None,
-            top: 0,
+            top: Cell::default(),
         }
     }
 
@@ -117,7 +119,8 @@ impl Compose {
                 Vec::new()
             }
             Ok(request) => {
-                (self.refused, self.earlier, self.top) = (None, None, 0);
+                (self.refused, self.earlier) = (None, None);
+                self.top.set(0);
                 let asked = request.clone();
                 let at = cx.now;
                 self.sent =
@@ -219,14 +222,13 @@ impl Sent {
         match (&self.became, &self.turn) {
             (None, _) => {
                 lines.push(Line::styled("not handled yet", theme.warning()));
-                let why = self.waits.as_ref().map(|why| format::wrap(&format::line(&why.sentence), width));
-                lines.extend(why.unwrap_or_default().lines().map(|line| Line::raw(line.to_owned())));
+                let why = self.waits.iter();
+                lines.extend(why.flat_map(|why| text::wrapped(&why.sentence, theme.plain(), width)));
             }
             (Some(Awaited::Ended(_)), Some(turn)) => lines.extend(did::lines(turn, cx, width)),
             (Some(awaited), _) => {
                 let reply = Reply::Ended(message, awaited.clone());
-                let told = format::wrap(&reply.told(), width);
-                lines.extend(told.lines().map(|line| Line::styled(line.to_owned(), theme.tone(reply.tone()))));
+                lines.extend(text::wrapped(&reply.told(), theme.tone(reply.tone()), width));
             }
         }
         lines
@@ -332,7 +334,7 @@ impl Popup for Compose {
     }
 
     fn scroll(&mut self, motion: Motion) {
-        wheel(&mut self.top, motion);
+        wheel(&self.top, motion);
     }
 
     fn size(&self, _: &Context, room: Rect) -> (u16, u16) {
@@ -362,11 +364,10 @@ impl Popup for Compose {
         text::row(label(&format!("args{earlier}"), self.focus == Focus::Args), args, buf);
         self.args.draw(self.focus == Focus::Args, cx, Rect { x: edit.x + 2, width: edit.width - 2, ..edit }, buf);
         let width = usize::from(became.width);
-        let refused = self.refused.iter().map(|why| format::wrap(&format::line(&format!("not sent: {why}")), width));
-        let refused = refused.flat_map(|why| why.lines().map(str::to_owned).collect::<Vec<_>>());
-        let mut lines: Vec<_> = refused.map(|line| Line::styled(line, theme.bad())).collect();
+        let refused = self.refused.iter().map(|why| format!("not sent: {why}"));
+        let mut lines: Vec<_> = refused.flat_map(|why| text::wrapped(&why, theme.bad(), width)).collect();
         lines.extend(self.sent.iter().flat_map(|sent| sent.lines(cx, width)));
-        text::scrolled(&lines, self.top, cx, became, buf);
+        text::scrolled(&lines, &self.top, cx, became, buf);
         if let Ok(request) = self.request() {
             let command = text::clip(&format::line(&request.line(&cx.dir)), usize::from(line.width));
             text::row(Line::styled(command, theme.dim()), line, buf);

@@ -233,10 +233,7 @@ impl Install {
 
     fn told(&self, cx: &Context, width: usize) -> Vec<Line<'static>> {
         let theme = cx.theme;
-        let wrapped = |text: &str, style| {
-            let text = format::wrap(&format::line(text), width);
-            text.lines().map(|line| Line::styled(line.to_owned(), style)).collect::<Vec<_>>()
-        };
+        let wrapped = |text: &str, style| text::wrapped(text, style, width);
         if self.asked.is_some() {
             return wrapped("installing ...", theme.dim());
         }
