@@ -151,6 +151,7 @@ impl Install {
         let now = FIELDS.iter().position(|(field, _)| *field == self.field).unwrap_or(0);
         let to = if on { (now + 1) % FIELDS.len() } else { (now + FIELDS.len() - 1) % FIELDS.len() };
         self.field = FIELDS[to].0;
+        self.picked = None;
     }
 
     /// Opens the operator's editor on the code.
@@ -189,9 +190,8 @@ impl Install {
         match key.code {
             KeyCode::Down => self.picked = last.map(|last| self.picked.map_or(0, |picked| (picked + 1).min(last))),
             KeyCode::Up => self.picked = self.picked.and_then(|picked| picked.checked_sub(1)),
-            KeyCode::Tab | KeyCode::Enter => {
-                let first = (key.code == KeyCode::Tab).then_some(0);
-                let taken = self.take(self.picked.or(first));
+            KeyCode::Tab => {
+                let taken = self.take(self.picked.or(Some(0)));
                 // In a directory there is more to say.
                 if !(taken && self.file.text.ends_with('/')) {
                     self.step(true);
@@ -299,7 +299,7 @@ impl Popup for Install {
             Field::Grants => ("Space Left Right", "grant"),
             _ => ("Tab Shift-Tab", "field"),
         };
-        vec![("Ctrl-S F5 Alt-Enter", "install"), here, ("Ctrl-E", "write code"), ("Esc", "leave")]
+        vec![("Enter", "install"), here, ("Ctrl-E", "write code"), ("Esc", "leave")]
     }
 
     fn queries(&self) -> Vec<Query> {
@@ -355,10 +355,14 @@ impl Popup for Install {
             (KeyCode::Esc, _) => return vec![Do::Remember(Draft::Install(Some(self.form()))), Do::Close],
             _ if prompt::is_go(key) => return self.install(),
             (KeyCode::Char('e'), _) if control => return self.edit(),
+            (KeyCode::Enter, _) if self.picked.is_some() => {
+                self.take(self.picked);
+            }
+            (KeyCode::Enter, _) => return self.install(),
             (KeyCode::BackTab, _) => self.step(false),
             (_, Field::File) => self.file_key(key),
             (KeyCode::Up, _) => self.step(false),
-            (KeyCode::Down | KeyCode::Tab | KeyCode::Enter, _) => self.step(true),
+            (KeyCode::Down | KeyCode::Tab, _) => self.step(true),
             (_, Field::Grants) => self.grants_key(key),
             _ => {
                 if let Some(line) = self.line() {
@@ -463,6 +467,17 @@ mod tests {
         }
         script.key(KeyCode::Tab);
         assert!(script.state.queries().contains(&Query::Files("marks/".into())), "a directory has more in it");
+    }
+
+    #[test]
+    fn enter_takes_what_is_picked_and_installs_what_is_there() {
+        let mut script = Script::new(true);
+        script.typed("imarket");
+        script.key(KeyCode::Down);
+        assert!(script.key(KeyCode::Enter).is_empty(), "a pick is taken first");
+        let asked = Script::asked(&script.key(KeyCode::Enter));
+        let [Request::Install(install)] = asked.as_slice() else { panic!("{asked:?}") };
+        assert_eq!(install.file, "market-maker");
     }
 
     #[test]
