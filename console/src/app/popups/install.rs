@@ -565,7 +565,7 @@ mod tests {
         let effects = script.answered(&asked[0], Ok(Reply::Installed(vec![installed])));
         assert!(matches!(&effects[..], [Effect::Copy(text)] if *text == qrid().to_string()), "{effects:?}");
         let drawn = script.drawn();
-        assert!(drawn.starts_with(" Objects") && drawn.contains("installed qrt:"), "{drawn}");
+        assert!(drawn.starts_with(" Objects") && drawn.contains("copied; installed qrt:"), "{drawn}");
         script.typed("i");
         assert!(!script.drawn().contains("> file   sample"), "what is installed is not left to do");
     }
