@@ -167,6 +167,8 @@ fn wait(vats: &[Vat], most: Duration) -> io::Result<()> {
     let mut ready: Vec<_> = [PollFd::new(&stdin, PollFlags::IN)].into_iter().chain(links).collect();
     let most = Timespec::try_from(most).map_err(io::Error::other)?;
     match rustix::event::poll(&mut ready, Some(&most)) {
+        // To read from a terminal that has gone would go on for ever: there is neither a key nor an end.
+        Ok(_) if ready[0].revents().contains(PollFlags::HUP) => Err(io::Error::other("it has gone")),
         Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
         Err(error) => Err(error.into()),
     }

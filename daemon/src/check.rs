@@ -11,13 +11,14 @@ use qrt_shared::control::SOCKET;
 use qrt_shared::view::{Check, Health, Report};
 
 use crate::directory::{LOCK, LOG, PID};
+use crate::executor::process;
 use crate::key::{self, Key};
 use crate::mark::{self, Mark};
 use crate::protocol::Layers;
 use crate::settings::{self, Settings};
 use crate::store::read::{Found, Reader};
 use crate::store::{self, FILE, WAL};
-use crate::worker::Sandbox;
+use crate::worker::{self, Sandbox};
 
 /// A disk with less room than this is about to stop the vat.
 const ROOM_BYTES_MIN: u64 = 64 << 20;
@@ -153,33 +154,46 @@ impl Draft {
     }
 
     fn sandbox(&mut self, running: Option<Running>, settings: Option<&Settings>) {
-        let unsafe_none = settings.is_some_and(|settings| settings.worker.sandbox == Sandbox::UnsafeNone);
-        let cage = running.and_then(|running| running.cage);
+        let asked = settings.map_or(Sandbox::Required, |settings| settings.worker.sandbox);
+        if asked == Sandbox::UnsafeNone {
+            let todo = "set `[worker] sandbox` to \"required\"";
+            return self.add(
+                "sandbox",
+                Health::Failed,
+                "object code that breaks the engine has all the daemon has",
+                todo,
+            );
+        }
+        let cage = running.and_then(|running| running.cage).map_or_else(|| process::cage(asked), Ok);
         match cage {
-            _ if unsafe_none => {
-                let todo = "set `[worker] sandbox` to \"required\"";
-                self.add("sandbox", Health::Failed, "object code that breaks the engine has all the daemon has", todo);
+            Err(error) => {
+                let todo = "run the vat on a system with seccomp, and room for a process";
+                self.add("sandbox", Health::Failed, error.to_string(), todo);
             }
-            Some(Layers { seccomp: false, .. }) => {
+            Ok(Layers { seccomp: false, .. }) => {
                 let todo = "restart the vat on a system with seccomp";
                 self.add("sandbox", Health::Failed, "the worker's system calls are not listed", todo);
             }
-            Some(Layers { landlock: false, .. }) => {
-                let found = "system calls are listed; this system has no landlock";
+            Ok(Layers { landlock: false, .. }) => {
+                let found = "system calls are listed (seccomp); this system has no landlock";
                 self.add("sandbox", Health::Warning, found, "a newer kernel adds a second layer");
             }
-            Some(_) => self.ok("sandbox", "system calls are listed, and landlock is on"),
-            None => self.ok("sandbox", "it is required; no worker runs now"),
+            Ok(_) => self.ok("sandbox", "system calls are listed (seccomp), and landlock is on"),
         }
     }
 
     fn versions(&mut self) {
         let (built, linked) = store::sqlite_versions();
-        if built == linked {
-            self.ok("versions", format!("qrtd {}, SQLite {linked}", qrt_shared::VERSION));
-        } else {
+        let todo = "build qrtd again: it brings its own SQLite";
+        if built != linked {
             let found = format!("qrtd was built for SQLite {built} and runs with {linked}");
-            self.add("versions", Health::Failed, found, "build qrtd again: it brings its own SQLite");
+            self.add("versions", Health::Failed, found, todo);
+        } else if !store::sqlite_keeps_commits() {
+            let found = format!("SQLite {linked} can lose commits; 3.51.3 and later do not");
+            self.add("versions", Health::Failed, found, todo);
+        } else {
+            let (qrtd, engine) = (qrt_shared::VERSION, worker::version());
+            self.ok("versions", format!("qrtd {qrtd}, SQLite {linked}, QuickJS {engine}"));
         }
     }
 

@@ -226,7 +226,7 @@ impl Default for Turn {
             log_lines: 1_000,
             jobs: 10_000,
             calls: 64,
-            cpu_ms: 2_000,
+            cpu_ms: 1_000,
             wall_ms: 10_000,
         }
     }

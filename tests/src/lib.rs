@@ -6,6 +6,7 @@
 //! takes time is waited for by the event that ends it, within [`PATIENCE`].
 
 mod console;
+pub mod fuzz;
 mod lone;
 mod object;
 

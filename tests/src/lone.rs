@@ -2,7 +2,7 @@
 
 use qrtd::page::Published;
 use qrtd::protocol::{
-    Budget, Content, Delivery, Handle, Image, Memory, MemoryHandle, Native, Page, Power, Report, Wanted,
+    Budget, CodeError, Content, Delivery, Handle, Image, Memory, MemoryHandle, Native, Page, Power, Report, Wanted,
 };
 use qrtd::worker::{Codes, Engine, Loader, STACK_BYTES};
 
@@ -68,6 +68,14 @@ impl Lone {
             first_made: 1 << 20,
             budget: BUDGET,
         })
+    }
+
+    /// Says whether `text` is code that an object can have.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn check(&mut self, text: &str) -> Result<(), CodeError> {
+        self.engine.check(text)
     }
 
     /// Whether it must be replaced before another turn.

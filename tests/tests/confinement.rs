@@ -56,6 +56,11 @@ fn in_the_cage() {
             let limit = rustix::process::Rlimit { current: None, maximum: None };
             tried(rustix::process::setrlimit(rustix::process::Resource::As, limit));
         },
+        "touch what is not there" => || {
+            #[expect(unsafe_code, reason = "the attempt is a fault")]
+            // SAFETY: none; the process ends here, which is what is looked at.
+            let _ = unsafe { std::ptr::with_exposed_provenance::<u8>(8).read_volatile() };
+        },
         "leave by itself" => || exit(7),
         other => panic!("no attempt is called {other}"),
     };
@@ -107,6 +112,11 @@ fn a_caged_process_lives_until_it_reaches_out() {
         assert_eq!(caged(what), Err(libc::SIGSYS), "{what}");
     }
     assert!(!std::path::Path::new("/tmp/qrt-escaped").exists());
+}
+
+#[test]
+fn a_fault_in_the_cage_is_told_from_reaching_out() {
+    assert_eq!(caged("touch what is not there"), Err(libc::SIGSEGV));
 }
 
 #[test]

@@ -126,7 +126,8 @@ impl State {
         let Some(command) = command else { return };
         let room = usize::from(area.right().saturating_sub(x + 4));
         if room > 20 {
-            let command = text::clip(&format::line(command), room);
+            // It may have a value in it that is much longer than the screen is wide.
+            let command = text::clip(&format::clip(command, room), room);
             buf.set_string(area.right() - width(&command) - 1, area.y, command, theme.dim());
         }
     }

@@ -5,9 +5,11 @@ use qrt_shared::id::Qrid;
 use qrt_shared::view::{ObjectRow, Page, Turn};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use serde::de::DeserializeOwned;
 
 use super::State;
-use super::event::{Answer, Effect, Event};
+use super::event::{Answer, Do, Effect, Event};
+use super::pane::Pane;
 use super::query::{Data, Query};
 use super::request::Request;
 use super::theme::{Palette, Theme};
@@ -18,6 +20,19 @@ pub(crate) const VAT: &str = "rnll4pb23zsgr5bw2idvqqmn6zqn3wa6zgiubrtw2r4f4p5tm5
 /// An object of it.
 pub(crate) fn qrid() -> Qrid {
     format!("qrt:{VAT}/7z2fziy4eazx2seb54ittqs77cr5lfj3").parse().expect("a QRID")
+}
+
+/// Another vat.
+pub(crate) const OTHER: &str = "mcp4zcyn6nk6dpbcvdt2hmv6vbqnpm6frzxgjgrmysefglmg7rzq";
+
+/// One of several objects of the vat, as text.
+pub(crate) fn nth(number: u8) -> String {
+    format!("qrt:{VAT}/{}2fziy4eazx2seb54ittqs77cr5lfj3", char::from(b'a' + number).to_string().repeat(2))
+}
+
+/// What the daemon would have written so.
+pub(crate) fn json<T: DeserializeOwned>(text: &str) -> T {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error} in {text}"))
 }
 
 /// A row of the list of objects.
@@ -65,6 +80,12 @@ impl Script {
         Self { state: State::new("/v".to_owned(), false, theme, 0), now: 1_000_000 }
     }
 
+    /// Goes into a pane.
+    pub(crate) fn into(mut self, pane: Box<dyn Pane>) -> Self {
+        self.state.perform(vec![Do::Push(pane)], &mut Vec::new());
+        self
+    }
+
     pub(crate) fn event(&mut self, event: Event) -> Vec<Effect> {
         self.now += 100;
         self.state.update(self.now, event)
@@ -85,6 +106,24 @@ impl Script {
     /// Types each character; the effects of the last.
     pub(crate) fn typed(&mut self, text: &str) -> Vec<Effect> {
         text.chars().map(|c| self.key(KeyCode::Char(c))).last().unwrap_or_default()
+    }
+
+    /// Presses keys, each drawn before: `\n` is Enter, `\t` Tab, an arrow that arrow. The effects of all.
+    pub(crate) fn keys(&mut self, keys: &str) -> Vec<Effect> {
+        let code = |key| match key {
+            '\n' => KeyCode::Enter,
+            '\t' => KeyCode::Tab,
+            '→' => KeyCode::Right,
+            '←' => KeyCode::Left,
+            key => KeyCode::Char(key),
+        };
+        let mut effects = Vec::new();
+        for key in keys.chars() {
+            // What moves needs to know how much is on the screen.
+            self.drawn();
+            effects.extend(self.key(code(key)));
+        }
+        effects
     }
 
     /// Types each character, and says what was asked for by the last.
@@ -110,6 +149,23 @@ impl Script {
             if matches!(query, Query::Objects(_)) {
                 self.loaded(query, Data::Objects(page(rows.to_vec())));
             }
+        }
+    }
+
+    /// Answers what the screen asks, as far as `answer` can.
+    pub(crate) fn answers(&mut self, answer: impl Fn(&Query) -> Option<Data>) {
+        for query in self.state.queries() {
+            if let Some(data) = answer(&query) {
+                self.loaded(query, data);
+            }
+        }
+    }
+
+    /// Fails unless all of this is on the smallest screen that is promised.
+    pub(crate) fn shows(&self, texts: &[&str]) {
+        let drawn = self.drawn();
+        for text in texts {
+            assert!(drawn.contains(text), "{text:?} is not on the screen:\n{drawn}");
         }
     }
 

@@ -72,6 +72,17 @@ impl Spares {
     }
 }
 
+/// What a worker's cage consists of on this system: one is started to see, and ended.
+///
+/// # Errors
+/// None can be started.
+pub fn cage(sandbox: Sandbox) -> io::Result<Layers> {
+    let Spare { mut child, layers, .. } = Spare::spawn(sandbox)?;
+    child.kill()?;
+    child.wait()?;
+    Ok(layers)
+}
+
 impl Spare {
     fn spawn(sandbox: Sandbox) -> io::Result<Self> {
         let (page, theirs) = Page::new()?;

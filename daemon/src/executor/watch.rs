@@ -19,8 +19,11 @@ use std::time::Duration;
 use crate::page::{Page, now_ns};
 use crate::vat::Death;
 
-/// How often a running turn's clocks are read. A turn may run over by so much.
+/// How often a running turn's clocks are read, to know which turn it is; sooner when it could be over.
 const EVERY: Duration = Duration::from_millis(50);
+
+/// What the clocks are read for is not known more exactly than this.
+const LEAST: Duration = Duration::from_millis(1);
 
 /// How long a turn may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +32,20 @@ pub struct Deadlines {
     pub cpu_ms: u64,
     /// Wall-clock time, in milliseconds.
     pub wall_ms: u64,
+}
+
+impl Deadlines {
+    /// How long a turn that runs at `look` goes on at least before it is over: its one thread uses no more
+    /// CPU time than passes.
+    fn left(self, began: Began, look: Began) -> Result<Duration, Death> {
+        let wall = Duration::from_nanos(look.wall_ns.saturating_sub(began.wall_ns));
+        let cpu = look.cpu.saturating_sub(began.cpu);
+        let clocks = [("CPU", cpu, self.cpu_ms), ("wall-clock", wall, self.wall_ms)];
+        clocks.into_iter().try_fold(Duration::MAX, |least, (clock, used, limit_ms)| {
+            let left = Duration::from_millis(limit_ms).checked_sub(used);
+            left.map(|left| least.min(left)).ok_or(Death::Deadline { clock, limit_ms })
+        })
+    }
 }
 
 /// Watches one worker.
@@ -155,16 +172,10 @@ impl Watch {
                 None => look,
             };
             (turn, last_look) = (Some(began), look);
-            let wall_ms = look.wall_ns.saturating_sub(began.wall_ns) / 1_000_000;
-            let deadlines = self.deadlines_after(after);
-            let cpu_ms = look.cpu.saturating_sub(began.cpu).as_millis();
-            let overrun = [("CPU", cpu_ms, deadlines.cpu_ms), ("wall-clock", u128::from(wall_ms), deadlines.wall_ms)];
-            if let Some((clock, _, limit_ms)) = overrun.into_iter().find(|(_, used, limit)| *used > u128::from(*limit))
-            {
-                kill(Death::Deadline { clock, limit_ms });
-                return;
+            match self.deadlines_after(after).left(began, look) {
+                Ok(left) => thread::park_timeout(left.clamp(LEAST, EVERY)),
+                Err(overrun) => return kill(overrun),
             }
-            thread::park_timeout(EVERY);
         }
     }
 
@@ -221,6 +232,19 @@ mod tests {
         watch.given(&[most, most, own]);
         let held: Vec<_> = [0, 1, 2, 4, 5].iter().map(|done| watch.deadlines_after(*done) == own).collect();
         assert_eq!(held, [false, true, false, true, false]);
+    }
+
+    #[test]
+    fn the_next_look_is_when_the_turn_could_be_over_by_either_clock() {
+        let at =
+            |wall_ms: u64, cpu_ms| Began { after: 0, wall_ns: wall_ms * 1_000_000, cpu: Duration::from_millis(cpu_ms) };
+        let deadlines = Deadlines { cpu_ms: 1000, wall_ms: 3000 };
+        let left = |look| deadlines.left(at(500, 70), look);
+        assert_eq!(left(at(600, 170)), Ok(Duration::from_millis(900)));
+        assert_eq!(left(at(3400, 270)), Ok(Duration::from_millis(100)));
+        assert_eq!(left(at(1600, 1070)), Ok(Duration::ZERO), "all of it may be used");
+        assert_eq!(left(at(1600, 1071)), Err(Death::Deadline { clock: "CPU", limit_ms: 1000 }));
+        assert_eq!(left(at(3501, 170)), Err(Death::Deadline { clock: "wall-clock", limit_ms: 3000 }));
     }
 
     #[test]

@@ -127,6 +127,11 @@ pub fn sqlite_versions() -> (String, String) {
     (rusqlite::ffi::SQLITE_VERSION.to_string_lossy().into_owned(), rusqlite::version().to_owned())
 }
 
+/// Whether the SQLite that runs has its WAL-reset race mended, which loses commits: 3.51.3 or later.
+pub fn sqlite_keeps_commits() -> bool {
+    rusqlite::version_number() >= 3_051_003
+}
+
 /// Proof that a commit is on the disk. Only [`Store::commit`] makes one.
 #[derive(Debug)]
 pub struct Receipt {

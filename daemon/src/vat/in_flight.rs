@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use qrt_shared::budget::Budget;
 
 use super::memory::{self, How};
+use super::verify;
 use super::view::Message;
 use crate::protocol::{self, CodeNumber, Handle, MemoryHandle, Native, WINDOW};
 
@@ -64,6 +65,28 @@ pub(super) struct Given {
     pub(super) natives: Vec<Native>,
     /// The figures it has instead of the settings'.
     pub(super) budget: Budget,
+}
+
+impl verify::Given for Turn {
+    fn holds(&self, handle: Handle) -> bool {
+        self.held.contains(&handle)
+    }
+
+    fn object(&self, object: Handle) -> Option<verify::GivenObject<'_>> {
+        let given = self.objects.iter().find(|given| given.object == object)?;
+        Some(verify::GivenObject { natives: &given.natives, has_memory: given.memory.is_some() })
+    }
+
+    fn grants(&self, native: Native) -> bool {
+        self.objects.iter().any(|given| given.natives.contains(&native))
+    }
+
+    fn memory(&self, memory: MemoryHandle) -> Result<impl Fn(&str) -> bool, &'static str> {
+        let given = self.memories.iter().find(|given| given.memory == memory);
+        let found = given.ok_or("a memory that was not given to it")?.found.as_ref();
+        let found = found.ok_or("a memory that nobody has looked up")?;
+        Ok(|key: &str| found.entry(key).is_some())
+    }
 }
 
 /// How turns in flight were given a Memory.

@@ -14,20 +14,48 @@ use std::collections::HashSet;
 use qrt_shared::control::CODE_BYTES_MAX;
 use qrt_shared::qjson::{self, ARGS_BYTES_MAX};
 
-use super::in_flight::Turn;
-use crate::protocol::{Budget, FIRST_MADE, Handle, Made, MadeMemory, MemoryChange, Native, Report, Sent, Verdict};
+use crate::protocol::{
+    Budget, FIRST_MADE, Handle, Made, MadeMemory, MemoryChange, MemoryHandle, Native, Report, Sent, Verdict,
+};
 
 /// The longest log line or error message, in bytes.
 const LINE_BYTES_MAX: usize = 64 << 10;
 
 /// The sizes of the messages in a report, in order.
-pub(super) type Sizes = Vec<u64>;
+pub type Sizes = Vec<u64>;
+
+/// What a turn was given, which is all that its report may be about.
+pub trait Given {
+    /// Whether it may use that handle.
+    fn holds(&self, handle: Handle) -> bool;
+
+    /// The object of that handle, if the turn ran it.
+    fn object(&self, object: Handle) -> Option<GivenObject<'_>>;
+
+    /// Whether any object that it ran has this power.
+    fn grants(&self, native: Native) -> bool;
+
+    /// Which properties that Memory had.
+    ///
+    /// # Errors
+    /// It was not given that Memory, or nobody has looked.
+    fn memory(&self, memory: MemoryHandle) -> Result<impl Fn(&str) -> bool, &'static str>;
+}
+
+/// An object that a turn ran.
+#[derive(Debug, Clone, Copy)]
+pub struct GivenObject<'a> {
+    /// The native powers it has.
+    pub natives: &'a [Native],
+    /// Whether it has a Memory.
+    pub has_memory: bool,
+}
 
 /// Checks a report on `turn`; the sizes of its messages' args.
 ///
 /// # Errors
 /// What the worker said that it cannot say.
-pub(super) fn report(turn: &Turn, report: &Report, budget: &Budget) -> Result<Sizes, String> {
+pub fn report(turn: &impl Given, report: &Report, budget: &Budget) -> Result<Sizes, String> {
     let Report { verdict, memories, made, sent, log, .. } = report;
     ensure(total_bytes(report) <= budget.bytes.saturating_mul(2), "more bytes than its budget")?;
     let count = |limit: u32| usize::try_from(limit).unwrap_or(usize::MAX);
@@ -39,7 +67,7 @@ pub(super) fn report(turn: &Turn, report: &Report, budget: &Budget) -> Result<Si
     ensure(sent.len() <= count(budget.messages), "more messages than its budget")?;
     ensure(made.len() <= count(budget.objects), "more objects than its budget")?;
     let last_made = FIRST_MADE + made.len() as u64;
-    let may_hold = |handle: Handle| turn.held.contains(&handle) || (FIRST_MADE..last_made).contains(&handle);
+    let may_hold = |handle: Handle| turn.holds(handle) || (FIRST_MADE..last_made).contains(&handle);
     for (index, object) in made.iter().enumerate() {
         self::made(turn, &made[..index], object, may_hold)?;
     }
@@ -56,7 +84,10 @@ pub(super) fn report(turn: &Turn, report: &Report, budget: &Budget) -> Result<Si
         }
         Verdict::Error(error) => {
             ensure(error.message.len().max(error.excerpt.len()) <= LINE_BYTES_MAX, "a long error")?;
-            ensure(error.object.is_none_or(|object| ran(turn, object)), "an error in an object that did not run")?;
+            ensure(
+                error.object.is_none_or(|object| turn.object(object).is_some()),
+                "an error in an object that did not run",
+            )?;
         }
         Verdict::Killed { message, .. } => ensure(message.len() <= LINE_BYTES_MAX, "a long message")?,
     }
@@ -83,19 +114,22 @@ fn new(made: &[Made], handle: Handle) -> Option<&Made> {
     made.get(usize::try_from(handle.checked_sub(FIRST_MADE)?).ok()?)
 }
 
-fn made(turn: &Turn, before: &[Made], made: &Made, may_hold: impl Fn(Handle) -> bool + Copy) -> Result<(), String> {
+fn made(
+    turn: &impl Given,
+    before: &[Made],
+    made: &Made,
+    may_hold: impl Fn(Handle) -> bool + Copy,
+) -> Result<(), String> {
     let native = if made.account { Native::MakeAccount } else { Native::MakeObject };
-    let given = turn.objects.iter().find(|given| given.object == made.maker);
-    let (may_make, has_memory) = match (given, new(before, made.maker)) {
-        (Some(maker), _) => (maker.natives.contains(&native), maker.memory.is_some()),
+    let (may_make, has_memory) = match (turn.object(made.maker), new(before, made.maker)) {
+        (Some(maker), _) => (maker.natives.contains(&native), maker.has_memory),
         (None, Some(maker)) => {
             (maker.power.natives.iter().any(|(_, known)| *known == native), maker.memory != MadeMemory::None)
         }
         (None, None) => return Err("an object made by one that did not run".to_owned()),
     };
     ensure(may_make, "an object made without the power to")?;
-    let granted = |native: &Native| turn.objects.iter().any(|given| given.natives.contains(native));
-    ensure(made.power.natives.iter().all(|(_, native)| granted(native)), "a grant of a native power nobody had")?;
+    ensure(made.power.natives.iter().all(|(_, native)| turn.grants(*native)), "a grant of a native power nobody had")?;
     ensure(made.code.len() <= CODE_BYTES_MAX, "code that is too long")?;
     text(&made.power.statics, may_hold)?;
     let statics = qjson::split_object(&made.power.statics).map_err(|error| error.to_string())?;
@@ -112,23 +146,16 @@ fn made(turn: &Turn, before: &[Made], made: &Made, may_hold: impl Fn(Handle) -> 
     }
 }
 
-fn memory(turn: &Turn, change: &MemoryChange, may_hold: impl Fn(Handle) -> bool + Copy) -> Result<(), String> {
-    let given = turn.memories.iter().find(|given| given.memory == change.memory);
-    let found = &given.ok_or("a memory that was not given to it")?.found;
-    let found = found.as_ref().ok_or("a memory that nobody has looked up")?;
+fn memory(turn: &impl Given, change: &MemoryChange, may_hold: impl Fn(Handle) -> bool + Copy) -> Result<(), String> {
+    let had = turn.memory(change.memory)?;
     unique_keys(change.deleted.iter())?;
     unique_keys(change.set.iter().map(|(key, _)| key))?;
-    let there = |key: &String| found.entry(key).is_some();
-    ensure(change.deleted.iter().all(there), "a deleted key that was not there")?;
+    ensure(change.deleted.iter().all(|key| had(key)), "a deleted key that was not there")?;
     change.set.iter().try_for_each(|(_, value)| text(value, may_hold))
 }
 
-fn ran(turn: &Turn, object: Handle) -> bool {
-    turn.objects.iter().any(|given| given.object == object)
-}
-
-fn sent(turn: &Turn, made: &[Made], message: &Sent, may_hold: impl Fn(Handle) -> bool) -> Result<u64, String> {
-    let ran = ran(turn, message.sender) || new(made, message.sender).is_some();
+fn sent(turn: &impl Given, made: &[Made], message: &Sent, may_hold: impl Fn(Handle) -> bool) -> Result<u64, String> {
+    let ran = turn.object(message.sender).is_some() || new(made, message.sender).is_some();
     ensure(ran, "a message from an object that did not run")?;
     ensure(may_hold(message.target), "a message to an object it has no reference to")?;
     let found = qjson::check(&message.args, "args", may_hold).map_err(|error| error.to_string())?;

@@ -25,6 +25,11 @@ pub const CODE_STACK_BYTES: usize = 2 << 20;
 /// The stack a thread that runs an engine needs: the code's, the parsers' and the packer's.
 pub const STACK_BYTES: usize = 32 << 20;
 
+/// The version of the engine, as it says.
+pub fn version() -> &'static str {
+    super::js::version()
+}
+
 /// The stack the engine's parser may use, whatever the code that asked has left.
 const PARSER_STACK_BYTES: usize = 1 << 20;
 

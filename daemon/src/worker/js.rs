@@ -28,6 +28,12 @@ pub(super) use value::{Kind, Val};
 
 use super::{natives, turn};
 
+/// What the engine calls itself.
+pub(super) fn version() -> &'static str {
+    // SAFETY: the engine returns a constant, which ends with a zero.
+    unsafe { CStr::from_ptr(qjs::JS_GetVersion()) }.to_str().unwrap_or_default()
+}
+
 /// A context of the engine: one realm.
 #[derive(Clone, Copy)]
 pub(super) struct Ctx(pub(super) *mut qjs::JSContext);

@@ -76,6 +76,7 @@ pub fn enter(sandbox: Sandbox) -> Result<Layers, Error> {
     // SAFETY: plain numbers; no memory is handed over.
     system("PR_SET_DUMPABLE", unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0) })?;
     close_descriptors()?;
+    let_faults_kill()?;
     // SAFETY: as above.
     system("PR_SET_NO_NEW_PRIVS", unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) })?;
     limit_resources()?;
@@ -128,6 +129,17 @@ pub fn silence() -> Result<(), Error> {
     rustix::stdio::dup2_stderr(&null).map_err(failed)
 }
 
+/// Takes away the standard library's handlers of faults, which tell of a stack that overflowed and would be
+/// killed for that: a fault is to be told from a forbidden system call.
+fn let_faults_kill() -> Result<(), Error> {
+    for signal in [libc::SIGSEGV, libc::SIGBUS] {
+        // SAFETY: no handler of ours is replaced, and the default one runs no code.
+        let before = unsafe { libc::signal(signal, libc::SIG_DFL) };
+        system("signal", if before == libc::SIG_ERR { -1 } else { 0 })?;
+    }
+    Ok(())
+}
+
 fn close_descriptors() -> Result<(), Error> {
     // SAFETY: nothing in the worker owns a descriptor above standard error.
     let status = unsafe { libc::syscall(libc::SYS_close_range, 3_u32, u32::MAX, 0_u32) };
@@ -172,34 +184,67 @@ fn limit_resources() -> Result<(), Error> {
     Ok(())
 }
 
-/// The system calls that the engine needs under load, and no other.
-fn filter() -> Result<BpfProgram, Error> {
-    let refuse = |error: &dyn std::fmt::Display| Error::Seccomp(error.to_string());
-    let only = |argument: u8, operator: SeccompCmpOp, value: u64| {
-        SeccompCondition::new(argument, SeccompCmpArgLen::Dword, operator, value)
-            .and_then(|condition| SeccompRule::new(vec![condition]))
-            .map_err(|error| refuse(&error))
-    };
-    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::from([
-        (libc::SYS_read, vec![only(0, SeccompCmpOp::Eq, 0)?]),
-        (libc::SYS_write, vec![only(0, SeccompCmpOp::Eq, 1)?]),
-        // A hole in the page it shares with the daemon is nothing it needs.
-        (libc::SYS_madvise, vec![only(2, SeccompCmpOp::Ne, libc::MADV_REMOVE.unsigned_abs().into())?]),
-        (libc::SYS_mmap, vec![only(2, SeccompCmpOp::MaskedEq(libc::PROT_EXEC.unsigned_abs().into()), 0)?]),
-    ]);
-    for call in [
-        libc::SYS_munmap,
-        libc::SYS_mremap,
-        libc::SYS_brk,
-        libc::SYS_futex,
-        libc::SYS_clock_gettime,
-        libc::SYS_rt_sigreturn,
-        libc::SYS_exit_group,
-    ] {
-        rules.insert(call, Vec::new());
+/// A system call that the worker may make.
+#[derive(Debug, Clone, Copy)]
+pub struct Allowed {
+    /// What the system calls it.
+    pub name: &'static str,
+    number: i64,
+    only: Only,
+}
+
+/// With which arguments. The system compares the lower half of each.
+#[derive(Debug, Clone, Copy)]
+enum Only {
+    Any,
+    /// The argument of that number is this.
+    Is(u8, u32),
+    /// It has none of these bits.
+    Without(u8, i32),
+}
+
+impl Allowed {
+    /// Whether the call may be made with these arguments.
+    pub fn permits(&self, arguments: &[u64]) -> bool {
+        let argument = |at: u8| arguments.get(usize::from(at)).map(|argument| argument & u64::from(u32::MAX));
+        match self.only {
+            Only::Any => true,
+            Only::Is(at, value) => argument(at) == Some(value.into()),
+            Only::Without(at, bits) => {
+                argument(at).is_some_and(|argument| argument & u64::from(bits.unsigned_abs()) == 0)
+            }
+        }
     }
-    let arch = TargetArch::try_from(std::env::consts::ARCH).map_err(|error| refuse(&error))?;
+
+    fn rules(&self) -> Result<Vec<SeccompRule>, seccompiler::BackendError> {
+        let (argument, operator, value) = match self.only {
+            Only::Any => return Ok(Vec::new()),
+            Only::Is(argument, value) => (argument, SeccompCmpOp::Eq, value.into()),
+            Only::Without(argument, bits) => (argument, SeccompCmpOp::MaskedEq(bits.unsigned_abs().into()), 0),
+        };
+        let condition = SeccompCondition::new(argument, SeccompCmpArgLen::Dword, operator, value)?;
+        Ok(vec![SeccompRule::new(vec![condition])?])
+    }
+}
+
+/// The system calls that a worker makes under load, and no other. `tests/tests/syscalls.rs` watches it make them.
+pub const ALLOWED: [Allowed; 8] = [
+    Allowed { name: "read", number: libc::SYS_read, only: Only::Is(0, 0) },
+    Allowed { name: "write", number: libc::SYS_write, only: Only::Is(0, 1) },
+    Allowed { name: "mmap", number: libc::SYS_mmap, only: Only::Without(2, libc::PROT_EXEC) },
+    Allowed { name: "munmap", number: libc::SYS_munmap, only: Only::Any },
+    Allowed { name: "mremap", number: libc::SYS_mremap, only: Only::Any },
+    Allowed { name: "brk", number: libc::SYS_brk, only: Only::Any },
+    Allowed { name: "clock_gettime", number: libc::SYS_clock_gettime, only: Only::Any },
+    Allowed { name: "exit_group", number: libc::SYS_exit_group, only: Only::Any },
+];
+
+fn filter() -> Result<BpfProgram, Error> {
+    let refuse = |error: seccompiler::BackendError| Error::Seccomp(error.to_string());
+    let rules = ALLOWED.iter().map(|allowed| Ok((allowed.number, allowed.rules().map_err(refuse)?)));
+    let rules = rules.collect::<Result<BTreeMap<_, _>, Error>>()?;
+    let arch = TargetArch::try_from(std::env::consts::ARCH).map_err(refuse)?;
     SeccompFilter::new(rules, SeccompAction::KillProcess, SeccompAction::Allow, arch)
         .and_then(TryInto::try_into)
-        .map_err(|error| refuse(&error))
+        .map_err(refuse)
 }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use qrt_shared::control::{ClientError, Problem, Replay, Upgrade};
-use qrt_shared::view::{Outcome, Part, Replayed};
+use qrt_shared::control::{At, ClientError, Listing, Problem, Replay, Upgrade};
+use qrt_shared::view::{Outcome, Part, Replayed, Turn};
 use qrt_tests::{Grant, Scratch, Vat};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -116,7 +116,12 @@ fn thousands_of_turns_of_varied_objects_do_the_same_again() {
     }
     vat.ask(async |client| {
         while client.info().await?.inbox > 0 {
-            let last = client.newest_turns(None, 1).await?.items.first().map_or(0, |turn| turn.turn);
+            let last = client
+                .list::<Turn>(&Listing { at: At::Last, limit: Some(1), ..Listing::default() })
+                .await?
+                .items
+                .first()
+                .map_or(0, |turn| turn.turn);
             client.turns(None, last, std::time::Duration::from_secs(1)).await?;
         }
         Ok(())

@@ -22,10 +22,15 @@ fn depth_of_every_kind_ends_in_an_error() {
 
 #[test]
 fn memory_that_runs_out_half_way_ends_the_turn_and_no_more() {
+    runs_out(&OUT_OF_MEMORY);
+}
+
+/// Each step runs again and again with no memory left, which is the end of its turn; with room it gets through.
+pub(super) fn runs_out(steps: &[Attack]) {
     let vat = vat();
     let neighbour = Neighbour::of(&vat);
     let mut failures = Failures::default();
-    for (name, step) in OUT_OF_MEMORY {
+    for (name, step) in steps {
         // Little is left when the step runs; whatever it makes of it, the turn is over.
         let code = format!(
             "n => {{ const full = []; let size = 1 << 20; while (n && size > 64) {{ try {{ full.push(new ArrayBuffer(size)) }} catch {{ size >>= 1 }} }} \
@@ -41,12 +46,12 @@ fn memory_that_runs_out_half_way_ends_the_turn_and_no_more() {
 }
 
 /// Each program runs to its end, where it answers `true`: it saw what ECMA-262 says, or the engine said no.
-fn run(attacks: &[Attack]) {
+pub(super) fn run(attacks: &[(&str, impl AsRef<str>)]) {
     let vat = vat();
     let neighbour = Neighbour::of(&vat);
     let mut failures = Failures::default();
     for (name, program) in attacks {
-        let ended = vat.object(program).send("null");
+        let ended = vat.object(program.as_ref()).send("null");
         failures.expect(told(&ended) == "true", || format!("{name}: {}", told(&ended)));
         neighbour.is_well(name);
     }

@@ -9,8 +9,8 @@ mod crash;
 mod escape;
 mod forge;
 mod fuzz;
-
 mod hog;
+mod known;
 mod observe;
 mod poison;
 mod remember;

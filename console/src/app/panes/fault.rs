@@ -9,7 +9,7 @@ use super::super::pane::Pane;
 use super::super::query::{Data, Query};
 use super::super::thing::Thing;
 use super::super::widgets::fields::Fields;
-use super::one::{self, Whole};
+use super::one::{self, Found, Whole};
 use super::turns::outcome_style;
 use super::{error, of};
 use crate::format;
@@ -30,9 +30,9 @@ impl Whole for OneFault {
         Query::Faults(one::from(self.id))
     }
 
-    fn found(&self, data: &Data) -> Option<Option<Fault>> {
+    fn found(&self, data: &Data) -> Option<Found<Fault>> {
         let Data::Faults(page) = data else { return None };
-        Some(page.items.iter().find(|fault| fault.id == self.id).cloned())
+        Some(page.items.iter().find(|fault| fault.id == self.id).cloned().into())
     }
 
     fn thing(&self, _: Option<&Fault>) -> Thing {

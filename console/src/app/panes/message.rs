@@ -10,7 +10,7 @@ use super::super::query::{Data, Query};
 use super::super::thing::Thing;
 use super::super::widgets::fields::Fields;
 use super::of;
-use super::one::{self, Whole};
+use super::one::{self, Found, Whole};
 use crate::format;
 
 pub(super) struct OneMessage {
@@ -34,9 +34,9 @@ impl Whole for OneMessage {
         Query::Inbox(one::from(self.number))
     }
 
-    fn found(&self, data: &Data) -> Option<Option<Message>> {
+    fn found(&self, data: &Data) -> Option<Found<Message>> {
         let Data::Inbox(page) = data else { return None };
-        Some(page.items.iter().find(|row| row.message == self.name()).cloned())
+        Some(page.items.iter().find(|row| row.message == self.name()).cloned().into())
     }
 
     fn thing(&self, _: Option<&Message>) -> Thing {

@@ -21,8 +21,6 @@ mod parts;
 mod peer;
 mod peers;
 mod reach;
-#[cfg(test)]
-mod script;
 mod table;
 mod trace;
 mod turn;

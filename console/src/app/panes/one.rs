@@ -30,8 +30,8 @@ pub(super) trait Whole: 'static {
     /// What asks for it.
     fn query(&self) -> Query;
 
-    /// What has come, if it is of this kind; in that, nothing when the thing is there no more.
-    fn found(&self, data: &Data) -> Option<Option<Self::View>>;
+    /// What an answer to that says of it, if it is one.
+    fn found(&self, data: &Data) -> Option<Found<Self::View>>;
 
     /// What it is, by what is known of it.
     fn thing(&self, view: Option<&Self::View>) -> Thing;
@@ -41,6 +41,20 @@ pub(super) trait Whole: 'static {
 
     /// What one goes into from it.
     fn inner(&self, view: Option<&Self::View>) -> Option<Box<dyn Pane>>;
+}
+
+/// What was found of a thing.
+pub(super) enum Found<V> {
+    /// It is there.
+    Here(V),
+    /// It is there no more.
+    Gone,
+}
+
+impl<V> From<Option<V>> for Found<V> {
+    fn from(view: Option<V>) -> Self {
+        view.map_or(Self::Gone, Self::Here)
+    }
 }
 
 /// A thing.
@@ -82,12 +96,13 @@ pub(super) fn from(number: u64) -> Listing {
 
 impl<W: Whole> Pane for One<W> {
     fn title(&self) -> String {
-        let called = self.thing().called();
-        called
-            .chars()
-            .next()
-            .map(|first| first.to_uppercase().chain(called.chars().skip(1)).collect())
-            .unwrap_or_default()
+        let thing = self.thing();
+        match &thing {
+            Thing::Turn { turn, .. } => format!("Turn {turn}"),
+            Thing::Fault { id, .. } => format!("Fault {id}"),
+            Thing::Peer { .. } => format!("Peer {}", thing.called()),
+            _ => format!("Message {}", thing.called()),
+        }
     }
 
     fn queries(&self) -> Vec<Query> {
@@ -101,8 +116,10 @@ impl<W: Whole> Pane for One<W> {
         if *query == self.whole.query()
             && let Some(found) = self.whole.found(data)
         {
-            self.missing = if found.is_none() { Some(W::GONE.to_owned()) } else { None };
-            self.view = found.or(self.view.take());
+            match found {
+                Found::Here(view) => (self.view, self.missing) = (Some(view), None),
+                Found::Gone => self.missing = Some(W::GONE.to_owned()),
+            }
         }
         self.sheet.renew();
     }

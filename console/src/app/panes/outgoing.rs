@@ -11,7 +11,7 @@ use super::super::query::{Data, Query};
 use super::super::thing::Thing;
 use super::super::widgets::fields::Fields;
 use super::of;
-use super::one::{self, Whole};
+use super::one::{self, Found, Whole};
 use crate::format;
 
 pub(super) struct OneOutgoing {
@@ -30,9 +30,9 @@ impl Whole for OneOutgoing {
         Query::Outbox(Listing { peer: Some(PeerName::Vat(self.peer)), ..one::from(self.seq) })
     }
 
-    fn found(&self, data: &Data) -> Option<Option<Outgoing>> {
+    fn found(&self, data: &Data) -> Option<Found<Outgoing>> {
         let Data::Outbox(page) = data else { return None };
-        Some(page.items.iter().find(|row| (row.peer, row.seq) == (self.peer, self.seq)).cloned())
+        Some(page.items.iter().find(|row| (row.peer, row.seq) == (self.peer, self.seq)).cloned().into())
     }
 
     fn thing(&self, _: Option<&Outgoing>) -> Thing {

@@ -21,14 +21,14 @@ pub(super) struct Parts {
     title: String,
     /// What it is that one has gone into.
     of: Thing,
-    parts: Vec<(&'static str, Box<dyn Pane>)>,
+    panes: Vec<(&'static str, Box<dyn Pane>)>,
     shown: usize,
 }
 
 impl Parts {
     /// Parts by their names; the first is shown.
-    pub(super) fn new(title: String, of: Thing, parts: Vec<(&'static str, Box<dyn Pane>)>) -> Self {
-        Self { title, of, parts, shown: 0 }
+    pub(super) fn new(title: String, of: Thing, panes: Vec<(&'static str, Box<dyn Pane>)>) -> Self {
+        Self { title, of, panes, shown: 0 }
     }
 
     /// Shows another part.
@@ -38,17 +38,17 @@ impl Parts {
     }
 
     fn part(&self) -> &dyn Pane {
-        &*self.parts[self.shown].1
+        &*self.panes[self.shown].1
     }
 
     fn part_mut(&mut self) -> &mut dyn Pane {
-        &mut *self.parts[self.shown].1
+        &mut *self.panes[self.shown].1
     }
 
     fn strip(&self, cx: &Context, area: Rect, buf: &mut Buffer) {
         let theme = cx.theme;
         let mut x = area.x;
-        for (number, (name, _)) in self.parts.iter().enumerate() {
+        for (number, (name, _)) in self.panes.iter().enumerate() {
             // Brackets say the same where there is no bold.
             let (text, style) = if number == self.shown {
                 (format!("[{name}]"), theme.title())
@@ -76,13 +76,13 @@ impl Pane for Parts {
     }
 
     fn loaded(&mut self, query: &Query, data: &Data) {
-        for (_, part) in &mut self.parts {
+        for (_, part) in &mut self.panes {
             part.loaded(query, data);
         }
     }
 
     fn refused(&mut self, query: &Query, why: &str) {
-        for (_, part) in &mut self.parts {
+        for (_, part) in &mut self.panes {
             part.refused(query, why);
         }
     }
@@ -112,7 +112,7 @@ impl Pane for Parts {
     }
 
     fn act(&mut self, command: Command) -> Vec<Do> {
-        let count = self.parts.len();
+        let count = self.panes.len();
         match command {
             Command::Focus(true) => self.shown = (self.shown + 1) % count,
             Command::Focus(false) => self.shown = (self.shown + count - 1) % count,

@@ -10,7 +10,7 @@ use super::super::pane::Pane;
 use super::super::query::{Data, Query};
 use super::super::thing::Thing;
 use super::super::widgets::fields::Fields;
-use super::one::Whole;
+use super::one::{Found, Whole};
 use super::outbox::Outbox;
 use super::table::Table;
 use crate::format;
@@ -31,9 +31,9 @@ impl Whole for OnePeer {
         Query::Peer(PeerName::Vat(self.vat))
     }
 
-    fn found(&self, data: &Data) -> Option<Option<Peer>> {
+    fn found(&self, data: &Data) -> Option<Found<Peer>> {
         let Data::Peer(peer) = data else { return None };
-        Some(Some((**peer).clone()))
+        Some(Found::Here((**peer).clone()))
     }
 
     fn thing(&self, peer: Option<&Peer>) -> Thing {

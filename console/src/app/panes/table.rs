@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use qrt_shared::control::{At, Listing};
+use qrt_shared::id::{PeerName, Target};
 use qrt_shared::view::Page;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -16,6 +17,7 @@ use super::super::popups;
 use super::super::query::{Data, Query};
 use super::super::thing::Thing;
 use super::super::widgets::grid::{self, Cell};
+use crate::format;
 
 /// A kind of rows.
 pub(super) trait Rows: 'static {
@@ -69,6 +71,14 @@ impl<R: Rows> Table<R> {
     }
 }
 
+/// An object in a title, which is short of room.
+fn called(object: &Target) -> String {
+    match object {
+        Target::Qrid(qrid) => format::object(None, qrid),
+        Target::Petname(name) => name.to_string(),
+    }
+}
+
 impl<R: Rows> Pane for Table<R> {
     fn title(&self) -> String {
         let Listing { filter, sort, object, peer, outcome, account, .. } = self.list.listing();
@@ -78,9 +88,15 @@ impl<R: Rows> Pane for Table<R> {
                 write!(title, " {before} {what}").expect("a string takes all");
             }
         };
-        add("of", object.map(|object| object.to_string()));
-        add("to", peer.map(|peer| peer.to_string()));
-        add("of account", account.map(|account| account.to_string()));
+        add("of", object.as_ref().map(called));
+        add(
+            "to",
+            peer.map(|peer| match peer {
+                PeerName::Vat(vat) => format::vat(None, &vat),
+                PeerName::Petname(name) => name.to_string(),
+            }),
+        );
+        add("of account", account.as_ref().map(called));
         add("that ended in", outcome.map(|outcome| outcome.as_str().to_owned()));
         add("by", sort);
         add("with", Some(format!("\"{filter}\"")).filter(|_| !filter.is_empty()));

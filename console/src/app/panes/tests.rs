@@ -2,10 +2,9 @@ use qrt_shared::view::{Fault, Log, Outgoing, Peer};
 
 use super::*;
 use crate::app::event::{Effect, Event};
-use crate::app::panes::script::{NOW, OTHER, Script, VAT, json, page, qrid};
 use crate::app::query::{Data, Query};
 use crate::app::request::Request;
-use crate::app::theme::{Palette, Theme};
+use crate::app::script::{OTHER, Script, VAT, json, nth, page};
 
 fn why(query: &Query, sentence: &str) -> Option<Data> {
     let why = json(&format!(
@@ -15,7 +14,7 @@ fn why(query: &Query, sentence: &str) -> Option<Data> {
 }
 
 fn into(thing: &Thing) -> Script {
-    Script::new().into(of(thing).expect("it has a pane"))
+    Script::new(false).into(of(thing).expect("it has a pane"))
 }
 
 #[test]
@@ -26,15 +25,15 @@ fn the_screens_are_where_their_numbers_say() {
 
 #[test]
 fn a_fault_shows_its_line_and_is_retried_and_left() {
-    let object: qrt_shared::id::Qrid = qrid(0).parse().expect("a QRID");
+    let object: qrt_shared::id::Qrid = nth(0).parse().expect("a QRID");
     let mut script = into(&Thing::Fault { id: 7, object: Some(object), turn: Some(12) });
     let fault = format!(
         r#"{{"id":7,"message":"in:9","turn":12,"target":"{}","name":"counter","source":"operator","args":{{"n":1}},
         "outcome":"killed","error":{{"message":"over its ticks","object":null,"line":2,"column":1,"excerpt":"for (;;) {{}}\n^"}},
-        "ticks":500,"used":{{"cpu_us":9000,"bytes":2048,"messages":3,"objects":1,"jobs":0}},"at":{NOW}}}"#,
-        qrid(0)
+        "ticks":500,"used":{{"cpu_us":9000,"bytes":2048,"messages":3,"objects":1,"jobs":0}},"at":1000000}}"#,
+        nth(0)
     );
-    script.answers(|query| matches!(query, Query::Faults(_)).then(|| Data::Faults(page::<Fault>(&[fault.clone()]))));
+    script.answers(|query| matches!(query, Query::Faults(_)).then(|| Data::Faults(page(vec![json::<Fault>(&fault)]))));
     script.shows(&[
         "Fault 7",
         "over its ticks",
@@ -45,26 +44,33 @@ fn a_fault_shows_its_line_and_is_retried_and_left() {
     ]);
     assert!(matches!(&script.keys("r")[..], [Effect::Ask(Request::FaultRetry(7))]));
     assert!(matches!(&script.keys("e")[..], [Effect::Ask(Request::ReadCode(..))]));
-    script.answers(|query| matches!(query, Query::Faults(_)).then(|| Data::Faults(page::<Fault>(&[]))));
+    script.answers(|query| matches!(query, Query::Faults(_)).then(|| Data::Faults(page(vec![]))));
     script.shows(&["this fault is no more", "over its ticks"]);
 }
 
 #[test]
 fn a_message_says_what_it_waits_for_and_then_that_it_is_gone() {
-    let target: qrt_shared::id::Qrid = qrid(0).parse().expect("a QRID");
+    let target: qrt_shared::id::Qrid = nth(0).parse().expect("a QRID");
     let mut script = into(&Thing::Message { message: MessageName::In(9), target });
     let row = format!(
-        r#"{{"message":"in:9","target":"{}","name":null,"source":"operator","args":[1],"bytes":3,"queued_at":90000,"deaths":1,"chain":2}}"#,
-        qrid(0)
+        r#"{{"message":"in:9","target":"{}","name":null,"source":"operator","args":[1],"bytes":3,"queued_at":990000,"deaths":1,"chain":2}}"#,
+        nth(0)
     );
     script.answers(|query| match query {
         Query::Inbox(listing) => {
-            (listing.at == qrt_shared::control::At::After(8)).then(|| Data::Inbox(page(&[row.clone()])))
+            (listing.at == qrt_shared::control::At::After(8)).then(|| Data::Inbox(page(vec![json(&row)])))
         }
         query => why(query, "the object is held"),
     });
-    script.shows(&["In:9", "the object is held", "- a fact", "qrt retry", "10 s ago", "a worker died on it 1 time"]);
-    script.answers(|query| matches!(query, Query::Inbox(_)).then(|| Data::Inbox(page(&[]))));
+    script.shows(&[
+        "Message in:9",
+        "the object is held",
+        "- a fact",
+        "qrt retry",
+        "10 s ago",
+        "a worker died on it 1 time",
+    ]);
+    script.answers(|query| matches!(query, Query::Inbox(_)).then(|| Data::Inbox(page(vec![]))));
     script.shows(&["it is queued no more"]);
 }
 
@@ -74,15 +80,15 @@ fn a_message_to_another_vat_leads_to_that_vat() {
     let mut script = into(&Thing::Outgoing { peer, seq: 4 });
     let row = format!(
         r#"{{"peer":"{OTHER}","name":"bob","seq":4,"target":null,"bytes":300,"queued_at":1000,"turn":3,"attempts":5,
-        "next_attempt_at":130000,"last_error":"connection refused","void":null}}"#
+        "next_attempt_at":1030000,"last_error":"connection refused","void":null}}"#
     );
     script.answers(|query| match query {
-        Query::Outbox(_) => Some(Data::Outbox(page::<Outgoing>(&[row.clone()]))),
+        Query::Outbox(_) => Some(Data::Outbox(page(vec![json::<Outgoing>(&row)]))),
         query => why(query, "bob does not answer"),
     });
     script.shows(&["bob does not answer", "bob  mcp4", "turn 3", "5 failed in a row", "in 30 s", "connection refused"]);
     script.keys("\n");
-    assert!(script.asked().iter().any(|query| matches!(query, Query::Peer(_))));
+    assert!(script.state.queries().iter().any(|query| matches!(query, Query::Peer(_))));
 }
 
 #[test]
@@ -102,7 +108,12 @@ fn a_peer_says_in_words_how_both_channels_stand() {
         });
     };
     answer(&mut script);
-    script.shows(&["its history is another", "the next message to it is number 9", "acknowledged all up to number 5"]);
+    script.shows(&[
+        "Peer bob",
+        "its history is another",
+        "the next message to it is number 9",
+        "acknowledged all up to number 5",
+    ]);
     script.shows(&[
         "it has 3 from here, 2 fewer than it had acknowledged",
         "3 messages, 600 B",
@@ -112,37 +123,37 @@ fn a_peer_says_in_words_how_both_channels_stand() {
     script.shows(&["http://a:1  (tried first)", "1.5 ms", "2 failed attempts in a row", "an operator holds"]);
     assert!(matches!(&script.keys("h")[..], [Effect::Ask(Request::HoldPeer(_, false))]), "it is held: h releases it");
     script.keys("\n");
-    let Some(Query::Outbox(listing)) = script.asked().pop() else { panic!("{:?}", script.asked()) };
+    let Some(Query::Outbox(listing)) = script.state.queries().pop() else { panic!("{:?}", script.state.queries()) };
     assert!(listing.peer.is_some());
 }
 
 fn log(texts: &[&str]) -> Data {
     let lines: Vec<_> = texts
         .iter()
-        .map(|text| format!(r#"{{"at":{NOW},"turn":null,"object":null,"name":null,"level":"WARN","text":"{text}"}}"#))
+        .map(|text| format!(r#"{{"at":1000000,"turn":null,"object":null,"name":null,"level":"WARN","text":"{text}"}}"#))
         .collect();
     Data::Log(json::<Log>(&format!(r#"{{"lines":[{}],"offset":0,"turn":0}}"#, lines.join(","))))
 }
 
 #[test]
 fn the_log_is_followed_until_one_moves() {
-    let mut script = Script::new();
+    let mut script = Script::new(false);
     script.keys("8");
     script.shows(&["[Log]", "Audit", "following"]);
     script.answers(|query| matches!(query, Query::Log(_)).then(|| log(&["first", "second"])));
     script.shows(&["WARN  first", "second"]);
     script.keys("k");
     script.shows(&["paused"]);
-    assert!(!script.asked().iter().any(|query| matches!(query, Query::Log(_))), "what is paused is not read");
+    assert!(!script.state.queries().iter().any(|query| matches!(query, Query::Log(_))), "what is paused is not read");
     script.keys("G");
-    assert!(script.asked().iter().any(|query| matches!(query, Query::Log(_))));
+    assert!(script.state.queries().iter().any(|query| matches!(query, Query::Log(_))));
     script.keys("\t");
     script.answers(|query| {
         let row = format!(
-            r#"{{"audit":3,"at":{NOW},"uid":1000,"pid":77,"action":"hold","detail":{{"object":"{}"}}}}"#,
-            qrid(0)
+            r#"{{"audit":3,"at":1000000,"uid":1000,"pid":77,"action":"hold","detail":{{"object":"{}"}}}}"#,
+            nth(0)
         );
-        matches!(query, Query::Audit(_)).then(|| Data::Audit(page(&[row])))
+        matches!(query, Query::Audit(_)).then(|| Data::Audit(page(vec![json(&row)])))
     });
     script.shows(&["[Audit]", "hold", "uid 1000, pid 77"]);
 }
@@ -155,7 +166,7 @@ fn knot(own: u8, holds: &[(String, &str)], held_by: &[(String, &str)]) -> Data {
         };
         list.iter().map(one).collect::<Vec<_>>().join(",")
     };
-    let own = qrid(own);
+    let own = nth(own);
     Data::Object(Box::new(json(&format!(
         r#"{{"qrid":"{own}","name":null,"turns":0,"faults":0,"memory_bytes":0,"cpu_us":0,"created_at":0,"account":"{own}",
         "held":false,"code":{{"sha256":"","text":"","version":1,"history":[]}},"power":{{"statics":{{}},"natives":{{}}}},
@@ -169,13 +180,13 @@ fn knot(own: u8, holds: &[(String, &str)], held_by: &[(String, &str)]) -> Data {
 fn reach_goes_both_ways_level_by_level_and_never_in_circles() {
     let far = format!("qrt:{OTHER}/aa2fziy4eazx2seb54ittqs77cr5lfj3");
     let mut script =
-        Script::new().into(of(&Thing::Turn { turn: 1, object: qrid(0).parse().expect("a QRID") }).expect("a pane"));
+        Script::new(false).into(of(&Thing::Turn { turn: 1, object: nth(0).parse().expect("a QRID") }).expect("a pane"));
     script.keys("a");
     let answer = |query: &Query| match query {
-        Query::Object(object) if object.to_string() == qrid(0) => {
-            Some(knot(0, &[(qrid(1), "bank"), (far.clone(), "abroad")], &[(qrid(2), "client")]))
+        Query::Object(object) if object.to_string() == nth(0) => {
+            Some(knot(0, &[(nth(1), "bank"), (far.clone(), "abroad")], &[(nth(2), "client")]))
         }
-        Query::Object(object) if object.to_string() == qrid(1) => Some(knot(1, &[(qrid(0), "back")], &[])),
+        Query::Object(object) if object.to_string() == nth(1) => Some(knot(1, &[(nth(0), "back")], &[])),
         _ => None,
     };
     script.answers(answer);
@@ -186,19 +197,19 @@ fn reach_goes_both_ways_level_by_level_and_never_in_circles() {
         "other vats may hold more: nobody can know",
     ]);
     script.shows(&["can reach: 2", "▸ bb2fzi..  as power.bank", "in vat mcp4zc..: not known here"]);
-    assert_eq!(script.asked().len(), 2, "only what is open is asked: {:?}", script.asked());
+    assert_eq!(script.state.queries().len(), 2, "only what is open is asked: {:?}", script.state.queries());
     script.keys("jjjj→");
     script.shows(&["▾ bb2fzi..  as power.bank", "reading ..."]);
     script.answers(answer);
     script.shows(&["as power.back  (again: it is on the way here)"]);
-    assert_eq!(script.asked().len(), 2, "what was read is not read again");
+    assert_eq!(script.state.queries().len(), 2, "what was read is not read again");
     script.keys("\n");
     script.shows(&["> bb2fzi..", "[Code]"]);
 }
 
 #[test]
 fn empty_screens_say_what_would_fill_them() {
-    let mut script = Script::new();
+    let mut script = Script::new(false);
     script.keys("7");
     script.shows(&["press a on any object"]);
     script.keys("8");
@@ -208,13 +219,13 @@ fn empty_screens_say_what_would_fill_them() {
 
 #[test]
 fn accounts_are_below_the_overview() {
-    let mut script = Script::new();
+    let mut script = Script::new(false);
     script.keys("\n");
     let row = format!(
         r#"{{"account":"{}","name":"bank","above":null,"budget":{{"cpu":5,"refill":1}},"objects":2,"memory_bytes":1024,"queued_bytes":0,"cpu_us":9,"cpu_left_us":0}}"#,
-        qrid(1)
+        nth(1)
     );
-    script.answers(|query| matches!(query, Query::Accounts(_)).then(|| Data::Accounts(page(&[row.clone()]))));
+    script.answers(|query| matches!(query, Query::Accounts(_)).then(|| Data::Accounts(page(vec![json(&row)]))));
     script.shows(&["Overview > Accounts", "bank", "owes 0 us", "cpu=5"]);
     script.keys("\n");
     script.shows(&["Accounts > bank"]);
@@ -222,22 +233,21 @@ fn accounts_are_below_the_overview() {
 
 #[test]
 fn ascii_terminals_see_ascii() {
-    let theme = Theme { palette: Palette::Mono, ascii: true };
-    let object: qrt_shared::id::Qrid = qrid(0).parse().expect("a QRID");
+    let object: qrt_shared::id::Qrid = nth(0).parse().expect("a QRID");
     for thing in [
         Thing::Turn { turn: 1, object: object.clone() },
         Thing::Fault { id: 1, object: Some(object.clone()), turn: None },
         Thing::Message { message: MessageName::In(1), target: object.clone() },
         Thing::Peer { vat: VAT.parse().expect("a vat"), name: None, held: false },
     ] {
-        let mut script = Script::on(80, 24, theme).into(of(&thing).expect("a pane"));
-        for query in script.asked() {
+        let mut script = Script::new(true).into(of(&thing).expect("a pane"));
+        for query in script.state.queries() {
             script.event(Event::Refused(query, "nobody knows".to_owned()));
         }
         script.shows(&["nobody knows"]);
-        assert!(script.screen().is_ascii(), "{}", script.screen());
+        assert!(script.drawn().is_ascii(), "{}", script.drawn());
         script.keys("a");
-        script.answers(|query| matches!(query, Query::Object(_)).then(|| knot(0, &[(qrid(1), "x")], &[])));
-        assert!(script.screen().is_ascii(), "{}", script.screen());
+        script.answers(|query| matches!(query, Query::Object(_)).then(|| knot(0, &[(nth(1), "x")], &[])));
+        assert!(script.drawn().is_ascii(), "{}", script.drawn());
     }
 }

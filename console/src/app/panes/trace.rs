@@ -98,8 +98,12 @@ fn rows(steps: &[(usize, Traced)], asked: &Subject, theme: Theme) -> Vec<Row<Thi
         let branch = if *depth > 0 { theme.mark("└ ", "- ") } else { "" };
         let before =
             Span::styled(format!("{}{branch}{deep}", "  ".repeat((*depth).saturating_sub(1).min(LEVELS))), theme.dim());
-        let here = Span::styled(if is(traced, asked) { "  <- here" } else { "" }, theme.title());
-        let line = Line::from_iter([before].into_iter().chain(step(traced, theme).spans).chain([here]));
+        let mut line = step(traced, theme);
+        line.spans.insert(0, before);
+        if is(traced, asked) {
+            // Before what may be longer than the screen is wide.
+            line.spans.insert(3, Span::styled("  <- here", theme.title()));
+        }
         Row::new(thing(traced), line)
     });
     rows.collect()
@@ -107,7 +111,8 @@ fn rows(steps: &[(usize, Traced)], asked: &Subject, theme: Theme) -> Vec<Row<Thi
 
 impl Pane for Trace {
     fn title(&self) -> String {
-        format!("causes and effects of {}", self.subject)
+        let turn = if matches!(self.subject, Subject::Turn(_)) { "turn " } else { "" };
+        format!("Causes and effects of {turn}{}", self.subject)
     }
 
     fn queries(&self) -> Vec<Query> {

@@ -84,12 +84,12 @@ impl Code {
                     lines.push(Vec::new());
                 }
                 let piece = format::line(piece.trim_end_matches('\r'));
-                match lines.last_mut().map(|line| (line.last_mut(), piece)) {
-                    Some((Some((last, text)), piece)) if *last == kind => text.push_str(&piece),
-                    Some((_, piece)) if !piece.is_empty() => {
-                        lines.last_mut().into_iter().for_each(|line| line.push((kind, piece.clone())))
-                    }
-                    _ => {}
+                match lines.last_mut().expect("there is one from the beginning") {
+                    _ if piece.is_empty() => {}
+                    line => match line.last_mut().filter(|(last, _)| *last == kind) {
+                        Some((_, text)) => text.push_str(&piece),
+                        None => line.push((kind, piece)),
+                    },
                 }
             }
         }
@@ -97,7 +97,7 @@ impl Code {
     }
 
     /// How many lines there are.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.lines.len()
     }
 
@@ -160,8 +160,8 @@ impl<'a> Scan<'a> {
         if rest.starts_with("//") {
             return (Kind::Comment, rest.find('\n').unwrap_or(rest.len()));
         }
-        if rest.starts_with("/*") {
-            return (Kind::Comment, rest[2..].find("*/").map_or(rest.len(), |at| at + 4));
+        if let Some(comment) = rest.strip_prefix("/*") {
+            return (Kind::Comment, comment.find("*/").map_or(rest.len(), |at| at + 4));
         }
         if first.is_whitespace() {
             return (Kind::Plain, first.len_utf8());
@@ -316,7 +316,7 @@ mod tests {
         for text in ["'open\nnext", "`never ends ${ {", "/* never ends", "/", "é = \"\\", "a\n\n  b`\\", "}}}}`${`${"]
         {
             let code = Code::new(text);
-            let shown: Vec<_> = (0..code.len()).map(|line| code.text(line)).collect();
+            let shown: Vec<_> = (0..code.count()).map(|line| code.text(line)).collect();
             assert_eq!(shown.join("\n"), text);
         }
     }

@@ -32,7 +32,7 @@ impl Fields {
         let names = std::iter::once(name).chain(std::iter::repeat(""));
         let beside = |(name, value): (&str, Line<'static>)| {
             let name = Span::styled(format!("{name:<NAME$}"), self.theme.dim());
-            Line::from_iter(std::iter::once(name).chain(value.spans)).style(value.style)
+            std::iter::once(name).chain(value.spans).collect::<Line<'_>>().style(value.style)
         };
         names.zip(values).map(beside).collect()
     }

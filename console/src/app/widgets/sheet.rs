@@ -102,10 +102,10 @@ impl<T: Clone + PartialEq> Sheet<T> {
         let mut laid = self.0.borrow_mut();
         let key = Some((area.width, cx.theme, moment));
         if laid.key != key {
-            let tag = laid.wanted.take().or_else(|| laid.selected());
+            let before = laid.selected();
             laid.rows = lay(usize::from(area.width));
             laid.key = key;
-            laid.land(tag);
+            laid.land(before);
         }
         let height = usize::from(area.height);
         let top = laid.scroll.window(laid.rows.len(), height);
@@ -130,34 +130,31 @@ impl<T: Clone + PartialEq> Laid<T> {
         self.rows.get(self.scroll.place())?.tag.clone()
     }
 
-    /// Puts the selection where `tag` is now.
-    fn land(&mut self, tag: Option<T>) {
+    /// Puts the selection where it is wanted, or where what it was on is now.
+    fn land(&mut self, before: Option<T>) {
         let last = self.rows.len().saturating_sub(1);
-        let found = tag.and_then(|tag| self.rows.iter().position(|row| row.tag.as_ref() == Some(&tag)));
-        self.scroll.to(if self.follows { last } else { found.unwrap_or(self.scroll.place()).min(last) });
+        let place = self.scroll.place();
+        let rows = &self.rows;
+        let of = |tag: T| (0..rows.len()).filter(move |row| rows[*row].tag.as_ref() == Some(&tag));
+        let found = match (self.wanted.take(), before) {
+            (Some(wanted), _) => of(wanted).next(),
+            // Several lines may be about the same.
+            (None, Some(before)) => of(before).min_by_key(|row| row.abs_diff(place)),
+            (None, None) => None,
+        };
+        self.scroll.to(if self.follows { last } else { found.unwrap_or(place).min(last) });
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::Link;
-    use crate::app::rates::Rates;
+    use crate::app::State;
     use crate::app::theme::Palette;
-    use crate::app::written::Written;
 
     fn draw(sheet: &Sheet<u8>, moment: u64, rows: &[u8]) -> bool {
         let theme = Theme { palette: Palette::Mono, ascii: true };
-        let cx = Context {
-            dir: String::new(),
-            read_only: false,
-            now: 0,
-            theme,
-            overview: None,
-            rates: Rates::default(),
-            link: Link::Up,
-            written: Written::default(),
-        };
+        let cx = State::new(String::new(), false, theme, 0).cx;
         let area = Rect::new(0, 0, 10, 3);
         let mut laid = false;
         sheet.draw(moment, &cx, area, &mut Buffer::empty(area), |_| {
@@ -187,6 +184,17 @@ mod tests {
         sheet.renew();
         draw(&sheet, 0, &[7]);
         assert_eq!(sheet.selected(), Some(7), "its line is gone");
+        sheet.renew();
+        draw(&sheet, 0, &[1, 1, 1, 2]);
+        sheet.go(Motion::Down);
+        sheet.go(Motion::Down);
+        sheet.renew();
+        draw(&sheet, 0, &[1, 1, 1, 2]);
+        sheet.go(Motion::Down);
+        assert_eq!(sheet.selected(), Some(2), "several lines may be about the same");
+        sheet.select(1);
+        draw(&sheet, 0, &[1, 1, 1, 2]);
+        assert!(!sheet.go(Motion::Up), "what is wanted is the first of them");
         sheet.follow(true);
         draw(&sheet, 0, &[7, 8, 9]);
         assert_eq!((sheet.selected(), sheet.go(Motion::Down)), (Some(9), false));

@@ -32,13 +32,6 @@ pub fn paragraph(text: &str, style: Style, area: Rect, buf: &mut Buffer) {
     Paragraph::new(crate::format::block(text)).style(style).wrap(Wrap { trim: false }).render(area, buf);
 }
 
-/// Draws one line in a row, if it has room for one.
-pub fn row<'a>(line: impl Into<Line<'a>>, row: Rect, buf: &mut Buffer) {
-    if row.height > 0 {
-        buf.set_line(row.x, row.y, &line.into(), row.width);
-    }
-}
-
 /// A text as lines of so many columns, broken between words and wherever a word is too long.
 pub fn wrapped(text: &str, style: Style, width: usize) -> Vec<Line<'static>> {
     let width = width.max(20);
@@ -65,6 +58,13 @@ pub fn broken(line: Line<'static>, width: usize) -> Vec<Line<'static>> {
     }
     lines.push(Line::from(last).style(line.style));
     lines
+}
+
+/// Draws one line in a row, if it has room for one.
+pub fn row<'a>(line: impl Into<Line<'a>>, row: Rect, buf: &mut Buffer) {
+    if row.height > 0 {
+        buf.set_line(row.x, row.y, &line.into(), row.width);
+    }
 }
 
 /// Draws lines from the one numbered `top`.

@@ -65,7 +65,7 @@ impl CodePart {
         let version = (object.code.sha256.clone(), object.code.version);
         if self.version.as_ref() != Some(&version) {
             self.code = Code::new(&object.code.text);
-            self.scroll.to(self.scroll.place().min(self.code.len().saturating_sub(1)));
+            self.scroll.to(self.scroll.place().min(self.code.count().saturating_sub(1)));
             self.version = Some(version);
         }
     }
@@ -118,7 +118,7 @@ impl Pane for CodePart {
         self.version.as_ref().map_or_else(String::new, |(sha256, version)| {
             format!(
                 "version {version}, {}, sha256 {}..",
-                format::count(self.code.len() as u64, "line"),
+                format::count(self.code.count() as u64, "line"),
                 format::clip(sha256, 8).trim_end_matches('.')
             )
         })
@@ -152,7 +152,7 @@ impl Pane for CodePart {
             Motion::Left => self.from = self.from.saturating_sub(STEP),
             Motion::Right => self.from += STEP,
             motion => {
-                self.scroll.go(motion, self.code.len());
+                self.scroll.go(motion, self.code.count());
             }
         }
     }
@@ -192,7 +192,7 @@ impl Pane for CodePart {
             buf.set_stringn(area.x, area.bottom() - 1, told, usize::from(area.width), cx.theme.bad());
         }
         let height = area.height - below;
-        let count = self.code.len();
+        let count = self.code.count();
         let gutter = count.to_string().len();
         let top = self.scroll.window(count, usize::from(height));
         for (y, line) in (area.y..area.y + height).zip(top..count) {

@@ -232,7 +232,7 @@ fn whole(value: &str, place: &Place, theme: Theme, width: usize) -> Vec<Row<Plac
     let lines = text::wrapped(&format::clip(value, HEAD), theme.string(), width.saturating_sub(indent));
     let lines = lines.into_iter().map(|line| {
         let indented = [Span::raw(" ".repeat(indent))].into_iter().chain(line.spans);
-        Row::of(place.clone(), Line::from_iter(indented).style(line.style))
+        Row::of(place.clone(), indented.collect::<Line<'_>>().style(line.style))
     });
     lines.collect()
 }
@@ -319,6 +319,7 @@ impl Pane for Memory {
         } else {
             self.open(place);
         }
+        self.look();
         Some(Vec::new())
     }
 

@@ -1,17 +1,16 @@
-use qrt_shared::view::{Entry, Fault, Object, Page};
+use qrt_shared::view::{Entry, Fault, Object};
 
 use super::*;
 use crate::app::event::{Effect, Event};
-use crate::app::panes::script::{NOW, OTHER, Script, VAT, json, page, qrid};
 use crate::app::query::{Data, Query};
 use crate::app::request::{Reply, Request};
-use crate::app::theme::{Palette, Theme};
+use crate::app::script::{OTHER, Script, VAT, json, nth, page};
 
 const CODE: &str = "(args, { memory }) => {\n  // counts\n  memory.count = memory.count.next.value + args\n  return `${memory.count}`\n}";
 
 /// An object with code, power and a past.
 fn counter() -> Object {
-    let (own, bank) = (qrid(0), qrid(1));
+    let (own, bank) = (nth(0), nth(1));
     let code = serde_json::to_string(CODE).expect("JSON");
     json(&format!(
         r#"{{"qrid":"{own}","name":"counter","turns":7,"faults":2,"memory_bytes":2048,"cpu_us":1500,"created_at":5000,
@@ -28,36 +27,36 @@ fn counter() -> Object {
 }
 
 fn fault(id: u64, line: u32, excerpt: &str) -> Fault {
-    let own = qrid(0);
+    let own = nth(0);
     let excerpt = serde_json::to_string(&format!("{excerpt}\n    ^")).expect("JSON");
     json(&format!(
         r#"{{"id":{id},"message":"in:9","turn":12,"target":"{own}","name":null,"source":"operator","args":1,
         "outcome":"error","error":{{"message":"TypeError: no \u001b[2Jvalue","object":"{own}","line":{line},"column":5,
-        "excerpt":{excerpt}}},"ticks":1,"used":{{"cpu_us":1,"bytes":1,"messages":0,"objects":0,"jobs":0}},"at":{NOW}}}"#
+        "excerpt":{excerpt}}},"ticks":1,"used":{{"cpu_us":1,"bytes":1,"messages":0,"objects":0,"jobs":0}},"at":1000000}}"#
     ))
 }
 
-fn entry(key: &str, turn: u64, value: &str) -> String {
-    format!(r#"{{"key":"{key}","bytes":30,"value":{value},"turn":{turn}}}"#)
+fn entry(key: &str, turn: u64, value: &str) -> Entry {
+    json(&format!(r#"{{"key":"{key}","bytes":30,"value":{value},"turn":{turn}}}"#))
 }
 
 fn pane(part: Part) -> Script {
-    let qrid = qrid(0).parse().expect("a QRID");
-    Script::new().into(object(qrid, Some("counter".parse().expect("a name")), false, part))
+    let qrid = nth(0).parse().expect("a QRID");
+    Script::new(false).into(object(qrid, Some("counter".parse().expect("a name")), false, part))
 }
 
 fn answer(query: &Query) -> Option<Data> {
     match query {
         Query::Object(_) => Some(Data::Object(Box::new(counter()))),
         Query::Faults(_) => {
-            let items =
+            let faults =
                 vec![fault(1, 2, "something it no longer has"), fault(2, 3, "memory.count = memory.count.next")];
-            Some(Data::Faults(Page { items, next: None, prev: None, partial: false, as_of: 1 }))
+            Some(Data::Faults(page(faults)))
         }
-        Query::Entries(..) => Some(Data::Entries(page(&[
+        Query::Entries(..) => Some(Data::Entries(page(vec![
             entry("count", 5, "41"),
-            entry("friends", 6, &format!(r#"{{"bob":{{"@qref":"{}"}},"list":[10,[20,30]]}}"#, qrid(1))),
-            r#"{"key":"large","bytes":70000,"value":null,"head":"[1,2,3","turn":7}"#.to_owned(),
+            entry("friends", 6, &format!(r#"{{"bob":{{"@qref":"{}"}},"list":[10,[20,30]]}}"#, nth(1))),
+            json(r#"{"key":"large","bytes":70000,"value":null,"head":"[1,2,3","turn":7}"#),
         ]))),
         _ => None,
     }
@@ -69,8 +68,8 @@ fn code_has_the_errors_beside_its_lines_where_it_still_has_those_lines() {
     script.shows(&["[Code]", "Memory", "reading ..."]);
     script.answers(answer);
     script.shows(&["counter", "version 2, 5 lines", " 1 (args, { memory }) => {", "!3   memory.count", "! TypeError"]);
-    assert!(script.screen().contains(r"no \u{1b}[2Jvalue"), "an error steers no terminal");
-    assert!(!script.screen().contains("!2"), "the fault of other code marks nothing");
+    assert!(script.drawn().contains(r"no \u{1b}[2Jvalue"), "an error steers no terminal");
+    assert!(!script.drawn().contains("!2"), "the fault of other code marks nothing");
     script.keys("jj");
     script.shows(&["! line 3: TypeError", "Enter goes into it"]);
     script.keys("\n");
@@ -84,7 +83,7 @@ fn code_is_moved_to_the_side_and_edited() {
     script.keys("→");
     script.shows(&[" 1  memory }) => {"]);
     let effects = script.keys("e");
-    assert!(matches!(&effects[..], [Effect::Ask(Request::ReadCode(object, _))] if object.to_string() == qrid(0)));
+    assert!(matches!(&effects[..], [Effect::Ask(Request::ReadCode(object, _))] if object.to_string() == nth(0)));
 }
 
 #[test]
@@ -98,7 +97,7 @@ fn memory_is_a_tree_that_is_opened_and_closed() {
     script.shows(&["0: 10", "▸ 1: [20,30]"]);
     script.keys("←←←");
     script.shows(&["▸ friends"]);
-    assert!(!script.screen().contains("\"list\": ["), "{}", script.screen());
+    assert!(!script.drawn().contains("\"list\": ["), "{}", script.drawn());
 }
 
 #[test]
@@ -106,7 +105,7 @@ fn a_reference_in_memory_leads_to_its_object() {
     let mut script = pane(Part::Memory);
     script.answers(answer);
     script.keys("j\nj\n");
-    assert!(script.asked().contains(&Query::Object(qrid(1).parse().expect("a QRID"))), "{}", script.screen());
+    assert!(script.state.queries().contains(&Query::Object(nth(1).parse().expect("a QRID"))), "{}", script.drawn());
 }
 
 #[test]
@@ -115,12 +114,12 @@ fn a_value_that_is_not_whole_is_asked_for_when_it_is_opened() {
     script.answers(answer);
     script.keys("jj→");
     script.shows(&["▾ large", "reading ..."]);
-    let whole = Query::Entry(qrid(0).parse().expect("a QRID"), "large".to_owned());
-    assert!(script.asked().contains(&whole));
-    let large: Entry = json(&entry("large", 7, r#"[1,2,3,{"last":true}]"#));
+    let whole = Query::Entry(nth(0).parse().expect("a QRID"), "large".to_owned());
+    assert!(script.state.queries().contains(&whole));
+    let large = entry("large", 7, r#"[1,2,3,{"last":true}]"#);
     script.event(Event::Loaded(whole.clone(), Box::new(Data::Entry(large))));
     script.shows(&["0: 1", "▸ 3: {\"last\":true}"]);
-    assert!(!script.asked().contains(&whole), "what is here is not asked again");
+    assert!(!script.state.queries().contains(&whole), "what is here is not asked again");
 }
 
 #[test]
@@ -128,12 +127,12 @@ fn a_key_that_changed_is_marked_until_it_is_looked_at() {
     let mut script = pane(Part::Memory);
     script.answers(answer);
     script.answers(|query| {
-        let later = [entry("count", 5, "41"), entry("friends", 8, "null"), entry("new", 9, "1")];
-        matches!(query, Query::Entries(..)).then(|| Data::Entries(page(&later)))
+        let later = || vec![entry("count", 5, "41"), entry("friends", 8, "null"), entry("new", 9, "1")];
+        matches!(query, Query::Entries(..)).then(|| Data::Entries(page(later())))
     });
     script.shows(&["* 1 changed since you looked", "*   friends: null  30 B, turn 8", "turn 8"]);
     script.keys("j");
-    assert!(!script.screen().contains('*'), "{}", script.screen());
+    assert!(!script.drawn().contains('*'), "{}", script.drawn());
 }
 
 #[test]
@@ -142,7 +141,7 @@ fn a_value_is_edited_shown_and_set_only_when_asked_to() {
     script.answers(answer);
     let effects = script.keys("e");
     let [Effect::Ask(read @ Request::ReadKey(..))] = &effects[..] else { panic!("{effects:?}") };
-    let effects = script.answered(read.clone(), Ok(Reply::Value("41".to_owned())));
+    let effects = script.answered(read, Ok(Reply::Value("41".to_owned())));
     let [Effect::Edit(edit)] = &effects[..] else { panic!("{effects:?}") };
     assert_eq!((edit.text.as_str(), edit.suffix), ("41\n", ".json"));
     script.event(Event::Edited(edit.clone(), Some("42\n".to_owned())));
@@ -150,11 +149,11 @@ fn a_value_is_edited_shown_and_set_only_when_asked_to() {
     let effects = script.keys("y");
     let [Effect::Ask(set)] = &effects[..] else { panic!("{effects:?}") };
     let expected =
-        Request::MemorySet { object: qrid(0).parse().expect("a QRID"), key: "count".into(), value: "42".into() };
+        Request::MemorySet { object: nth(0).parse().expect("a QRID"), key: "count".into(), value: "42".into() };
     assert_eq!(*set, expected);
-    script.answered(set.clone(), Err("no such value".to_owned()));
+    script.answered(set, Err("no such value".to_owned()));
     script.shows(&["New value for count?", "no such value"]);
-    script.answered(set.clone(), Ok(Reply::Set(9)));
+    script.answered(set, Ok(Reply::Set(9)));
     script.shows(&["[Memory]", "set, as turn 9"]);
 }
 
@@ -167,7 +166,7 @@ fn power_shows_what_is_held_and_by_whom_and_leads_there() {
     script.shows(&["in vat mcp4zc..", "bank  in its memory.clients", "other vats may hold more: nobody can know"]);
     script.keys("G");
     script.keys("k\n");
-    assert!(script.asked().contains(&Query::Object(qrid(1).parse().expect("a QRID"))), "{}", script.screen());
+    assert!(script.state.queries().contains(&Query::Object(nth(1).parse().expect("a QRID"))), "{}", script.drawn());
 }
 
 #[test]
@@ -191,25 +190,24 @@ fn use_has_budgets_deaths_and_what_changed_between_versions() {
 
 #[test]
 fn every_part_is_drawn_without_colours_and_ascii_alone() {
-    for (width, height) in [(80, 24), (160, 50), (40, 8)] {
-        let theme = Theme { palette: Palette::Mono, ascii: true };
-        let qrid = qrid(0).parse().expect("a QRID");
-        let mut script = Script::on(width, height, theme).into(object(qrid, None, false, Part::Code));
-        for _ in 0..5 {
-            script.answers(answer);
-            script.keys("j→j→");
-            let screen = script.screen();
-            assert!(screen.is_ascii(), "{screen}");
-            script.keys("\t");
+    let qrid = nth(0).parse().expect("a QRID");
+    let mut script = Script::new(true).into(object(qrid, None, false, Part::Code));
+    for _ in 0..5 {
+        script.answers(answer);
+        script.keys("j→j→");
+        for (width, height) in [(80, 24), (160, 50), (40, 8)] {
+            let drawn = script.drawn_at(width, height);
+            assert!(drawn.is_ascii(), "{drawn}");
         }
+        script.keys("\t");
     }
 }
 
 #[test]
 fn an_object_of_another_vat_says_that_it_is_not_here() {
     let far = format!("qrt:{OTHER}/aa2fziy4eazx2seb54ittqs77cr5lfj3").parse().expect("a QRID");
-    let mut script = Script::new().into(object(far, None, false, Part::Code));
-    let query = script.asked().into_iter().find(|query| matches!(query, Query::Object(_))).expect("it asks");
+    let mut script = Script::new(false).into(object(far, None, false, Part::Code));
+    let query = script.state.queries().into_iter().find(|query| matches!(query, Query::Object(_))).expect("it asks");
     script.event(Event::Refused(query, format!("no such object in {VAT}")));
     script.shows(&["no such object"]);
 }

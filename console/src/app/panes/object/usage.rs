@@ -176,7 +176,7 @@ impl Pane for Usage {
     fn into(&self, _: &Context) -> Option<Box<dyn Pane>> {
         let Some(Tag::Version(number)) = self.sheet.selected() else { return None };
         let before = number.checked_sub(1).and_then(|before| self.versions.get(before));
-        Some(Box::new(Version::new(self.of.called(), before, self.versions.get(number)?)))
+        Some(Box::new(Version::new(&self.of.called(), before, self.versions.get(number)?)))
     }
 
     fn commands(&self) -> Vec<Command> {

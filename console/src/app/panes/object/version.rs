@@ -20,7 +20,7 @@ pub(super) struct Version {
 
 impl Version {
     /// A version of the code of an object that is called so; the first has none before.
-    pub(super) fn new(called: String, before: Option<&OldCode>, version: &OldCode) -> Self {
+    pub(super) fn new(called: &str, before: Option<&OldCode>, version: &OldCode) -> Self {
         let against = before.map(|before| format!(" against {}", before.version)).unwrap_or_default();
         Self {
             title: format!("version {} of {called}{against}", version.version),

@@ -23,19 +23,19 @@ const SHORT: usize = 200;
 
 pub(super) struct Changes {
     turn: u64,
-    changes: Option<Vec<Change>>,
+    found: Option<Vec<Change>>,
     sheet: Sheet<Thing>,
 }
 
 impl Changes {
     pub(super) fn new(turn: u64) -> Self {
-        Self { turn, changes: None, sheet: Sheet::default() }
+        Self { turn, found: None, sheet: Sheet::default() }
     }
 }
 
 impl Pane for Changes {
     fn title(&self) -> String {
-        self.changes.as_ref().map(|changes| format::count(changes.len() as u64, "key")).unwrap_or_default()
+        self.found.as_ref().map(|changes| format::count(changes.len() as u64, "key")).unwrap_or_default()
     }
 
     fn queries(&self) -> Vec<Query> {
@@ -46,7 +46,7 @@ impl Pane for Changes {
         if let (Query::Turn(number), Data::Turn(turn)) = (query, data)
             && *number == self.turn
         {
-            self.changes = Some(turn.changes.clone());
+            self.found = Some(turn.changes.clone());
             self.sheet.renew();
         }
     }
@@ -64,7 +64,7 @@ impl Pane for Changes {
     }
 
     fn draw(&self, cx: &Context, area: Rect, buf: &mut Buffer) {
-        match self.changes.as_deref() {
+        match self.found.as_deref() {
             None => text::paragraph("reading ...", cx.theme.dim(), area, buf),
             Some([]) => {
                 let told = "it changed no memory: each key that a turn changes stands here, as it was and as it became";
@@ -118,7 +118,7 @@ fn difference(change: &Change, theme: Theme, width: usize) -> Vec<Line<'static>>
             .filter_map(|(mark, style, value)| Some((mark, style, value?)))
             .map(|(mark, style, value)| {
                 let value = json::coloured(&format::clip(&value, width.saturating_sub(4)), theme);
-                Line::from_iter([Span::styled(format!("  {mark} "), style)].into_iter().chain(value.spans))
+                [Span::styled(format!("  {mark} "), style)].into_iter().chain(value.spans).collect()
             })
             .collect(),
     }

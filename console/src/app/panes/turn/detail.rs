@@ -6,7 +6,7 @@ use ratatui::text::Line;
 
 use crate::app::command::Command::{self, Copy, Edit, Reach, Replay, Send};
 use crate::app::pane::Pane;
-use crate::app::panes::one::Whole;
+use crate::app::panes::one::{Found, Whole};
 use crate::app::panes::turns::outcome_style;
 use crate::app::panes::{error, of};
 use crate::app::query::{Data, Query};
@@ -35,10 +35,10 @@ impl Whole for Detail {
         Query::Turn(self.turn)
     }
 
-    fn found(&self, data: &Data) -> Option<Option<Turn>> {
+    fn found(&self, data: &Data) -> Option<Found<Turn>> {
         let Data::Turn(turn) = data else { return None };
         // Its changes are another part's.
-        Some(Some(Turn { changes: Vec::new(), ..(**turn).clone() }))
+        Some(Found::Here(Turn { changes: Vec::new(), ..(**turn).clone() }))
     }
 
     fn thing(&self, _: Option<&Turn>) -> Thing {

@@ -1,11 +1,11 @@
 use qrt_shared::view::{Traced, Turn as View};
 
 use super::*;
-use crate::app::panes::script::{NOW, OTHER, Script, VAT, json, qrid};
 use crate::app::query::{Data, Query};
+use crate::app::script::{OTHER, Script, VAT, json, nth};
 
 fn failed() -> View {
-    let own = qrid(0);
+    let own = nth(0);
     json(&format!(
         r#"{{"turn":12,"message":"in:9","object":"{own}","name":"counter","source":"operator","code":"ab12",
         "args":{{"add":1e+21}},"outcome":"error","result":null,"result_error":null,
@@ -13,8 +13,8 @@ fn failed() -> View {
         "changes":[{{"object":"{own}","key":"count","added":false,"old":41,"new":42}},
           {{"object":"{own}","key":"gone","added":false,"old":"x","deleted":true}},
           {{"object":"{own}","key":"fresh","added":true,"old":null,"new":[1]}}],
-        "made":["{made}"],"sent":["in:10","{OTHER}#4"],"log":["started \u001b[2J"],"ticks":5,"cpu_us":1500,"at":{NOW}}}"#,
-        made = qrid(3)
+        "made":["{made}"],"sent":["in:10","{OTHER}#4"],"log":["started \u001b[2J"],"ticks":5,"cpu_us":1500,"at":1000000}}"#,
+        made = nth(3)
     ))
 }
 
@@ -22,8 +22,8 @@ fn steps() -> Vec<(usize, Traced)> {
     let step = |turn: &str, message: &str, state: &str, object: u8| {
         json(&format!(
             r#"{{"vat":"{VAT}","turn":{turn},"message":{message},"state":"{state}","object":"{}","name":null,
-            "error":null,"at":{NOW},"cause":null,"from":null,"sent":[]}}"#,
-            qrid(object)
+            "error":null,"at":1000000,"cause":null,"from":null,"sent":[]}}"#,
+            nth(object)
         ))
     };
     vec![
@@ -43,7 +43,7 @@ fn answer(query: &Query) -> Option<Data> {
 }
 
 fn pane() -> Script {
-    Script::new().into(turn(12, qrid(0).parse().expect("a QRID")))
+    Script::new(false).into(turn(12, nth(0).parse().expect("a QRID")))
 }
 
 #[test]
@@ -84,10 +84,10 @@ fn what_a_turn_sent_leads_to_what_became_of_it() {
         "in:10  queued",
         "to mcp4zc..#4  unacknowledged",
         "made 1 object",
-        &qrid(3)[..70],
+        &nth(3)[..70],
     ]);
     script.keys("j\n");
-    assert!(script.asked().iter().any(|query| matches!(query, Query::Inbox(_))), "{}", script.screen());
+    assert!(script.state.queries().iter().any(|query| matches!(query, Query::Inbox(_))), "{}", script.drawn());
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn the_tree_has_causes_above_effects_and_is_walked() {
     let mut script = pane();
     script.keys("\t\t\t");
     script.answers(answer);
-    script.shows(&["turn 11  ok", "└ turn 12  error", "  └ in:10  queued", "<- here"]);
+    script.shows(&["turn 11  ok", "└ turn 12  error  <- here  aa2fzi", "  └ in:10  queued"]);
     script.keys("k\n");
-    assert_eq!(script.asked().last(), Some(&Query::Turn(11)), "{}", script.screen());
+    assert_eq!(script.state.queries().last(), Some(&Query::Turn(11)), "{}", script.drawn());
 }
