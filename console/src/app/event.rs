@@ -70,6 +70,8 @@ pub enum Do {
     Push(Box<dyn Pane>),
     /// Go to a screen.
     Screen(usize),
+    /// Go to a screen, out of whatever one went into there.
+    Home(usize),
     /// Go to a screen and show this there.
     Show(usize, Box<dyn Pane>),
     /// Open this.

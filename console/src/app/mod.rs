@@ -322,6 +322,10 @@ impl State {
                 Do::Push(pane) => self.screens[self.screen].push(pane),
                 Do::Screen(screen) if screen < self.screens.len() => self.screen = screen,
                 Do::Screen(_) => {}
+                Do::Home(screen) => {
+                    self.screen = screen;
+                    self.screens[screen].truncate(1);
+                }
                 Do::Show(screen, pane) => {
                     self.screen = screen;
                     self.screens[screen] = vec![pane];
@@ -340,7 +344,7 @@ impl State {
                 }
                 Do::Copy(text) => {
                     match &mut self.note {
-                        Some(note) => note.text.push_str(", copied"),
+                        Some(note) => note.text.insert_str(0, "copied; "),
                         None => self.note = Some(Note::good(format!("copied {text}"))),
                     }
                     effects.push(Effect::Copy(text));

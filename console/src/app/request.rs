@@ -9,6 +9,7 @@ use qrt_shared::id::{MessageName, PeerName, Qrid, Target, VatId};
 use qrt_shared::view::{Awaited, Outcome, Replayed, Report};
 use serde::{Deserialize, Serialize};
 
+use crate::cli;
 use crate::format;
 use crate::output::Tone;
 
@@ -197,23 +198,11 @@ impl Reply {
             Self::PeerIs(pending) => format!("known; {} tried now", format::count(*pending, "message")),
             Self::Resync(plan) if plan.done => "the channel goes on".to_owned(),
             Self::Resync(_) => "this is what it would mean".to_owned(),
-            Self::Replayed(replayed) => again(replayed),
+            Self::Replayed(replayed) => cli::replayed(replayed),
             Self::Checked(report) => format!("{} done", format::count(report.checks.len() as u64, "check")),
             Self::BackedUp(file, bytes) => format!("copied into {file}, {}", format::size(*bytes)),
         }
     }
-}
-
-/// What came of a turn that ran again.
-fn again(replayed: &Replayed) -> String {
-    let Replayed { turn, object, name, replaced, equal, differences, .. } = replayed;
-    let with = if replaced.is_empty() { String::new() } else { format!(" with other {}", replaced.join(" and ")) };
-    let came = if *equal {
-        "the same came of it".to_owned()
-    } else {
-        format!("{} came of it", format::count(differences.len() as u64, "difference"))
-    };
-    format!("turn {turn} of {}, run again{with}: {came}", format::object(name.as_ref(), object))
 }
 
 /// What became of a message.

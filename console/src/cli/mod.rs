@@ -76,6 +76,7 @@ use operator::Operator;
 
 pub(crate) use install::one as code;
 pub(crate) use peer_resync::question as resync_question;
+pub(crate) use replay::came as replayed;
 pub(crate) use trace::steps as traced;
 
 /// Characters in a line of help.

@@ -31,17 +31,22 @@ pub(super) async fn run(call: &mut Call) -> Done {
     Err(Failure::new(format!("turn {turn} did not do the same again")))
 }
 
-fn show(out: &mut Output, replayed: &Replayed) -> io::Result<()> {
-    let Replayed { turn, object, name, replaced, differences, replayed: did, ticks_recorded, notes, .. } = replayed;
+/// What came of it, in one line.
+pub(crate) fn came(replayed: &Replayed) -> String {
+    let Replayed { turn, object, name, replaced, equal, differences, .. } = replayed;
     let with = if replaced.is_empty() { String::new() } else { format!(" with other {}", replaced.join(" and ")) };
-    let came = if replayed.equal {
+    let came = if *equal {
         "the same came of it".to_owned()
     } else {
         format!("{} came of it", format::count(differences.len() as u64, "difference"))
     };
+    format!("turn {turn} of {}, run again{with}: {came}", format::object(name.as_ref(), object))
+}
+
+fn show(out: &mut Output, replayed: &Replayed) -> io::Result<()> {
+    let Replayed { differences, replayed: did, ticks_recorded, notes, .. } = replayed;
     let tone = if replayed.equal { Tone::Good } else { Tone::Bad };
-    let line = format!("turn {turn} of {}, run again{with}: {came}", format::object(name.as_ref(), object));
-    let line = out.paint(tone, &line);
+    let line = out.paint(tone, &came(replayed));
     out.line(line)?;
     for difference in differences {
         self::difference(out, difference)?;

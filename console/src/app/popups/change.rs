@@ -1,5 +1,7 @@
 //! New code for an object, or a new value for a key of its memory: what changes, and whether it is to be.
 
+use std::cell::Cell;
+
 use crossterm::event::{KeyCode, KeyEvent};
 use qrt_shared::id::Qrid;
 use ratatui::buffer::Buffer;
@@ -23,7 +25,7 @@ struct Change {
     request: Request,
     /// Why the vat will not have it.
     refused: Option<String>,
-    top: usize,
+    top: Cell<usize>,
 }
 
 /// Shows how an edited text differs from what there is, and asks; nothing, when it is a popup's that has closed.
@@ -40,7 +42,7 @@ pub fn change(edit: Edit) -> Option<Box<dyn Popup>> {
         }
         Edited::Field(_) => return None,
     };
-    Some(Box::new(Change { title, edit, before, request, refused: None, top: 0 }))
+    Some(Box::new(Change { title, edit, before, request, refused: None, top: Cell::default() }))
 }
 
 /// Lets the operator edit the code of an object.
@@ -87,22 +89,19 @@ impl Popup for Change {
         }
     }
 
-    fn key(&mut self, key: KeyEvent, cx: &Context) -> Vec<Do> {
+    fn key(&mut self, key: KeyEvent, _: &Context) -> Vec<Do> {
         match key.code {
             KeyCode::Char('y') => vec![Do::Ask(self.request.clone())],
             KeyCode::Char('e') => vec![Do::Close, Do::Edit(self.edit.clone())],
             KeyCode::Esc | KeyCode::Enter | KeyCode::Char('n' | 'q') => {
                 vec![Do::Close, Do::Say(Note::dim("it is as it was"))]
             }
-            _ => {
-                let lines = self.lines(cx).len();
-                scrolled(&mut self.top, key, lines)
-            }
+            _ => scrolled(&self.top, key),
         }
     }
 
     fn scroll(&mut self, motion: Motion) {
-        wheel(&mut self.top, motion);
+        wheel(&self.top, motion);
     }
 
     fn size(&self, cx: &Context, room: Rect) -> (u16, u16) {
@@ -110,6 +109,6 @@ impl Popup for Change {
     }
 
     fn draw(&self, cx: &Context, area: Rect, buf: &mut Buffer) {
-        text::scrolled(&self.lines(cx), self.top, cx, area, buf);
+        text::scrolled(&self.lines(cx), &self.top, cx, area, buf);
     }
 }

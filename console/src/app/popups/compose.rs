@@ -1,5 +1,7 @@
 //! A message to send: the object, its arguments, and what becomes of it.
 
+use std::cell::Cell;
+
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use qrt_shared::control::Listing;
 use qrt_shared::id::{MessageName, Subject, Target};
@@ -63,7 +65,7 @@ pub(super) struct Compose {
     /// Which of the arguments sent earlier are shown, counted from the newest.
     earlier: Option<usize>,
     sent: Option<Sent>,
-    top: usize,
+    top: Cell<usize>,
 }
 
 impl Compose {
@@ -84,7 +86,7 @@ impl Compose {
             refused: None,
             earlier: None,
             sent: None,
-            top: 0,
+            top: Cell::default(),
         }
     }
 
@@ -117,7 +119,8 @@ impl Compose {
                 Vec::new()
             }
             Ok(request) => {
-                (self.refused, self.earlier, self.top) = (None, None, 0);
+                (self.refused, self.earlier) = (None, None);
+                self.top.set(0);
                 let asked = request.clone();
                 let at = cx.now;
                 self.sent =
@@ -219,14 +222,13 @@ impl Sent {
         match (&self.became, &self.turn) {
             (None, _) => {
                 lines.push(Line::styled("not handled yet", theme.warning()));
-                let why = self.waits.as_ref().map(|why| format::wrap(&format::line(&why.sentence), width));
-                lines.extend(why.unwrap_or_default().lines().map(|line| Line::raw(line.to_owned())));
+                let why = self.waits.iter();
+                lines.extend(why.flat_map(|why| text::wrapped(&why.sentence, theme.plain(), width)));
             }
             (Some(Awaited::Ended(_)), Some(turn)) => lines.extend(did::lines(turn, cx, width)),
             (Some(awaited), _) => {
                 let reply = Reply::Ended(message, awaited.clone());
-                let told = format::wrap(&reply.told(), width);
-                lines.extend(told.lines().map(|line| Line::styled(line.to_owned(), theme.tone(reply.tone()))));
+                lines.extend(text::wrapped(&reply.told(), theme.tone(reply.tone()), width));
             }
         }
         lines
@@ -332,7 +334,7 @@ impl Popup for Compose {
     }
 
     fn scroll(&mut self, motion: Motion) {
-        wheel(&mut self.top, motion);
+        wheel(&self.top, motion);
     }
 
     fn size(&self, _: &Context, room: Rect) -> (u16, u16) {
@@ -362,11 +364,10 @@ impl Popup for Compose {
         text::row(label(&format!("args{earlier}"), self.focus == Focus::Args), args, buf);
         self.args.draw(self.focus == Focus::Args, cx, Rect { x: edit.x + 2, width: edit.width - 2, ..edit }, buf);
         let width = usize::from(became.width);
-        let refused = self.refused.iter().map(|why| format::wrap(&format::line(&format!("not sent: {why}")), width));
-        let refused = refused.flat_map(|why| why.lines().map(str::to_owned).collect::<Vec<_>>());
-        let mut lines: Vec<_> = refused.map(|line| Line::styled(line, theme.bad())).collect();
+        let refused = self.refused.iter().map(|why| format!("not sent: {why}"));
+        let mut lines: Vec<_> = refused.flat_map(|why| text::wrapped(&why, theme.bad(), width)).collect();
         lines.extend(self.sent.iter().flat_map(|sent| sent.lines(cx, width)));
-        text::scrolled(&lines, self.top, cx, became, buf);
+        text::scrolled(&lines, &self.top, cx, became, buf);
         if let Ok(request) = self.request() {
             let command = text::clip(&format::line(&request.line(&cx.dir)), usize::from(line.width));
             text::row(Line::styled(command, theme.dim()), line, buf);
@@ -399,113 +400,4 @@ impl Compose {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::app::event::{Effect, Event};
-    use crate::app::script::{Script, VAT, object, qrid, turn};
-    use qrt_shared::view::{Ended, Outcome};
-
-    /// A message to `counter` whose arguments are `{"n": 1}`, about to be sent.
-    fn composed(plain: bool) -> Script {
-        let mut script = Script::new(plain);
-        script.typed("s");
-        script.typed("cou");
-        script.objects(&[object("counter")]);
-        script.key(KeyCode::Tab);
-        script.typed("{\"n\": 1}");
-        script
-    }
-
-    #[test]
-    fn a_target_is_completed_and_arguments_are_checked_as_one_types() {
-        let mut script = Script::new(true);
-        script.typed("scou");
-        let wanted = script.state.queries();
-        assert!(wanted.iter().any(|query| matches!(query, Query::Objects(listing) if listing.filter == "cou")));
-        script.objects(&[object("counter")]);
-        assert!(script.drawn().contains("counter                  7z2fzi.."), "{}", script.drawn());
-        script.key(KeyCode::Tab);
-        script.typed("{\"n\": 1");
-        assert!(script.drawn().contains("wrong: args"), "{}", script.drawn());
-        assert!(script.drawn().contains("column 8)"), "{}", script.drawn());
-        assert!(Script::asked(&script.ctrl('s')).is_empty(), "what is wrong is not sent");
-        assert!(script.drawn().contains("not sent: args"), "{}", script.drawn());
-        script.typed("}");
-        assert!(script.drawn().contains("ok: JSON, 8 B"), "{}", script.drawn());
-        assert!(script.drawn().contains(r#"qrt send -d /v --wait counter '{"n": 1}'"#), "{}", script.drawn());
-    }
-
-    #[test]
-    fn what_becomes_of_a_message_shows_while_it_happens() {
-        let mut script = composed(false);
-        let asked = Script::asked(&script.press(KeyCode::Enter, KeyModifiers::ALT));
-        let args = r#"{"n": 1}"#.to_owned();
-        assert_eq!(asked, [Request::Send { target: "counter".parse().expect("a petname"), args }]);
-        assert!(script.drawn().contains("asking the vat"));
-        assert!(Script::asked(&script.key(KeyCode::F(5))).is_empty(), "one at a time");
-
-        let message = MessageName::In(7);
-        script.answered(&asked[0], Ok(Reply::Queued(message, qrid())));
-        assert!(script.drawn().contains("queued as in:7") && script.drawn().contains("not handled yet"));
-        assert!(script.state.queries().contains(&Query::Why(Some(Subject::In(7)))));
-
-        let result = serde_json::value::RawValue::from_string("{\"n\":4}".into()).expect("JSON");
-        let ended = Ended { turn: Some(9), outcome: Outcome::Ok, result, result_error: None, error: None };
-        script.answered(&asked[0], Ok(Reply::Ended(message, Awaited::Ended(ended))));
-        assert!(script.drawn().contains("ok in turn 9, result {\"n\":4}"), "{}", script.drawn());
-        assert!(script.state.queries().contains(&Query::Turn(9)));
-        script.loaded(Query::Turn(9), Data::Turn(turn(9)));
-        let drawn = script.drawn_at(160, 50);
-        for says in ["turn 9 ended: ok  1 tick, 900 us", "memory n changed", "- 3", "+ 4", "sent in:8", "log  hi"] {
-            assert!(drawn.contains(says), "{says}: {drawn}");
-        }
-    }
-
-    #[test]
-    fn a_message_to_another_vat_ends_when_it_is_acknowledged_there() {
-        let mut script = composed(true);
-        let asked = Script::asked(&script.ctrl('s'));
-        let message = MessageName::Out(VAT.parse().expect("a vat id"), 4);
-        script.answered(&asked[0], Ok(Reply::Queued(message, qrid())));
-        script.answered(&asked[0], Ok(Reply::Ended(message, Awaited::Acked)));
-        assert!(script.drawn().contains("rnll4p..#4: the other vat has it"), "{}", script.drawn());
-    }
-
-    #[test]
-    fn a_refusal_leaves_what_was_typed() {
-        let mut script = composed(true);
-        let asked = Script::asked(&script.ctrl('s'));
-        script.answered(&asked[0], Err("no object is called counter".into()));
-        let drawn = script.drawn();
-        assert!(drawn.contains("{\"n\": 1}") && drawn.contains("no object is called counter"), "{drawn}");
-        assert_eq!(Script::asked(&script.ctrl('s')), asked, "and can be sent again");
-    }
-
-    #[test]
-    fn what_was_left_and_what_was_sent_are_there_again() {
-        let mut script = composed(true);
-        script.ctrl('s');
-        script.key(KeyCode::Enter);
-        script.typed("[2");
-        assert!(script.key(KeyCode::Esc).is_empty());
-        script.typed("s");
-        let drawn = script.drawn();
-        assert!(drawn.contains("counter") && drawn.contains("[2"), "{drawn}");
-        script.ctrl('p');
-        let drawn = script.drawn();
-        assert!(drawn.contains("ok: JSON, 8 B") && drawn.contains("sent earlier, 1 of 1"), "{drawn}");
-        script.ctrl('n');
-        assert!(script.drawn().contains("[2"), "{}", script.drawn());
-    }
-
-    #[test]
-    fn what_is_pasted_has_its_lines() {
-        let mut script = Script::new(true);
-        script.typed("sx");
-        script.key(KeyCode::Enter);
-        script.event(Event::Paste("[1,\r2,\r\n3]".into()));
-        let effects = script.ctrl('s');
-        let [Effect::Ask(Request::Send { args, .. })] = effects.as_slice() else { panic!("{effects:?}") };
-        assert_eq!(args, "[1,\n2,\n3]");
-    }
-}
+mod tests;

@@ -1,5 +1,7 @@
 //! A question before something is destroyed. The answer is no until `y` is pressed.
 
+use std::cell::Cell;
+
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -20,7 +22,7 @@ pub(super) struct Confirm {
     told: String,
     /// What is asked for, when what it costs is known.
     request: Option<Request>,
-    top: usize,
+    top: Cell<usize>,
 }
 
 /// Asks whether `request` is to be made.
@@ -33,7 +35,7 @@ pub(super) fn confirm(question: &str, told: &str, request: Request) -> Box<dyn P
 impl Confirm {
     /// A question that cannot be answered yet: `told` says what it waits for.
     pub(super) fn new(question: String, told: String) -> Self {
-        Self { question, told, request: None, top: 0 }
+        Self { question, told, request: None, top: Cell::default() }
     }
 
     /// What is known now, and what `y` asks for.
@@ -63,21 +65,18 @@ impl Popup for Confirm {
         }
     }
 
-    fn key(&mut self, key: KeyEvent, cx: &Context) -> Vec<Do> {
+    fn key(&mut self, key: KeyEvent, _: &Context) -> Vec<Do> {
         match (key.code, &self.request) {
             (KeyCode::Char('y' | 'Y'), Some(request)) => vec![Do::Close, Do::Ask(request.clone())],
             (KeyCode::Char('n' | 'N' | 'q') | KeyCode::Enter | KeyCode::Esc, _) => {
                 vec![Do::Close, Do::Say(Note::dim("nothing was done"))]
             }
-            _ => {
-                let lines = self.lines(cx, WIDTH).len();
-                scrolled(&mut self.top, key, lines)
-            }
+            _ => scrolled(&self.top, key),
         }
     }
 
     fn scroll(&mut self, motion: Motion) {
-        wheel(&mut self.top, motion);
+        wheel(&self.top, motion);
     }
 
     fn size(&self, cx: &Context, room: Rect) -> (u16, u16) {
@@ -90,12 +89,9 @@ impl Popup for Confirm {
         let lines = self.lines(cx, usize::from(area.width));
         // What the keys do is always there, however long the rest is.
         let above = Rect { height: area.height.saturating_sub(2), ..area };
-        let below = lines.len().saturating_sub(usize::from(above.height));
-        let top = self.top.min(below);
-        text::lines(&lines, top, above, buf);
+        text::scrolled(&lines, &self.top, cx, above, buf);
         let asks = if self.request.is_some() { "y does it; n, Enter or Esc leaves everything as it is" } else { "" };
-        let more = if top < below { "  (more below: j)" } else { "" };
-        let line = Line::styled(format!("{asks}{more}"), cx.theme.warning());
+        let line = Line::styled(asks, cx.theme.warning());
         text::row(
             line,
             Rect { y: above.bottom() + 1, height: area.height.saturating_sub(above.height + 1), ..area },
@@ -103,9 +99,6 @@ impl Popup for Confirm {
         );
     }
 }
-
-/// How wide it is at the least on the smallest screen: what scrolling is measured by.
-const WIDTH: usize = 40;
 
 #[cfg(test)]
 mod tests {
@@ -123,7 +116,8 @@ mod tests {
         open(&mut script);
         let drawn = script.drawn();
         assert!(drawn.contains("fact 0 ") && !drawn.contains("fact 39"), "{drawn}");
-        assert!(drawn.contains("y does it") && drawn.contains("(more below: j)"), "{drawn}");
+        assert!(drawn.contains("y does it"), "{drawn}");
+        assert!(drawn.lines().any(|line| line.ends_with("v |")), "it says that there is more: {drawn}");
         script.typed("G");
         let drawn = script.drawn();
         assert!(drawn.contains("fact 39") && drawn.contains("qrt fault-drop /v 7"), "{drawn}");

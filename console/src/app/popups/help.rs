@@ -1,5 +1,7 @@
 //! What keys do, from the table of commands: first those of the pane, then all. `/` searches them.
 
+use std::cell::Cell;
+
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -21,13 +23,13 @@ pub(super) struct Help {
     search: prompt::Line,
     /// Whether keys are typed into the search.
     searches: bool,
-    top: usize,
+    top: Cell<usize>,
 }
 
 impl Help {
     /// The help for a pane with these commands.
     pub(super) fn new(here: Vec<Command>) -> Self {
-        Self { here, search: prompt::Line::default(), searches: false, top: 0 }
+        Self { here, search: prompt::Line::default(), searches: false, top: Cell::default() }
     }
 
     fn lines(&self, cx: &Context) -> Vec<Line<'static>> {
@@ -78,7 +80,7 @@ impl Help {
             KeyCode::Esc => (self.searches, self.search) = (false, prompt::Line::default()),
             _ => {
                 self.search.key(key);
-                self.top = 0;
+                self.top.set(0);
             }
         }
     }
@@ -96,7 +98,7 @@ impl Popup for Help {
         vec![("/", "search"), ("j k", "scroll"), ("Esc", "close")]
     }
 
-    fn key(&mut self, key: KeyEvent, cx: &Context) -> Vec<Do> {
+    fn key(&mut self, key: KeyEvent, _: &Context) -> Vec<Do> {
         if self.searches {
             self.search_key(key);
             return Vec::new();
@@ -105,12 +107,11 @@ impl Popup for Help {
             self.searches = true;
             return Vec::new();
         }
-        let lines = self.lines(cx).len();
-        scrolled(&mut self.top, key, lines)
+        scrolled(&self.top, key)
     }
 
     fn scroll(&mut self, motion: Motion) {
-        wheel(&mut self.top, motion);
+        wheel(&self.top, motion);
     }
 
     fn size(&self, _: &Context, room: Rect) -> (u16, u16) {
@@ -120,7 +121,7 @@ impl Popup for Help {
     fn draw(&self, cx: &Context, area: Rect, buf: &mut Buffer) {
         let sought = self.searches || !self.search.text.is_empty();
         let below = Rect { height: area.height.saturating_sub(u16::from(sought)), ..area };
-        text::scrolled(&self.lines(cx), self.top, cx, below, buf);
+        text::scrolled(&self.lines(cx), &self.top, cx, below, buf);
         if sought {
             let row = Rect { y: below.bottom(), height: area.height - below.height, ..area };
             text::row(Line::styled("/", cx.theme.key()), row, buf);

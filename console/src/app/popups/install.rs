@@ -151,6 +151,7 @@ impl Install {
         let now = FIELDS.iter().position(|(field, _)| *field == self.field).unwrap_or(0);
         let to = if on { (now + 1) % FIELDS.len() } else { (now + FIELDS.len() - 1) % FIELDS.len() };
         self.field = FIELDS[to].0;
+        self.picked = None;
     }
 
     /// Opens the operator's editor on the code.
@@ -189,9 +190,8 @@ impl Install {
         match key.code {
             KeyCode::Down => self.picked = last.map(|last| self.picked.map_or(0, |picked| (picked + 1).min(last))),
             KeyCode::Up => self.picked = self.picked.and_then(|picked| picked.checked_sub(1)),
-            KeyCode::Tab | KeyCode::Enter => {
-                let first = (key.code == KeyCode::Tab).then_some(0);
-                let taken = self.take(self.picked.or(first));
+            KeyCode::Tab => {
+                let taken = self.take(self.picked.or(Some(0)));
                 // In a directory there is more to say.
                 if !(taken && self.file.text.ends_with('/')) {
                     self.step(true);
@@ -233,10 +233,7 @@ impl Install {
 
     fn told(&self, cx: &Context, width: usize) -> Vec<Line<'static>> {
         let theme = cx.theme;
-        let wrapped = |text: &str, style| {
-            let text = format::wrap(&format::line(text), width);
-            text.lines().map(|line| Line::styled(line.to_owned(), style)).collect::<Vec<_>>()
-        };
+        let wrapped = |text: &str, style| text::wrapped(text, style, width);
         if self.asked.is_some() {
             return wrapped("installing ...", theme.dim());
         }
@@ -302,7 +299,7 @@ impl Popup for Install {
             Field::Grants => ("Space Left Right", "grant"),
             _ => ("Tab Shift-Tab", "field"),
         };
-        vec![("Ctrl-S F5 Alt-Enter", "install"), here, ("Ctrl-E", "write code"), ("Esc", "leave")]
+        vec![("Enter", "install"), here, ("Ctrl-E", "write code"), ("Esc", "leave")]
     }
 
     fn queries(&self) -> Vec<Query> {
@@ -358,10 +355,14 @@ impl Popup for Install {
             (KeyCode::Esc, _) => return vec![Do::Remember(Draft::Install(Some(self.form()))), Do::Close],
             _ if prompt::is_go(key) => return self.install(),
             (KeyCode::Char('e'), _) if control => return self.edit(),
+            (KeyCode::Enter, _) if self.picked.is_some() => {
+                self.take(self.picked);
+            }
+            (KeyCode::Enter, _) => return self.install(),
             (KeyCode::BackTab, _) => self.step(false),
             (_, Field::File) => self.file_key(key),
             (KeyCode::Up, _) => self.step(false),
-            (KeyCode::Down | KeyCode::Tab | KeyCode::Enter, _) => self.step(true),
+            (KeyCode::Down | KeyCode::Tab, _) => self.step(true),
             (_, Field::Grants) => self.grants_key(key),
             _ => {
                 if let Some(line) = self.line() {
@@ -439,140 +440,4 @@ impl Popup for Install {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::app::event::{Effect, Event};
-    use crate::app::script::{Script, qrid};
-    use qrt_shared::control::InstalledObject;
-
-    /// The form with a sample's name in it.
-    fn form(plain: bool) -> Script {
-        let mut script = Script::new(plain);
-        script.typed("isample");
-        script.key(KeyCode::Tab);
-        script
-    }
-
-    #[test]
-    fn files_and_samples_are_offered_as_one_types() {
-        let mut script = Script::new(true);
-        script.typed("imark");
-        assert!(script.drawn().contains("market-maker"), "{}", script.drawn());
-        assert!(script.state.queries().contains(&Query::Files("mark".into())));
-        script.loaded(Query::Files("mark".into()), Data::Files(vec!["marks/".into()]));
-        script.key(KeyCode::Up);
-        for _ in 0..3 {
-            script.key(KeyCode::Down);
-        }
-        script.key(KeyCode::Tab);
-        assert!(script.state.queries().contains(&Query::Files("marks/".into())), "a directory has more in it");
-    }
-
-    #[test]
-    fn what_is_granted_is_what_is_marked() {
-        let mut script = form(true);
-        script.typed("counter");
-        script.key(KeyCode::Tab);
-        script.key(KeyCode::Right);
-        script.key(KeyCode::Right);
-        script.typed(" ");
-        let drawn = script.drawn();
-        assert!(drawn.contains("[x] make_object [ ] make_account [x] clock"), "{drawn}");
-        assert!(drawn.contains("qrt install /v sample-methods --name counter --grant clock"), "{drawn}");
-        let asked = Script::asked(&script.ctrl('s'));
-        let [Request::Install(install)] = asked.as_slice() else { panic!("{asked:?}") };
-        assert_eq!((install.file.as_str(), install.name.as_str()), ("sample-methods", "counter"));
-        assert_eq!(install.natives, granted(&["make_object", "clock"]));
-        assert_eq!((install.memory.as_deref(), install.power.as_str()), (Some("{}"), "{}"));
-        assert!(Script::asked(&script.ctrl('s')).is_empty(), "it is asked for once");
-    }
-
-    #[test]
-    fn what_is_wrong_is_said_before_the_vat_is_asked() {
-        let mut script = Script::new(true);
-        script.typed("i");
-        script.key(KeyCode::BackTab);
-        script.typed("x");
-        assert!(script.drawn().contains("wanted: its code"), "{}", script.drawn());
-        let mut script = form(true);
-        script.key(KeyCode::BackTab);
-        script.key(KeyCode::BackTab);
-        script.typed("x");
-        assert!(Script::asked(&script.ctrl('s')).is_empty());
-        assert!(script.drawn().contains("not installed: power"), "{}", script.drawn());
-    }
-
-    #[test]
-    fn the_vat_is_asked_about_the_code_as_it_changes() {
-        let mut script = form(true);
-        let dry = |script: &Script| {
-            let queries = script.state.queries();
-            queries.into_iter().find(|query| matches!(query, Query::DryInstall(_)))
-        };
-        let query = dry(&script).expect("a form that could be installed");
-        script.event(Event::Refused(query.clone(), "a.js:1:9: no end\nfunction (\n        ^".into()));
-        let drawn = script.drawn();
-        assert!(drawn.contains("it would be refused: a.js:1:9") && drawn.contains("        ^"), "{drawn}");
-        script.typed("x");
-        assert!(script.drawn().contains("the vat looks at it"), "what was said was said of another form");
-        let text = format!(
-            r#"{{"objects":[{{"label":"a.js","name":null,"sha256":"ab","code_bytes":2048}}],"power":{{"statics":{{}},"natives":{{"clock":"clock"}}}},"memory_bytes":2,"reaches":{{"nodes":[{{"object":"{}","name":"bank","local":true,"natives":[],"distance":0,"link":null}}],"more":false}},"natives_reached":{{"random":1}},"as_of":4}}"#,
-            qrid()
-        );
-        let found: DryInstall = serde_json::from_str(&text).expect("what a dry run says");
-        let query = dry(&script).expect("the other form");
-        script.loaded(query, Data::DryInstall(Box::new(found)));
-        let drawn = script.drawn_at(160, 50);
-        let says = "it could use clock; it could reach 1 object, holding bank itself; 1 object of them with random";
-        assert!(drawn.contains("ok: the code is good, 2.0 KiB"), "{drawn}");
-        let together: String = drawn.split_whitespace().collect::<Vec<_>>().join(" ").replace("| | ", "");
-        assert!(together.contains(says), "{drawn}");
-        script.key(KeyCode::BackTab);
-        script.typed("none ");
-        script.ctrl('u');
-        assert!(dry(&script).is_none(), "there is no code to ask about");
-    }
-
-    #[test]
-    fn a_refusal_shows_the_place_and_loses_nothing() {
-        let mut script = form(true);
-        let asked = Script::asked(&script.key(KeyCode::F(5)));
-        script.answered(&asked[0], Err("code:1:9: unexpected end\nfunction (\n        ^".into()));
-        let drawn = script.drawn();
-        assert!(drawn.contains("sample-methods") && drawn.contains("not installed: code:1:9"), "{drawn}");
-        let lines: Vec<_> = drawn.lines().collect();
-        let code = lines.iter().position(|line| line.contains("function (")).expect("the excerpt");
-        assert_eq!(lines[code].find('(').expect("the place") - 1, lines[code + 1].find('^').expect("a caret"));
-    }
-
-    #[test]
-    fn what_is_installed_is_copied_and_gone_to() {
-        let mut script = form(true);
-        let asked = Script::asked(&script.ctrl('s'));
-        let installed = InstalledObject { qrid: qrid(), label: "x".into() };
-        let effects = script.answered(&asked[0], Ok(Reply::Installed(vec![installed])));
-        assert!(matches!(&effects[..], [Effect::Copy(text)] if *text == qrid().to_string()), "{effects:?}");
-        let drawn = script.drawn();
-        assert!(drawn.starts_with(" Objects") && drawn.contains("installed qrt:"), "{drawn}");
-        script.typed("i");
-        assert!(!script.drawn().contains("> file   sample"), "what is installed is not left to do");
-    }
-
-    #[test]
-    fn code_is_written_in_the_operators_editor_or_pasted() {
-        let mut script = Script::new(true);
-        script.typed("i");
-        let effects = script.ctrl('e');
-        let [Effect::Edit(edit)] = effects.as_slice() else { panic!("{effects:?}") };
-        assert!(edit.text.contains("function (args, power)"));
-        script.event(Event::Edited(edit.clone(), Some("() => 1\n".into())));
-        assert!(script.drawn().contains("code written here, 1 line"), "{}", script.drawn());
-        script.event(Event::Paste("function () {\r  return 2;\r}".into()));
-        assert!(script.drawn().contains("code written here, 3 lines"), "{}", script.drawn());
-        script.key(KeyCode::Esc);
-        script.typed("i");
-        let asked = Script::asked(&script.ctrl('s'));
-        let [Request::Install(install)] = asked.as_slice() else { panic!("{asked:?}") };
-        assert_eq!((install.file.as_str(), install.code.as_str()), ("", "function () {\n  return 2;\n}"));
-    }
-}
+mod tests;

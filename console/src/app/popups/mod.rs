@@ -117,7 +117,7 @@ fn resync(thing: &Thing) -> Vec<Do> {
 /// Goes to an object or a peer, on the screen where its like are.
 fn go(thing: &Thing) -> Vec<Do> {
     let title = if matches!(thing, Thing::Peer { .. }) { "Peers" } else { "Objects" };
-    let screen = SCREENS.iter().position(|screen| screen.title == title).map(Do::Screen);
+    let screen = SCREENS.iter().position(|screen| screen.title == title).map(Do::Home);
     let there = match panes::of(thing) {
         Some(pane) => Some(Do::Push(pane)),
         None => thing.copied().map(Do::Filter),

@@ -273,7 +273,14 @@ mod tests {
         script.objects(&[object("counter")]);
         assert!(script.drawn().contains("object   counter"), "{}", script.drawn());
         script.key(KeyCode::Enter);
-        assert!(script.drawn().starts_with(" Objects"), "{}", script.drawn());
+        assert!(script.drawn().starts_with(" Objects > counter "), "{}", script.drawn());
+        script.typed(":count");
+        script.key(KeyCode::Enter);
+        assert!(
+            script.drawn().starts_with(" Objects > counter "),
+            "from the list, not from itself: {}",
+            script.drawn()
+        );
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! A turn, run again apart: what comes out otherwise, with other arguments or other code if one likes.
 
+use std::cell::Cell;
+
 use crossterm::event::{KeyCode, KeyEvent};
 use qrt_shared::id::Qrid;
 use qrt_shared::view::{Difference, Object, Part, Replayed, Turn};
@@ -32,13 +34,13 @@ pub(super) struct Replay {
     code: Option<String>,
     /// What came of it; `None` while it runs.
     found: Option<Result<Box<Replayed>, String>>,
-    top: usize,
+    top: Cell<usize>,
 }
 
 impl Replay {
     /// A turn of that object.
     pub(super) fn new(turn: u64, object: Qrid) -> Self {
-        Self { turn, object, recorded: None, now: None, args: None, code: None, found: None, top: 0 }
+        Self { turn, object, recorded: None, now: None, args: None, code: None, found: None, top: Cell::default() }
     }
 
     /// What runs it again.
@@ -47,7 +49,8 @@ impl Replay {
     }
 
     fn run(&mut self) -> Vec<Do> {
-        (self.found, self.top) = (None, 0);
+        self.found = None;
+        self.top.set(0);
         vec![Do::Ask(self.request())]
     }
 
@@ -64,13 +67,10 @@ impl Replay {
 
     fn lines(&self, cx: &Context, width: usize) -> Vec<Line<'static>> {
         let theme = cx.theme;
-        let wrapped = |text: &str, style| {
-            let text = format::wrap(&format::block(text), width);
-            text.lines().map(|line| Line::styled(line.to_owned(), style)).collect::<Vec<_>>()
-        };
+        let wrapped = |text: &str, style| text::wrapped(text, style, width);
         let found = match &self.found {
             None => return wrapped("running it again, apart: nothing is changed and nothing is sent ...", theme.dim()),
-            Some(Err(why)) => return wrapped(why, theme.bad()),
+            Some(Err(why)) => return why.lines().map(|line| Line::styled(format::block(line), theme.bad())).collect(),
             Some(Ok(found)) => found,
         };
         let did = &found.replayed;
@@ -93,7 +93,7 @@ impl Replay {
             ),
         ]));
         lines.extend(did.error.iter().flat_map(|error| did::error(error, theme)));
-        let notes = found.notes.iter().flat_map(|note| wrapped(&format!("- {}", format::line(note)), theme.dim()));
+        let notes = found.notes.iter().flat_map(|note| wrapped(&format!("- {note}"), theme.dim()));
         lines.extend(notes);
         let other = |now: &Object, then: &Turn| now.code.sha256 != then.code;
         if self.code.is_none() && self.now.iter().zip(&self.recorded).any(|(now, then)| other(now, then)) {
@@ -171,7 +171,7 @@ impl Popup for Replay {
         self.run()
     }
 
-    fn key(&mut self, key: KeyEvent, cx: &Context) -> Vec<Do> {
+    fn key(&mut self, key: KeyEvent, _: &Context) -> Vec<Do> {
         match key.code {
             KeyCode::Char('a') => self.edit("args"),
             KeyCode::Char('c') => self.edit("code"),
@@ -180,15 +180,12 @@ impl Popup for Replay {
                 self.run()
             }
             KeyCode::Char('r' | 'p') => self.run(),
-            _ => {
-                let lines = self.lines(cx, 70).len();
-                scrolled(&mut self.top, key, lines)
-            }
+            _ => scrolled(&self.top, key),
         }
     }
 
     fn scroll(&mut self, motion: Motion) {
-        wheel(&mut self.top, motion);
+        wheel(&self.top, motion);
     }
 
     fn size(&self, _: &Context, room: Rect) -> (u16, u16) {
@@ -197,7 +194,7 @@ impl Popup for Replay {
 
     fn draw(&self, cx: &Context, area: Rect, buf: &mut Buffer) {
         let above = Rect { height: area.height.saturating_sub(1), ..area };
-        text::scrolled(&self.lines(cx, usize::from(area.width)), self.top, cx, above, buf);
+        text::scrolled(&self.lines(cx, usize::from(area.width)), &self.top, cx, above, buf);
         let line = text::clip(&format::line(&self.request().line(&cx.dir)), usize::from(area.width));
         let below = Rect { y: above.bottom(), height: area.height - above.height, ..area };
         text::row(Line::styled(line, cx.theme.dim()), below, buf);

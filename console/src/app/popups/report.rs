@@ -1,5 +1,7 @@
 //! How the vat is, line by line: what `qrt check` prints.
 
+use std::cell::Cell;
+
 use crossterm::event::{KeyCode, KeyEvent};
 use qrt_shared::view::{Health as How, Report};
 use ratatui::buffer::Buffer;
@@ -14,37 +16,36 @@ use super::super::request::{Reply, Request};
 use super::super::widgets::text;
 use crate::format;
 
-/// Scrolls by a key, or closes.
-pub(super) fn scrolled(top: &mut usize, key: KeyEvent, lines: usize) -> Vec<Do> {
-    let last = lines.saturating_sub(1);
+/// Scrolls by a key, or closes. Drawing knows where the end is.
+pub(super) fn scrolled(top: &Cell<usize>, key: KeyEvent) -> Vec<Do> {
+    let now = top.get();
     match (key.code, command::of(key)) {
         (KeyCode::Esc | KeyCode::Enter, _) | (_, Some(Command::Quit | Command::Help)) => return vec![Do::Close],
-        (_, Some(Command::Move(motion))) => {
-            *top = match motion {
-                Motion::Up => top.saturating_sub(1),
-                Motion::Down => (*top + 1).min(last),
-                Motion::PageUp => top.saturating_sub(10),
-                Motion::PageDown => (*top + 10).min(last),
-                Motion::First => 0,
-                Motion::Last => last,
-                Motion::Left | Motion::Right => *top,
-            };
-        }
+        (_, Some(Command::Move(motion))) => top.set(match motion {
+            Motion::Up => now.saturating_sub(1),
+            Motion::Down => now.saturating_add(1),
+            Motion::PageUp => now.saturating_sub(10),
+            Motion::PageDown => now.saturating_add(10),
+            Motion::First => 0,
+            Motion::Last => usize::MAX,
+            Motion::Left | Motion::Right => now,
+        }),
         _ => {}
     }
     Vec::new()
 }
 
 /// Scrolls by the wheel.
-pub(super) fn wheel(top: &mut usize, motion: Motion) {
-    *top = if motion == Motion::Up { top.saturating_sub(3) } else { *top + 3 };
+pub(super) fn wheel(top: &Cell<usize>, motion: Motion) {
+    let now = top.get();
+    top.set(if motion == Motion::Up { now.saturating_sub(3) } else { now.saturating_add(3) });
 }
 
 /// The report of a check.
 #[derive(Default)]
 pub(super) struct Health {
     found: Option<Result<Report, String>>,
-    top: usize,
+    top: Cell<usize>,
 }
 
 impl Health {
@@ -99,13 +100,12 @@ impl Popup for Health {
         Vec::new()
     }
 
-    fn key(&mut self, key: KeyEvent, cx: &Context) -> Vec<Do> {
-        let lines = self.lines(cx, 80).len();
-        scrolled(&mut self.top, key, lines)
+    fn key(&mut self, key: KeyEvent, _: &Context) -> Vec<Do> {
+        scrolled(&self.top, key)
     }
 
     fn scroll(&mut self, motion: Motion) {
-        wheel(&mut self.top, motion);
+        wheel(&self.top, motion);
     }
 
     fn size(&self, cx: &Context, room: Rect) -> (u16, u16) {
@@ -115,6 +115,6 @@ impl Popup for Health {
     }
 
     fn draw(&self, cx: &Context, area: Rect, buf: &mut Buffer) {
-        text::scrolled(&self.lines(cx, usize::from(area.width)), self.top, cx, area, buf);
+        text::scrolled(&self.lines(cx, usize::from(area.width)), &self.top, cx, area, buf);
     }
 }

@@ -1,5 +1,7 @@
 //! Why something does not go on.
 
+use std::cell::Cell;
+
 use crossterm::event::KeyEvent;
 use qrt_shared::id::Subject;
 use ratatui::buffer::Buffer;
@@ -18,13 +20,13 @@ use super::report::{scrolled, wheel};
 pub(super) struct Whyever {
     reason: Reason,
     called: String,
-    top: usize,
+    top: Cell<usize>,
 }
 
 impl Whyever {
     /// Asks about a subject that is called so; `None` is the vat.
     pub(super) fn new(subject: Option<Subject>, called: String) -> Self {
-        Self { reason: Reason::new(subject), called, top: 0 }
+        Self { reason: Reason::new(subject), called, top: Cell::default() }
     }
 }
 
@@ -49,13 +51,12 @@ impl Popup for Whyever {
         self.reason.refused(query, why);
     }
 
-    fn key(&mut self, key: KeyEvent, cx: &Context) -> Vec<Do> {
-        let lines = self.reason.lines(cx.theme, 72).len();
-        scrolled(&mut self.top, key, lines)
+    fn key(&mut self, key: KeyEvent, _: &Context) -> Vec<Do> {
+        scrolled(&self.top, key)
     }
 
     fn scroll(&mut self, motion: Motion) {
-        wheel(&mut self.top, motion);
+        wheel(&self.top, motion);
     }
 
     fn size(&self, cx: &Context, room: Rect) -> (u16, u16) {
@@ -65,6 +66,6 @@ impl Popup for Whyever {
     }
 
     fn draw(&self, cx: &Context, area: Rect, buf: &mut Buffer) {
-        text::scrolled(&self.reason.lines(cx.theme, usize::from(area.width)), self.top, cx, area, buf);
+        text::scrolled(&self.reason.lines(cx.theme, usize::from(area.width)), &self.top, cx, area, buf);
     }
 }

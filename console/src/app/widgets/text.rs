@@ -1,5 +1,7 @@
 //! Lines of text in a rectangle.
 
+use std::cell::Cell;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -73,9 +75,11 @@ pub fn lines(lines: &[Line<'_>], top: usize, area: Rect, buf: &mut Buffer) {
 }
 
 /// The same, but no further than that the last line stands at the bottom; marks at the right say where more is.
-pub fn scrolled(lines: &[Line<'_>], top: usize, cx: &Context, area: Rect, buf: &mut Buffer) {
+pub fn scrolled(lines: &[Line<'_>], top: &Cell<usize>, cx: &Context, area: Rect, buf: &mut Buffer) {
     let last = lines.len().saturating_sub(usize::from(area.height));
-    let top = top.min(last);
+    // Who scrolled beyond the end comes back with one key.
+    top.set(top.get().min(last));
+    let top = top.get();
     self::lines(lines, top, area, buf);
     if area.is_empty() {
         return;
