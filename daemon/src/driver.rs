@@ -19,8 +19,8 @@ use tokio::sync::{Notify, broadcast, oneshot, watch};
 use zeroize::Zeroizing;
 
 use crate::executor::{Executor, Generation};
+use crate::http::round_trips::RoundTrips;
 use crate::peer::seal::OpenedRequest;
-use crate::post::RoundTrips;
 use crate::store::{self, Store};
 use crate::totals::{Committed, Tally};
 use crate::vat::checkpoint::{Answer, Effect, Embargo};

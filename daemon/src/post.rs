@@ -11,7 +11,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use qrt_shared::id::VatId;
 use qrt_shared::wire::{Plaintext, RequestId, Response};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::spawn_blocking;
@@ -37,21 +36,6 @@ const NAP: Duration = Duration::from_secs(30);
 
 /// A difference between two clocks that is a setting of one, not its drift.
 const CLOCK_SET_MS: i64 = 2_000;
-
-/// How long peers took to answer last, since the daemon started.
-#[derive(Debug, Default)]
-pub struct RoundTrips(Mutex<HashMap<VatId, Duration>>);
-
-impl RoundTrips {
-    /// How long that one took, if it answered.
-    pub fn of(&self, vat: &VatId) -> Option<Duration> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(vat).copied()
-    }
-
-    fn took(&self, vat: VatId, time: Duration) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(vat, time);
-    }
-}
 
 /// The post office's parts.
 pub struct Post {
@@ -158,7 +142,7 @@ impl Post {
         let candidates: Vec<_> =
             parcel.urls.iter().map(|(url, origin)| Candidate { url: url.clone(), named: named(*origin) }).collect();
         let post = Arc::clone(self);
-        let Parcel { vat, acked, letters, good, .. } = parcel;
+        let (vat, acked, letters, good) = (parcel.vat, parcel.acked, parcel.letters, parcel.good);
         // Sealing a full request takes a few milliseconds: not on the threads that serve everybody.
         let sealed = spawn_blocking(move || {
             let channel = post.channels.get(vat).map_err(|error| error.to_string())?;

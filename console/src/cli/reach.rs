@@ -54,7 +54,9 @@ async fn way(call: &mut Call, from: &Target, to: &Target, limit: u64) -> Done {
         Some(links) if call.flag("dot") => dot(&mut call.out, links.iter())?,
         Some(links) if links.is_empty() => call.out.line("they are the same object")?,
         Some(links) => {
-            links.iter().try_for_each(|link| call.out.line(format!("{} {}", holds(link), object(&link.held))))?;
+            for link in links {
+                call.out.line(format!("{} {}", holds(link), object(&link.held)))?;
+            }
         }
         None if *complete => call.out.line(format!("nothing in this vat leads from {from} to {to}"))?,
         None => call.out.line(format!("no way from {from} to {to} was found so far: look further with --limit"))?,

@@ -15,6 +15,7 @@ pub mod deliver;
 pub mod gate;
 pub mod policy;
 pub mod receive;
+pub mod round_trips;
 
 #[cfg(test)]
 mod tests;

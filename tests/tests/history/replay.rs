@@ -116,7 +116,12 @@ fn thousands_of_turns_of_varied_objects_do_the_same_again() {
     }
     vat.ask(async |client| {
         while client.info().await?.inbox > 0 {
-            let last = client.list::<Turn>(&Listing { at: At::Last, limit: Some(1), ..Listing::default() }).await?.items.first().map_or(0, |turn| turn.turn);
+            let last = client
+                .list::<Turn>(&Listing { at: At::Last, limit: Some(1), ..Listing::default() })
+                .await?
+                .items
+                .first()
+                .map_or(0, |turn| turn.turn);
             client.turns(None, last, std::time::Duration::from_secs(1)).await?;
         }
         Ok(())

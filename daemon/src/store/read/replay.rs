@@ -212,8 +212,12 @@ impl Asked<'_> {
             self.rows(sql, [recorded.turn], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
         let mut memories: Vec<_> = changes.iter().map(|(memory, ..)| *memory).collect();
         memories.dedup();
-        let gone = memories.iter().filter(|memory| !self.has_memory(**memory).unwrap_or(false));
-        let gone: Vec<_> = gone.copied().collect();
+        let mut gone = Vec::new();
+        for memory in &memories {
+            if !self.has_memory(*memory)? {
+                gone.push(*memory);
+            }
+        }
         memories.retain(|memory| !gone.contains(memory));
         if !gone.is_empty() {
             notes.push("a memory that it changed is gone by now: what it left there is not compared".to_owned());

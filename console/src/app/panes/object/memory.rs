@@ -306,6 +306,11 @@ impl Pane for Memory {
         self.look();
     }
 
+    fn click(&mut self, _: u16, row: u16) {
+        self.sheet.click(row);
+        self.look();
+    }
+
     fn key(&mut self, key: KeyEvent, _: &Context) -> Option<Vec<Do>> {
         if command::of(key) != Some(Command::Into) {
             return None;

@@ -59,6 +59,10 @@ impl Pane for Changes {
         self.sheet.go(motion);
     }
 
+    fn click(&mut self, _: u16, row: u16) {
+        self.sheet.click(row);
+    }
+
     fn commands(&self) -> Vec<Command> {
         vec![Command::Replay, Command::Edit, Command::Copy]
     }
