@@ -112,12 +112,11 @@ impl Pane for Parts {
     }
 
     fn click(&mut self, column: u16, row: u16) {
-        match row.checked_sub(1) {
-            Some(row) => self.part_mut().click(column, row),
-            None => {
-                let before = self.names().take_while(|(from, _)| *from <= column).count();
-                self.shown = before.saturating_sub(1);
-            }
+        if let Some(row) = row.checked_sub(1) {
+            self.part_mut().click(column, row);
+        } else {
+            let before = self.names().take_while(|(from, _)| *from <= column).count();
+            self.shown = before.saturating_sub(1);
         }
     }
 
