@@ -53,14 +53,19 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    pub(super) fn new(qrid: Qrid) -> Self {
+    /// The memory of an object, with that key selected if it is on the first page.
+    pub(super) fn new(qrid: Qrid, key: Option<String>) -> Self {
+        let mut sheet = Sheet::default();
+        if let Some(key) = key {
+            sheet.select(Place { key, members: Vec::new() });
+        }
         Self {
             qrid,
             list: List::new(Listing::default()),
             open: Vec::new(),
             whole: HashMap::new(),
             seen: HashMap::new(),
-            sheet: Sheet::default(),
+            sheet,
         }
     }
 
