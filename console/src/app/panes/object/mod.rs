@@ -4,6 +4,7 @@ mod code;
 mod memory;
 mod power;
 mod usage;
+mod value;
 mod version;
 
 use qrt_shared::control::Listing;
