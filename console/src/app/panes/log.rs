@@ -88,6 +88,11 @@ impl Pane for Log {
         self.follow(motion == Motion::Last || (self.follows && motion == Motion::Down));
     }
 
+    fn click(&mut self, _: u16, row: u16) {
+        self.sheet.click(row);
+        self.follow(false);
+    }
+
     fn act(&mut self, command: Command) -> Vec<Do> {
         if command == Command::Pause {
             self.follow(!self.follows);

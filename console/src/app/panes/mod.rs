@@ -62,8 +62,8 @@ const REACH: usize = 6;
 pub fn of(thing: &Thing) -> Option<Box<dyn Pane>> {
     Some(match thing.clone() {
         Thing::Vat => return None,
-        Thing::Object { qrid, name, held } => object::object(qrid, name, held, object::Part::Code),
-        Thing::Key { object, .. } => object::object(object, None, false, object::Part::Memory),
+        Thing::Object { qrid, name, held } => object::object(qrid, name, held, None),
+        Thing::Key { object, key } => object::object(object, None, false, Some(key)),
         Thing::Message { message: MessageName::In(number), target } => {
             Box::new(One::new(message::OneMessage { number, target }))
         }

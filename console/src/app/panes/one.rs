@@ -142,6 +142,10 @@ impl<W: Whole> Pane for One<W> {
         self.sheet.go(motion);
     }
 
+    fn click(&mut self, _: u16, row: u16) {
+        self.sheet.click(row);
+    }
+
     fn into(&self, _: &Context) -> Option<Box<dyn Pane>> {
         self.whole.inner(self.view.as_ref())
     }

@@ -45,18 +45,27 @@ impl Parts {
         &mut *self.panes[self.shown].1
     }
 
+    /// The columns from which the parts' names stand, a blank or bracket around each.
+    fn names(&self) -> impl Iterator<Item = (u16, &'static str)> {
+        self.panes.iter().scan(0_u16, |x, (name, _)| {
+            let from = *x;
+            *x = x.saturating_add(u16::try_from(name.len()).unwrap_or(u16::MAX)).saturating_add(2);
+            Some((from, *name))
+        })
+    }
+
     fn strip(&self, cx: &Context, area: Rect, buf: &mut Buffer) {
         let theme = cx.theme;
         let mut x = area.x;
-        for (number, (name, _)) in self.panes.iter().enumerate() {
+        for (number, (from, name)) in self.names().enumerate() {
             // Brackets say the same where there is no bold.
             let (text, style) = if number == self.shown {
                 (format!("[{name}]"), theme.title())
             } else {
                 (format!(" {name} "), theme.dim())
             };
-            let room = usize::from(area.right().saturating_sub(x));
-            (x, _) = buf.set_stringn(x, area.y, text, room, style);
+            let from = area.x.saturating_add(from);
+            (x, _) = buf.set_stringn(from, area.y, text, usize::from(area.right().saturating_sub(from)), style);
         }
         let room = usize::from(area.right().saturating_sub(x + 2));
         let told = Some(self.part().title()).filter(|told| *told != self.title).unwrap_or_default();
@@ -100,6 +109,15 @@ impl Pane for Parts {
 
     fn go(&mut self, motion: Motion) {
         self.part_mut().go(motion);
+    }
+
+    fn click(&mut self, column: u16, row: u16) {
+        if let Some(row) = row.checked_sub(1) {
+            self.part_mut().click(column, row);
+        } else {
+            let before = self.names().take_while(|(from, _)| *from <= column).count();
+            self.shown = before.saturating_sub(1);
+        }
     }
 
     fn key(&mut self, key: KeyEvent, cx: &Context) -> Option<Vec<Do>> {

@@ -252,6 +252,10 @@ impl Pane for Reach {
         }
     }
 
+    fn click(&mut self, _: u16, row: u16) {
+        self.sheet.click(row);
+    }
+
     fn commands(&self) -> Vec<Command> {
         vec![Command::Move(Motion::Right), Command::Move(Motion::Left), Command::Reach, Command::Send, Command::Copy]
     }

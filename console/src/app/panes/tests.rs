@@ -1,3 +1,4 @@
+use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use qrt_shared::view::{Fault, Log, Outgoing, Peer};
 
 use super::*;
@@ -250,4 +251,23 @@ fn ascii_terminals_see_ascii() {
         script.answers(|query| matches!(query, Query::Object(_)).then(|| knot(0, &[(nth(1), "x")], &[])));
         assert!(script.drawn().is_ascii(), "{}", script.drawn());
     }
+}
+
+#[test]
+fn a_click_shows_a_part_or_selects_a_line() {
+    let mut script = Script::new(false);
+    let click = |script: &mut Script, column, row| {
+        // Where things are is known once they are drawn.
+        script.drawn();
+        let kind = MouseEventKind::Down(MouseButton::Left);
+        script.event(Event::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE }))
+    };
+    script.keys("8");
+    script.answers(|query| matches!(query, Query::Log(_)).then(|| log(&["first", "second"])));
+    click(&mut script, 3, 3);
+    script.shows(&["paused"]);
+    click(&mut script, 6, 2);
+    script.shows(&[" Log [Audit]"]);
+    click(&mut script, 4, 2);
+    script.shows(&["[Log] Audit"]);
 }

@@ -149,6 +149,10 @@ impl Pane for Trace {
         self.sheet.go(motion);
     }
 
+    fn click(&mut self, _: u16, row: u16) {
+        self.sheet.click(row);
+    }
+
     fn commands(&self) -> Vec<Command> {
         vec![Command::Trace, Command::Why, Command::Replay, Command::Reach, Command::Copy]
     }

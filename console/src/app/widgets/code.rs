@@ -147,11 +147,14 @@ struct Scan<'a> {
     braces: Vec<usize>,
     /// Whether an operand stands before, so that a slash divides.
     operand: bool,
+    /// No regular expression was found to end before so many bytes of the rest are left: none is looked for again,
+    /// or slashes without an end would take for ever.
+    barren: usize,
 }
 
 impl<'a> Scan<'a> {
     fn new(text: &'a str) -> Self {
-        Self { rest: text, braces: Vec::new(), operand: false }
+        Self { rest: text, braces: Vec::new(), operand: false, barren: usize::MAX }
     }
 
     /// What the rest begins with, and how many bytes of it that is.
@@ -174,7 +177,13 @@ impl<'a> Scan<'a> {
                 self.braces.pop();
                 (Kind::Text, self.template())
             }
-            '/' if !before => (Kind::Text, expression(rest)),
+            '/' if !before && rest.len() <= self.barren => match expression(rest) {
+                Ok(end) => (Kind::Text, end),
+                Err(looked) => {
+                    (self.barren, self.operand) = (rest.len() - looked, false);
+                    (Kind::Plain, 1)
+                }
+            },
             '0'..='9' => {
                 (Kind::Number, rest.find(|c: char| !c.is_alphanumeric() && !"._".contains(c)).unwrap_or(rest.len()))
             }
@@ -255,24 +264,24 @@ fn quoted(text: &str, quote: char) -> usize {
     text.len()
 }
 
-/// The end of a regular expression with its flags; of a slash alone, when the line has no other.
-fn expression(text: &str) -> usize {
+/// The end of a regular expression with its flags; where it does not end in its line, how far was looked.
+fn expression(text: &str) -> Result<usize, usize> {
     let (mut escaped, mut class) = (false, false);
     for (at, c) in text.char_indices().skip(1) {
         match c {
-            '\n' => return 1,
+            '\n' => return Err(at),
             _ if escaped => escaped = false,
             '\\' => escaped = true,
             '[' => class = true,
             ']' => class = false,
             '/' if !class => {
                 let flags = &text[at + 1..];
-                return at + 1 + flags.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(flags.len());
+                return Ok(at + 1 + flags.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(flags.len()));
             }
             _ => {}
         }
     }
-    1
+    Err(text.len())
 }
 
 #[cfg(test)]
@@ -308,7 +317,15 @@ mod tests {
     fn a_slash_divides_only_after_an_operand() {
         assert_eq!(kinds("a / b / c; x[0] / 2"), [(Kind::Number, "0"), (Kind::Number, "2")]);
         assert_eq!(kinds("f(/[/'\"]\\//gi, b)"), [(Kind::Text, "/[/'\"]\\//gi")]);
-        assert_eq!(kinds("x = / 'a'\n'b'"), [(Kind::Text, "/"), (Kind::Text, "'a'"), (Kind::Text, "'b'")]);
+        assert_eq!(kinds("x = / 'a'\n'b'"), [(Kind::Text, "'a'"), (Kind::Text, "'b'")]);
+    }
+
+    #[test]
+    fn code_that_is_made_to_take_long_does_not() {
+        for piece in ["/[", "`${", "'", "/*", "a/", "{", "\n"] {
+            let text = piece.repeat(1 << 17);
+            assert!(Scan::new(&text).count() <= text.len(), "{piece}");
+        }
     }
 
     #[test]

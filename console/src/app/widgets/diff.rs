@@ -1,5 +1,7 @@
 //! What is different between two texts, line by line.
 
+use std::time::Duration;
+
 use ratatui::text::Line;
 use similar::{ChangeTag, TextDiff};
 
@@ -9,8 +11,11 @@ use crate::format;
 /// Lines around a change.
 const AROUND: usize = 3;
 
-/// The largest texts that are compared: a console that thinks for seconds is of no use.
+/// The largest texts that are compared.
 pub const BYTES_MAX: usize = 256 << 10;
+
+/// How long the least difference is looked for; after that any will do. Texts can be made to take minutes.
+const PATIENCE: Duration = Duration::from_millis(50);
 
 /// What was taken away and what was put in, with what stands around it.
 pub fn lines(before: &str, after: &str, theme: Theme) -> Vec<Line<'static>> {
@@ -24,7 +29,7 @@ pub fn lines(before: &str, after: &str, theme: Theme) -> Vec<Line<'static>> {
             theme.dim(),
         )];
     }
-    let diff = TextDiff::from_lines(before, after);
+    let diff = TextDiff::configure().timeout(PATIENCE).diff_lines(before, after);
     let mut lines = Vec::new();
     for (number, group) in diff.grouped_ops(AROUND).iter().enumerate() {
         if number > 0 {

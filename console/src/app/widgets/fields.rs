@@ -7,7 +7,7 @@ use super::super::theme::Theme;
 use super::{json, text};
 use crate::format;
 
-/// Columns of a field's name.
+/// Columns of a field's name, with a blank after it.
 const NAME: usize = 14;
 
 /// The longest value that is laid out; of a longer one its beginning stands there.
@@ -26,12 +26,12 @@ pub struct Fields {
 }
 
 impl Fields {
-    /// A field: its name, and beside it its value, made safe to show.
+    /// A field: its name, and beside it its value, both made safe to show.
     pub fn field(self, name: &str, value: impl AsRef<str>, style: Style) -> Vec<Line<'static>> {
         let values = text::wrapped(value.as_ref(), style, self.width.saturating_sub(NAME));
-        let names = std::iter::once(name).chain(std::iter::repeat(""));
-        let beside = |(name, value): (&str, Line<'static>)| {
-            let name = Span::styled(format!("{name:<NAME$}"), self.theme.dim());
+        let names = std::iter::once(format::line(name)).chain(std::iter::repeat(String::new()));
+        let beside = |(name, value): (String, Line<'static>)| {
+            let name = Span::styled(format!("{name:<width$} ", width = NAME - 1), self.theme.dim());
             std::iter::once(name).chain(value.spans).collect::<Line<'_>>().style(value.style)
         };
         names.zip(values).map(beside).collect()
@@ -77,8 +77,8 @@ mod tests {
     #[test]
     fn a_value_stands_beside_its_name_and_is_safe_to_show() {
         let fields = Fields { theme: Theme { palette: Palette::Dark, ascii: false }, width: 40 };
-        let lines = fields.plain("from", format!("a\u{1b} {}", "b".repeat(26)));
-        assert_eq!(shown(&lines), ["from          a\\u{1b}", &format!("              {}", "b".repeat(26))]);
+        let lines = fields.plain("fr\u{7}m", format!("a\u{1b} {}", "b".repeat(26)));
+        assert_eq!(shown(&lines), ["fr\\u{7}m      a\\u{1b}", &format!("              {}", "b".repeat(26))]);
     }
 
     #[test]

@@ -84,6 +84,13 @@ impl<T: Clone + PartialEq> Sheet<T> {
         laid.scroll.go(motion, count)
     }
 
+    /// Selects what stands in that line of what is drawn.
+    pub fn click(&mut self, line: u16) {
+        let laid = self.0.get_mut();
+        let count = laid.rows.len();
+        laid.scroll.click(line.into(), count);
+    }
+
     /// What the selected line is about.
     pub fn selected(&self) -> Option<T> {
         self.0.borrow().selected()

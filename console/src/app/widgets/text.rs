@@ -39,22 +39,24 @@ pub fn wrapped(text: &str, style: Style, width: usize) -> Vec<Line<'static>> {
     text.lines().flat_map(|line| broken(Line::styled(line.to_owned(), style), width)).collect()
 }
 
-/// A line as lines of at most so many characters.
+/// A line as lines of at most so many columns.
 pub fn broken(line: Line<'static>, width: usize) -> Vec<Line<'static>> {
     if line.width() <= width {
         return vec![line];
     }
     let (mut lines, mut last, mut used) = (Vec::new(), Vec::new(), 0);
     for span in line.spans {
-        let mut rest: &str = &span.content;
-        while let Some((at, _)) = rest.char_indices().nth(width - used) {
-            let (head, tail) = rest.split_at(at);
-            last.push(Span::styled(head.to_owned(), span.style));
-            lines.push(Line::from(std::mem::take(&mut last)).style(line.style));
-            (rest, used) = (tail, 0);
+        let mut from = 0;
+        for (at, c) in span.content.char_indices() {
+            let columns = c.width().unwrap_or(0);
+            if used + columns > width {
+                last.push(Span::styled(span.content[from..at].to_owned(), span.style));
+                lines.push(Line::from(std::mem::take(&mut last)).style(line.style));
+                (from, used) = (at, 0);
+            }
+            used += columns;
         }
-        used += rest.chars().count();
-        last.push(Span::styled(rest.to_owned(), span.style));
+        last.push(Span::styled(span.content[from..].to_owned(), span.style));
     }
     lines.push(Line::from(last).style(line.style));
     lines
@@ -121,5 +123,6 @@ mod tests {
         assert_eq!(shown(wrapped(&text, Style::new(), 20)), ["one", &"x".repeat(20), &"x".repeat(10), "é"]);
         let line = Line::from(vec![Span::raw("abc"), Span::raw("déf")]);
         assert_eq!(shown(broken(line, 2)), ["ab", "cd", "éf"]);
+        assert_eq!(shown(broken(Line::raw("日本語"), 5)), ["日本", "語"]);
     }
 }

@@ -157,6 +157,10 @@ impl Pane for CodePart {
         }
     }
 
+    fn click(&mut self, _: u16, row: u16) {
+        self.scroll.click(row.into(), self.code.count());
+    }
+
     fn into(&self, _: &Context) -> Option<Box<dyn Pane>> {
         let fault = self.fault(self.scroll.place())?;
         of(&Thing::Fault { id: fault.id, object: fault.target.clone(), turn: fault.turn })

@@ -12,6 +12,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use serde_json::value::RawValue;
 
+use super::value::{fold, folds, reference, summary};
 use crate::app::Context;
 use crate::app::command::{self, Command, Motion};
 use crate::app::event::Do;
@@ -22,7 +23,7 @@ use crate::app::query::{Data, Query};
 use crate::app::theme::Theme;
 use crate::app::thing::Thing;
 use crate::app::widgets::sheet::{Row, Sheet};
-use crate::app::widgets::{json, text};
+use crate::app::widgets::text;
 use crate::format;
 
 /// The most members of an object or array that are shown.
@@ -53,14 +54,19 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    pub(super) fn new(qrid: Qrid) -> Self {
+    /// The memory of an object, with that key selected if it is on the first page.
+    pub(super) fn new(qrid: Qrid, key: Option<String>) -> Self {
+        let mut sheet = Sheet::default();
+        if let Some(key) = key {
+            sheet.select(Place { key, members: Vec::new() });
+        }
         Self {
             qrid,
             list: List::new(Listing::default()),
             open: Vec::new(),
             whole: HashMap::new(),
             seen: HashMap::new(),
-            sheet: Sheet::default(),
+            sheet,
         }
     }
 
@@ -202,29 +208,6 @@ fn text_of(entry: &Entry) -> Option<&str> {
     entry.value.as_deref().map(RawValue::get).or(missing)
 }
 
-/// Whether a value has members to show, or is longer than a line.
-fn folds(value: &str) -> bool {
-    let nested = value.starts_with(['{', '[']) && !value.starts_with("{\"@qref\"") && value != "{}" && value != "[]";
-    nested || (value.starts_with('"') && value.len() > 60)
-}
-
-fn fold(opens: bool, is_open: bool, theme: Theme) -> &'static str {
-    match (opens, is_open) {
-        (false, _) => "  ",
-        (true, false) => theme.mark("▸ ", "+ "),
-        (true, true) => theme.mark("▾ ", "- "),
-    }
-}
-
-/// A value in what is left of a line.
-fn summary(value: &str, is_open: bool, room: usize, theme: Theme) -> Line<'static> {
-    if is_open {
-        let bracket = value.chars().next().filter(|first| "{[".contains(*first));
-        return Line::from(bracket.map(String::from).unwrap_or_default());
-    }
-    json::coloured(&format::clip(value, room), theme)
-}
-
 /// The beginning of a long string, in lines.
 fn whole(value: &str, place: &Place, theme: Theme, width: usize) -> Vec<Row<Place>> {
     const HEAD: usize = 8 << 10;
@@ -306,6 +289,11 @@ impl Pane for Memory {
         self.look();
     }
 
+    fn click(&mut self, _: u16, row: u16) {
+        self.sheet.click(row);
+        self.look();
+    }
+
     fn key(&mut self, key: KeyEvent, _: &Context) -> Option<Vec<Do>> {
         if command::of(key) != Some(Command::Into) {
             return None;
@@ -343,10 +331,4 @@ impl Pane for Memory {
             (None, Some(_)) => self.sheet.draw(0, cx, area, buf, |width| self.rows(cx.theme, width)),
         }
     }
-}
-
-/// The object that a value is a reference to.
-fn reference(value: &str) -> Option<Qrid> {
-    let text = value.strip_prefix("{\"@qref\":")?.trim_start().strip_suffix('}')?.trim_end();
-    text.strip_prefix('"')?.strip_suffix('"')?.parse().ok()
 }

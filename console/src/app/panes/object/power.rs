@@ -85,6 +85,10 @@ impl Pane for Power {
         self.sheet.go(motion);
     }
 
+    fn click(&mut self, _: u16, row: u16) {
+        self.sheet.click(row);
+    }
+
     fn commands(&self) -> Vec<Command> {
         vec![Command::Reach, Command::Send, Command::Copy]
     }

@@ -40,9 +40,9 @@ fn entry(key: &str, turn: u64, value: &str) -> Entry {
     json(&format!(r#"{{"key":"{key}","bytes":30,"value":{value},"turn":{turn}}}"#))
 }
 
-fn pane(part: Part) -> Script {
+fn pane(key: Option<&str>) -> Script {
     let qrid = nth(0).parse().expect("a QRID");
-    Script::new(false).into(object(qrid, Some("counter".parse().expect("a name")), false, part))
+    Script::new(false).into(object(qrid, Some("counter".parse().expect("a name")), false, key.map(str::to_owned)))
 }
 
 fn answer(query: &Query) -> Option<Data> {
@@ -64,7 +64,7 @@ fn answer(query: &Query) -> Option<Data> {
 
 #[test]
 fn code_has_the_errors_beside_its_lines_where_it_still_has_those_lines() {
-    let mut script = pane(Part::Code);
+    let mut script = pane(None);
     script.shows(&["[Code]", "Memory", "reading ..."]);
     script.answers(answer);
     script.shows(&["counter", "version 2, 5 lines", " 1 (args, { memory }) => {", "!3   memory.count", "! TypeError"]);
@@ -78,7 +78,7 @@ fn code_has_the_errors_beside_its_lines_where_it_still_has_those_lines() {
 
 #[test]
 fn code_is_moved_to_the_side_and_edited() {
-    let mut script = pane(Part::Code);
+    let mut script = pane(None);
     script.answers(answer);
     script.keys("→");
     script.shows(&[" 1  memory }) => {"]);
@@ -88,7 +88,7 @@ fn code_is_moved_to_the_side_and_edited() {
 
 #[test]
 fn memory_is_a_tree_that_is_opened_and_closed() {
-    let mut script = pane(Part::Memory);
+    let mut script = pane(Some("count"));
     script.answers(answer);
     script.shows(&["count: 41", "▸ friends: {\"bob\":{\"@qref\"", "30 B, turn 6", "▸ large: [1,2,3"]);
     script.keys("j→");
@@ -102,7 +102,7 @@ fn memory_is_a_tree_that_is_opened_and_closed() {
 
 #[test]
 fn a_reference_in_memory_leads_to_its_object() {
-    let mut script = pane(Part::Memory);
+    let mut script = pane(Some("count"));
     script.answers(answer);
     script.keys("j\nj\n");
     assert!(script.state.queries().contains(&Query::Object(nth(1).parse().expect("a QRID"))), "{}", script.drawn());
@@ -110,7 +110,7 @@ fn a_reference_in_memory_leads_to_its_object() {
 
 #[test]
 fn a_value_that_is_not_whole_is_asked_for_when_it_is_opened() {
-    let mut script = pane(Part::Memory);
+    let mut script = pane(Some("count"));
     script.answers(answer);
     script.keys("jj→");
     script.shows(&["▾ large", "reading ..."]);
@@ -124,7 +124,7 @@ fn a_value_that_is_not_whole_is_asked_for_when_it_is_opened() {
 
 #[test]
 fn a_key_that_changed_is_marked_until_it_is_looked_at() {
-    let mut script = pane(Part::Memory);
+    let mut script = pane(Some("count"));
     script.answers(answer);
     script.answers(|query| {
         let later = || vec![entry("count", 5, "41"), entry("friends", 8, "null"), entry("new", 9, "1")];
@@ -137,7 +137,7 @@ fn a_key_that_changed_is_marked_until_it_is_looked_at() {
 
 #[test]
 fn a_value_is_edited_shown_and_set_only_when_asked_to() {
-    let mut script = pane(Part::Memory);
+    let mut script = pane(Some("count"));
     script.answers(answer);
     let effects = script.keys("e");
     let [Effect::Ask(read @ Request::ReadKey(..))] = &effects[..] else { panic!("{effects:?}") };
@@ -159,7 +159,7 @@ fn a_value_is_edited_shown_and_set_only_when_asked_to() {
 
 #[test]
 fn power_shows_what_is_held_and_by_whom_and_leads_there() {
-    let mut script = pane(Part::Code);
+    let mut script = pane(None);
     script.keys("\t\t");
     script.answers(answer);
     script.shows(&["[Power]", "holds 2, held by 1", "native clock", "\"rate\": 1.50", "bank  as power.till"]);
@@ -171,7 +171,7 @@ fn power_shows_what_is_held_and_by_whom_and_leads_there() {
 
 #[test]
 fn use_has_budgets_deaths_and_what_changed_between_versions() {
-    let mut script = pane(Part::Code);
+    let mut script = pane(None);
     script.keys("\t\t\t\t");
     script.answers(answer);
     script.shows(&[
@@ -191,7 +191,7 @@ fn use_has_budgets_deaths_and_what_changed_between_versions() {
 #[test]
 fn every_part_is_drawn_without_colours_and_ascii_alone() {
     let qrid = nth(0).parse().expect("a QRID");
-    let mut script = Script::new(true).into(object(qrid, None, false, Part::Code));
+    let mut script = Script::new(true).into(object(qrid, None, false, None));
     for _ in 0..5 {
         script.answers(answer);
         script.keys("j→j→");
@@ -206,8 +206,16 @@ fn every_part_is_drawn_without_colours_and_ascii_alone() {
 #[test]
 fn an_object_of_another_vat_says_that_it_is_not_here() {
     let far = format!("qrt:{OTHER}/aa2fziy4eazx2seb54ittqs77cr5lfj3").parse().expect("a QRID");
-    let mut script = Script::new(false).into(object(far, None, false, Part::Code));
+    let mut script = Script::new(false).into(object(far, None, false, None));
     let query = script.state.queries().into_iter().find(|query| matches!(query, Query::Object(_))).expect("it asks");
     script.event(Event::Refused(query, format!("no such object in {VAT}")));
     script.shows(&["no such object"]);
+}
+
+#[test]
+fn one_goes_to_a_key_as_to_an_object() {
+    let mut script = pane(Some("friends"));
+    script.answers(answer);
+    script.keys("→");
+    script.shows(&["[Memory]", "▾ friends: {"]);
 }

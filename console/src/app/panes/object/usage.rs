@@ -173,6 +173,10 @@ impl Pane for Usage {
         self.sheet.go(motion);
     }
 
+    fn click(&mut self, _: u16, row: u16) {
+        self.sheet.click(row);
+    }
+
     fn into(&self, _: &Context) -> Option<Box<dyn Pane>> {
         let Some(Tag::Version(number)) = self.sheet.selected() else { return None };
         let before = number.checked_sub(1).and_then(|before| self.versions.get(before));

@@ -46,6 +46,10 @@ impl Pane for Version {
         self.sheet.go(motion);
     }
 
+    fn click(&mut self, _: u16, row: u16) {
+        self.sheet.click(row);
+    }
+
     fn commands(&self) -> Vec<Command> {
         Vec::new()
     }

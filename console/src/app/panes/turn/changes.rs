@@ -18,6 +18,9 @@ use crate::format;
 /// The most changes that are laid out.
 const CHANGES_MAX: usize = 500;
 
+/// The most of them that are compared line by line.
+const COMPARED_MAX: usize = 20;
+
 /// A value that fits is shown in one line, old above new; others are compared line by line.
 const SHORT: usize = 200;
 
@@ -59,6 +62,10 @@ impl Pane for Changes {
         self.sheet.go(motion);
     }
 
+    fn click(&mut self, _: u16, row: u16) {
+        self.sheet.click(row);
+    }
+
     fn commands(&self) -> Vec<Command> {
         vec![Command::Replay, Command::Edit, Command::Copy]
     }
@@ -77,6 +84,7 @@ impl Pane for Changes {
 
 fn rows(changes: &[Change], theme: Theme, width: usize) -> Vec<Row<Thing>> {
     let mut rows = Vec::new();
+    let mut compared = 0;
     for change in changes.iter().take(CHANGES_MAX) {
         let thing = Thing::Key { object: change.object.clone(), key: change.key.clone() };
         let (word, style) = match change {
@@ -87,7 +95,9 @@ fn rows(changes: &[Change], theme: Theme, width: usize) -> Vec<Row<Thing>> {
         let key = format::clip(&change.key, width.saturating_sub(10));
         let head = Line::from(vec![Span::styled(key, theme.name()), Span::styled(format!("  {word}"), style)]);
         rows.push(Row::of(thing.clone(), head));
-        rows.extend(difference(change, theme, width).into_iter().map(|line| Row::of(thing.clone(), line)));
+        rows.extend(
+            difference(change, &mut compared, theme, width).into_iter().map(|line| Row::of(thing.clone(), line)),
+        );
     }
     if changes.len() > CHANGES_MAX {
         let told = format!("and {} more", changes.len() - CHANGES_MAX);
@@ -96,14 +106,15 @@ fn rows(changes: &[Change], theme: Theme, width: usize) -> Vec<Row<Thing>> {
     rows
 }
 
-fn difference(change: &Change, theme: Theme, width: usize) -> Vec<Line<'static>> {
+fn difference(change: &Change, compared: &mut usize, theme: Theme, width: usize) -> Vec<Line<'static>> {
     // What is there and not told is null.
     let text = |there: bool, value: &Option<Box<_>>| {
         value.as_deref().map(serde_json::value::RawValue::get).or(there.then_some("null")).map(str::to_owned)
     };
     let (old, new) = (text(!change.added, &change.old), text(!change.deleted, &change.new));
     match (&old, &new) {
-        (Some(old), Some(new)) if old.len().max(new.len()) > SHORT => {
+        (Some(old), Some(new)) if old.len().max(new.len()) > SHORT && *compared < COMPARED_MAX => {
+            *compared += 1;
             let laid = |text: &str| {
                 if text.len() > diff::BYTES_MAX {
                     text.to_owned()
