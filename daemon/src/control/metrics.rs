@@ -34,7 +34,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The figures as they are now.
 pub(super) async fn text(state: &State) -> Result<String, Refusal> {
-    #[expect(clippy::redundant_closure_for_method_calls, reason = "the method alone is not general enough")]
     let (info, (inbox_at, outbox_at)) = state.readers.ask(|db| Ok((db.info()?, db.oldest()?))).await?;
     let committed = *state.news.commits.borrow();
     let totals = committed.totals;

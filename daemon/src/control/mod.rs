@@ -353,7 +353,7 @@ async fn respond(request: Request<Incoming>, who: Who, state: Arc<State>, place:
 }
 
 /// The body, and the room it takes. It waits for room within its own deadline: whoever sends slowly has that long, too.
-async fn read_body<'a>(body: Incoming, room: &'a Semaphore) -> Result<(Bytes, SemaphorePermit<'a>), Refusal> {
+async fn read_body(body: Incoming, room: &Semaphore) -> Result<(Bytes, SemaphorePermit<'_>), Refusal> {
     let most = body.size_hint().upper().and_then(|most| usize::try_from(most).ok()).unwrap_or(BODY_BYTES_MAX);
     let kib = u32::try_from(most.min(BODY_BYTES_MAX).div_ceil(1024)).unwrap_or(u32::MAX);
     let read = async {

@@ -37,7 +37,7 @@ pub const FILE: &str = "vat.db";
 pub const WAL: &str = "vat.db-wal";
 
 /// How long a connection waits for another's lock.
-const BUSY: std::time::Duration = std::time::Duration::from_millis(5000);
+const BUSY: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// `QRT1`: what the file is, for `file` and for us.
 const APPLICATION_ID: i32 = 0x5152_5431;

@@ -65,6 +65,20 @@ fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
     })
 }
 
+/// What a key became by a turn.
+enum Became {
+    Value(String),
+    Deleted,
+    /// It was not found in time, or the memory is gone.
+    Unknown,
+}
+
+impl Became {
+    fn of(value: Option<String>) -> Self {
+        value.map_or(Self::Deleted, Self::Value)
+    }
+}
+
 impl Asked<'_> {
     /// A page of the journal, oldest first; `filter` is of names and ids of the object and the source, of the verb
     /// of an edit, and of the error.
@@ -156,17 +170,16 @@ impl Asked<'_> {
         let became = self.became(turn)?;
         for (change, became) in found.changes.iter_mut().zip(became) {
             match became {
-                Some(Some(new)) => change.new = Some(self.outside(Some(&new))?),
-                Some(None) => change.deleted = true,
-                None => change.unknown = true,
+                Became::Value(new) => change.new = Some(self.outside(Some(&new))?),
+                Became::Deleted => change.deleted = true,
+                Became::Unknown => change.unknown = true,
             }
         }
         Ok(found)
     }
 
-    /// What a turn's changes became, in their order: the value, or none when the key was deleted. The next change of the
-    /// same key holds it, or the present does; `None` when neither was found in time, or the memory is gone.
-    fn became(&self, turn: u64) -> Read<Vec<Option<Option<String>>>> {
+    /// What a turn's changes became, in their order: the next change of the same key holds it, or the present does.
+    fn became(&self, turn: u64) -> Read<Vec<Became>> {
         let keys: Vec<(MemoryHandle, String)> =
             self.change_rows(turn)?.into_iter().map(|(memory, key, _)| (memory, key)).collect();
         let mut found: HashMap<&(MemoryHandle, String), Option<String>> = HashMap::new();
@@ -191,14 +204,14 @@ impl Asked<'_> {
         }
         let became = |key: &(MemoryHandle, String)| {
             if let Some(old) = found.get(key) {
-                return Ok(Some(old.clone()));
+                return Ok(Became::of(old.clone()));
             }
             let there = self.one("SELECT 1 FROM memory WHERE memory = ?1", [key.0], |_| Ok(()))?;
             if !known || there.is_none() {
-                return Ok(None);
+                return Ok(Became::Unknown);
             }
             let sql = "SELECT value FROM memory_entry WHERE memory = ?1 AND key = ?2";
-            self.one(sql, params![key.0, key.1], |row| row.get(0)).map(Some)
+            self.one(sql, params![key.0, key.1], |row| row.get(0)).map(Became::of)
         };
         keys.iter().map(became).collect()
     }
