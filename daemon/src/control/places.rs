@@ -138,18 +138,19 @@ mod tests {
                 7 => Doing::Waiting,
                 _ => Doing::Working,
             });
-            taken.push(place);
+            taken.push(Some(place));
         }
         for victim in [5, 7] {
             let next = tokio::spawn({
                 let places = Arc::clone(&places);
                 async move { places.take(99).await }
             });
-            taken[victim].gone().await;
-            drop(taken.swap_remove(victim));
+            let gone = taken[victim].take().expect("a place");
+            gone.gone().await;
+            drop(gone);
             let next = next.await.expect("no panic").expect("a place");
             next.is(Doing::Working);
-            taken.insert(victim, next);
+            taken[victim] = Some(next);
         }
     }
 

@@ -65,19 +65,17 @@ fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
     })
 }
 
-/// What a changed key became.
+/// What a key became by a turn.
 enum Became {
-    /// This value.
-    This(String),
-    /// It was deleted.
-    Nothing,
+    Value(String),
+    Deleted,
     /// It was not found in time, or the memory is gone.
     Unknown,
 }
 
 impl Became {
     fn of(value: Option<String>) -> Self {
-        value.map_or(Self::Nothing, Self::This)
+        value.map_or(Self::Deleted, Self::Value)
     }
 }
 
@@ -172,15 +170,15 @@ impl Asked<'_> {
         let became = self.became(turn)?;
         for (change, became) in found.changes.iter_mut().zip(became) {
             match became {
-                Became::This(new) => change.new = Some(self.outside(Some(&new))?),
-                Became::Nothing => change.deleted = true,
+                Became::Value(new) => change.new = Some(self.outside(Some(&new))?),
+                Became::Deleted => change.deleted = true,
                 Became::Unknown => change.unknown = true,
             }
         }
         Ok(found)
     }
 
-    /// What a turn's changes became, in their order. The next change of the same key holds it, or the present does.
+    /// What a turn's changes became, in their order: the next change of the same key holds it, or the present does.
     fn became(&self, turn: u64) -> Read<Vec<Became>> {
         let keys: Vec<(MemoryHandle, String)> =
             self.change_rows(turn)?.into_iter().map(|(memory, key, _)| (memory, key)).collect();
@@ -233,7 +231,7 @@ impl Asked<'_> {
     }
 
     /// An object with this Memory: `ran` if it is one.
-    pub(super) fn sharer(&self, memory: MemoryHandle, ran: Handle) -> Read<Handle> {
+    fn sharer(&self, memory: MemoryHandle, ran: Handle) -> Read<Handle> {
         let sql = "SELECT object FROM object WHERE memory = ?1 ORDER BY object <> ?2, object LIMIT 1";
         let found = self.one(sql, [memory, ran], |row| row.get(0))?;
         Ok(found.unwrap_or(ran))
