@@ -231,7 +231,7 @@ impl Asked<'_> {
     }
 
     /// An object with this Memory: `ran` if it is one.
-    fn sharer(&self, memory: MemoryHandle, ran: Handle) -> Read<Handle> {
+    pub(super) fn sharer(&self, memory: MemoryHandle, ran: Handle) -> Read<Handle> {
         let sql = "SELECT object FROM object WHERE memory = ?1 ORDER BY object <> ?2, object LIMIT 1";
         let found = self.one(sql, [memory, ran], |row| row.get(0))?;
         Ok(found.unwrap_or(ran))
