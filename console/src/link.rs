@@ -395,8 +395,8 @@ async fn perform(dir: &Path, request: &Request) -> Result<Reply, Failure> {
             let upgraded = client.upgrade(&Target::Qrid(object.clone()), &upgrade).await?;
             Reply::Upgraded(upgraded.version, upgraded.turn)
         }
-        Request::MemorySet { object, key, value } => {
-            let set = MemorySet { value: cli::value(value, "value")?, expect: None };
+        Request::MemorySet { object, key, value, expect } => {
+            let set = MemorySet { value: cli::value(value, "value")?, expect: Some(cli::value(expect, "expect")?) };
             Reply::Set(client.memory_set(&Target::Qrid(object.clone()), key, &set).await?.turn)
         }
         Request::Hold(object, held) => Reply::Held(client.hold(&Target::Qrid(object.clone()), *held).await?.held),

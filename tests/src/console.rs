@@ -5,7 +5,7 @@ use std::num::NonZeroU16;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
@@ -106,6 +106,12 @@ impl Console {
     #[track_caller]
     pub fn until_shown(&self, text: &str) -> String {
         self.until(text, |screen| screen.contains(text))
+    }
+
+    /// Waits until something on the screen has changed, but not long: what a key asks for may change nothing.
+    pub fn rest(&self) {
+        let (mutex, changed) = &*self.shown;
+        drop(changed.wait_timeout(lock(mutex), Duration::from_millis(300)));
     }
 
     #[track_caller]

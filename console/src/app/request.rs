@@ -44,6 +44,8 @@ pub enum Request {
         key: String,
         /// Its value.
         value: String,
+        /// Only if it is this now.
+        expect: String,
     },
     /// Hold an object, or release it.
     Hold(Qrid, bool),
@@ -236,7 +238,9 @@ impl Request {
             Self::ReadCode(object, _) => words(&["object", dir, &object.to_string()]),
             Self::ReadKey(object, _) => words(&["memory", dir, &object.to_string()]),
             Self::Upgrade { object, .. } => words(&["upgrade", dir, &object.to_string(), "FILE"]),
-            Self::MemorySet { object, key, value } => words(&["memory-set", dir, &object.to_string(), key, value]),
+            Self::MemorySet { object, key, value, expect } => {
+                words(&["memory-set", dir, &object.to_string(), key, value, "--expect", expect])
+            }
             Self::Hold(object, held) => words(&[hold(*held), dir, &object.to_string()]),
             Self::HoldPeer(peer, held) => words(&[hold(*held), dir, &peer.to_string()]),
             Self::Name(object, name) => {

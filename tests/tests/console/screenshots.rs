@@ -16,10 +16,11 @@ use qrt::app::event::Event;
 use qrt::app::query::{Data, Query};
 use qrt::app::theme::{Palette, Theme};
 use qrt::record::{self, Told};
-use qrt_tests::Console;
+use qrt_tests::{Console, Scratch, Vat};
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier};
+use serde_json::json;
 
 /// Columns and rows of a picture.
 const SIZE: (u16, u16) = (110, 30);
@@ -65,37 +66,54 @@ fn sent(name: &str) -> &str {
     }
 }
 
-/// The screen after these keys, when everything that it asks for has been told.
-fn drawn(session: &[Told], keys: &[String]) -> Buffer {
-    let theme = Theme { palette: Palette::Dark, ascii: false };
-    let end = session.last().expect("something was told").at;
-    let mut state = State::new("/srv/alice".to_owned(), false, theme, end);
-    for told in session {
-        if let Data::Overview(overview) = &told.data {
-            state.update(told.at, Event::Committed(overview.totals));
-            state.update(told.at, Event::Tick);
-        }
-    }
-    tell(&mut state, session, end);
-    for name in keys {
-        state.update(end, Event::Key(key(name)));
-        tell(&mut state, session, end);
-    }
-    let area = Rect::new(0, 0, SIZE.0, SIZE.1);
-    let mut buffer = Buffer::empty(area);
-    state.draw(area, &mut buffer);
-    buffer
+/// A console on the session, after these keys.
+struct Replay<'a> {
+    session: &'a [Told],
+    state: State,
+    /// What was asked for and never told.
+    missing: Vec<Query>,
 }
 
-/// Answers what the screen asks for by what was told of it last.
-fn tell(state: &mut State, session: &[Told], now: u64) {
-    let asked: Vec<Query> = state.queries();
-    for query in asked {
-        if let Some(told) = session.iter().rev().find(|told| told.query == query) {
+impl<'a> Replay<'a> {
+    fn new(session: &'a [Told], keys: &[String]) -> Self {
+        let theme = Theme { palette: Palette::Dark, ascii: false };
+        let end = session.last().expect("something was told").at;
+        let state = State::new("/srv/alice".to_owned(), false, theme, end);
+        let mut replay = Self { session, state, missing: Vec::new() };
+        // The charts are of the time before anything else was looked at.
+        let first = |told: &&Told| matches!(&told.query, Query::Overview | Query::Objects(_));
+        for told in session.iter().take_while(first) {
+            if let Data::Overview(overview) = &told.data {
+                replay.state.update(told.at, Event::Committed(overview.totals));
+                replay.state.update(told.at, Event::Tick);
+            }
+        }
+        replay.tell(end);
+        for name in keys {
+            replay.state.update(end, Event::Key(key(name)));
+            replay.tell(end);
+        }
+        replay
+    }
+
+    /// Answers what the screen asks for by what was told of it last.
+    fn tell(&mut self, now: u64) {
+        for query in self.state.queries() {
+            let Some(told) = self.session.iter().rev().find(|told| told.query == query) else {
+                self.missing.push(query);
+                continue;
+            };
             // What was told is read anew from its JSON, as a console reads it.
             let data = serde_json::to_string(&told.data).and_then(|text| serde_json::from_str(&text)).expect("JSON");
-            state.update(now, Event::Loaded(query, Box::new(data)));
+            self.state.update(now, Event::Loaded(query, Box::new(data)));
         }
+    }
+
+    fn draw(&self) -> Buffer {
+        let area = Rect::new(0, 0, SIZE.0, SIZE.1);
+        let mut buffer = Buffer::empty(area);
+        self.state.draw(area, &mut buffer);
+        buffer
     }
 }
 
@@ -177,8 +195,9 @@ fn the_screenshots_are_what_the_console_draws() {
     let write = std::env::var_os("QRT_SCREENSHOTS").is_some_and(|what| what == "write");
     let mut stale = Vec::new();
     for (name, keys) in shots() {
-        let buffer = drawn(&session, &keys);
-        assert!(!text(&buffer).contains("reading ..."), "{name} shows what was not recorded:\n{}", text(&buffer));
+        let replay = Replay::new(&session, &keys);
+        assert!(replay.missing.is_empty(), "{name} shows what was not recorded: {:?}", replay.missing);
+        let buffer = replay.draw();
         for (ending, now) in [("txt", text(&buffer)), ("svg", svg(&buffer))] {
             let path = folder().join(format!("{name}.{ending}"));
             if write {
@@ -191,28 +210,74 @@ fn the_screenshots_are_what_the_console_draws() {
     assert!(stale.is_empty(), "stale: {stale:?}; draw them anew with QRT_SCREENSHOTS=write");
 }
 
-/// Goes through every picture in a console on the demo, and keeps what that was told.
+/// Makes what the demo makes, lets it work while a console looks on, and goes through every picture in that console.
 #[test]
 #[ignore = "it replaces the recorded session"]
 fn record_a_session() {
+    let [alice, bob, carol] = [(); 3].map(|()| Scratch::default().vat());
+    let dirs = [&alice, &bob, &carol].map(|vat| vat.dir().to_str().expect("UTF-8"));
+    let install = |vat: &Vat, sample: &str, name: &str, power: &str| {
+        vat.qrt("install", &[sample, "--name", name, "--power", power]).ok().trim().to_owned()
+    };
+    let letterbox = install(&carol, "sample-methods", "letterbox", "{}");
+    alice.scratch.qrt(&["gossip", dirs[0], dirs[1], dirs[2]]).ok();
+    for (vat, name) in [(&bob, "bob"), (&carol, "carol")] {
+        let id = vat.qrt("info", &["--json"]).json()["vat"].as_str().expect("an id").to_owned();
+        alice.qrt("name", &[&id, name]).ok();
+    }
+    carol.qrt("stop", &[]).ok();
+    let counter = install(&alice, "sample-methods", "counter", "{}");
+    let maker = install(&alice, "market-maker", "maker", "{}");
+    let power = json!({ "counter": { "@qref": counter }, "maker": { "@qref": maker } }).to_string();
+    alice.install("clerk", CLERK, &["--power", &power, "--grant", "clock,log"]);
+    let power = json!({ "maker": { "@qref": maker } }).to_string();
+    let taker = install(&bob, "market-taker", "taker", &power);
+    alice.scratch.qrt(&["send", "-d", dirs[0], &letterbox, "null"]).ok();
     let file = folder().join("session.jsonl");
     fs::remove_file(&file).ok();
     let path = file.to_str().expect("UTF-8");
-    let mut console = Console::open(&["demo", "--record", path], SIZE, &[]);
-    console.until("some turns", |screen| screen.contains("cannot be reached") && screen.contains("faults 1"));
-    for (_, keys) in shots() {
-        for name in &keys {
-            console.press(sent(name));
-            console.until("it is read", |screen| !screen.contains("reading ...") && !screen.contains("asking ..."));
+    let mut console = Console::open(&["console", dirs[0], "--record", path], SIZE, &[]);
+    console.until_shown("cannot be reached");
+    let begin = json!({ "begin": { "me": { "@qref": taker }, "rounds": 40 } }).to_string();
+    bob.send("taker", &begin);
+    for number in 0..150 {
+        alice.send("clerk", &json!({ "order": number }).to_string());
+    }
+    alice.send("counter", r#"{"method":"fail"}"#);
+    console.until_shown("faults 1");
+    for (name, keys) in shots() {
+        for key in &keys {
+            console.press(sent(key));
+            console.rest();
+        }
+        let told = || record::read(&fs::read_to_string(&file).expect("the session")).expect("a session");
+        while !Replay::new(&told(), &keys).missing.is_empty() {
+            console.rest();
         }
         // Out of popups and panes, back to the first screen.
-        for _ in 0..6 {
+        for _ in &keys {
             console.press("\u{1b}");
-            console.until("the key was taken", |_| true);
+            console.rest();
         }
         console.press("1");
-        console.until_shown("turns/s");
+        console.until(&format!("{name} left"), |screen| screen.contains("turns/s"));
     }
     console.press("q");
     assert_eq!(console.ended(), (0, true));
 }
+
+/// Has others do the work, and keeps a ledger.
+const CLERK: &str = "// Counts each order, asks the maker for a quote now and then, and keeps a ledger.
+function clerk(args, power) {
+  const ledger = power.memory;
+  ledger.orders ??= 0;
+  ledger.last = { order: args.order, at: power.clock() };
+  ledger.orders += 1;
+  power.counter.sendOnly({ method: 'increment', by: args.order % 5 });
+  if (args.order % 10 === 0) {
+    power.log('order', args.order);
+    power.maker.sendOnly(null);
+  }
+  return ledger.orders;
+}
+";

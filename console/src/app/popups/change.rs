@@ -38,7 +38,8 @@ pub fn change(edit: Edit) -> Option<Box<dyn Popup>> {
         Edited::Value { object, key, before } => {
             let (object, value) = (object.clone(), edit.text.trim().to_owned());
             let title = format!("New value for {}?", format::clip(key, 40));
-            (title, before.clone(), Request::MemorySet { object, key: key.clone(), value })
+            let request = Request::MemorySet { object, key: key.clone(), value, expect: before.trim().to_owned() };
+            (title, before.clone(), request)
         }
         Edited::Field(_) => return None,
     };

@@ -148,8 +148,12 @@ fn a_value_is_edited_shown_and_set_only_when_asked_to() {
     script.shows(&["New value for count?", "- 41", "+ 42"]);
     let effects = script.keys("y");
     let [Effect::Ask(set)] = &effects[..] else { panic!("{effects:?}") };
-    let expected =
-        Request::MemorySet { object: nth(0).parse().expect("a QRID"), key: "count".into(), value: "42".into() };
+    let expected = Request::MemorySet {
+        object: nth(0).parse().expect("a QRID"),
+        key: "count".into(),
+        value: "42".into(),
+        expect: "41".into(),
+    };
     assert_eq!(*set, expected);
     script.answered(set, Err("no such value".to_owned()));
     script.shows(&["New value for count?", "no such value"]);
