@@ -116,7 +116,8 @@ impl Asked<'_> {
     /// That messages have failed, if any have.
     fn faulty(&self) -> Read<Option<Cause>> {
         let faults = self.info()?.faults;
-        let what = format!("{} failed and wait for you", count(faults, "message"));
+        let wait = if faults == 1 { "waits" } else { "wait" };
+        let what = format!("{} failed and {wait} for you", count(faults, "message"));
         Ok((faults > 0).then(|| Cause::of(what, "qrt faults DIR")))
     }
 
