@@ -534,7 +534,7 @@ pub struct Change {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub new: Option<Box<RawValue>>,
     /// Whether the turn deleted the key, where one turn was asked for.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub deleted: bool,
     /// Whether what the key became could not be found: the memory is gone, or looking took too long.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

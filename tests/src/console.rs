@@ -156,6 +156,15 @@ impl Console {
     }
 }
 
+/// A test that fails leaves no console behind.
+impl Drop for Console {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
 fn cells(count: u16) -> NonZeroU16 {
     NonZeroU16::new(count).expect("a terminal has some")
 }

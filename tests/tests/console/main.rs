@@ -17,7 +17,7 @@ fn an_operator_sends_a_message_and_sees_what_becomes_of_it() {
     let mut console = Console::on(vat.dir());
     console.until_shown("nothing is wrong");
     console.press("2");
-    console.until_shown("counter");
+    console.until("the list", |screen| screen.contains("MADE") && screen.contains("counter"));
     console.press("s");
     console.until_shown("Send");
     console.press("\r");
@@ -66,7 +66,7 @@ fn a_daemon_that_goes_away_comes_back_by_itself() {
     vat.install("counter", COUNTER, &[]);
     let mut console = Console::on(vat.dir());
     console.press("2");
-    console.until_shown("counter");
+    console.until("the list", |screen| screen.contains("MADE") && screen.contains("counter"));
     vat.kill();
     let screen = console.until_shown("away for");
     assert!(screen.contains("counter"), "what was read stays on the screen:\n{screen}");

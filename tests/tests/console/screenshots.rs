@@ -12,6 +12,7 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use qrt::app::State;
@@ -19,7 +20,7 @@ use qrt::app::event::Event;
 use qrt::app::query::{Data, Query};
 use qrt::app::theme::{Palette, Theme};
 use qrt::record::{self, Told};
-use qrt_tests::{Console, Scratch, Vat};
+use qrt_tests::{Console, PATIENCE, Scratch, Vat};
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier};
@@ -249,37 +250,45 @@ fn record_a_session() {
     let power = json!({ "maker": { "@qref": maker } }).to_string();
     let taker = install(&bob, "market-taker", "taker", &power);
     alice.scratch.qrt(&["send", "-d", dirs[0], &letterbox, "null"]).ok();
-    let file = folder().join("session.jsonl");
-    fs::remove_file(&file).ok();
-    let path = file.to_str().expect("UTF-8");
-    let mut console = Console::open(&["console", dirs[0], "--record", path], SIZE, &[]);
-    console.until_shown("cannot be reached");
-    let begin = json!({ "begin": { "me": { "@qref": taker }, "rounds": 40 } }).to_string();
-    bob.send("taker", &begin);
-    for number in 0..150 {
-        alice.send("clerk", &json!({ "order": number }).to_string());
+    let mut recorded = Vec::new();
+    for (number, (name, keys)) in shots().into_iter().enumerate() {
+        let file = alice.scratch.path(&format!("session-{number}"));
+        let mut console = Console::open(&["console", dirs[0], "--record", file.to_str().expect("UTF-8")], SIZE, &[]);
+        if number == 0 {
+            console.until_shown("cannot be reached");
+            let begin = json!({ "begin": { "me": { "@qref": taker }, "rounds": 40 } }).to_string();
+            bob.send("taker", &begin);
+            for number in 0..150 {
+                alice.send("clerk", &json!({ "order": number }).to_string());
+            }
+            alice.send("counter", r#"{"method":"fail"}"#);
+            console.until_shown("faults 1");
+        }
+        let told = || record::read(&fs::read_to_string(&file).unwrap_or_default()).expect("a session");
+        for (count, key) in [None].into_iter().chain(keys.iter().map(Some)).enumerate() {
+            if let Some(key) = key {
+                console.press(sent(key));
+            }
+            let began = Instant::now();
+            while missing(&told(), &keys[..count]).is_some_and(|query| {
+                assert!(began.elapsed() < PATIENCE, "{name} after {key:?}: never told of {query:?}");
+                true
+            }) {
+                console.rest();
+            }
+        }
+        recorded.push(fs::read_to_string(&file).expect("a session"));
+        drop(console);
     }
-    alice.send("counter", r#"{"method":"fail"}"#);
-    console.until_shown("faults 1");
-    for (name, keys) in shots() {
-        for key in &keys {
-            console.press(sent(key));
-            console.rest();
-        }
-        let told = || record::read(&fs::read_to_string(&file).expect("the session")).expect("a session");
-        while !Replay::new(&told(), &keys, COLOURS).missing.is_empty() {
-            console.rest();
-        }
-        // Out of popups and panes, back to the first screen.
-        for _ in &keys {
-            console.press("\u{1b}");
-            console.rest();
-        }
-        console.press("1");
-        console.until(&format!("{name} left"), |screen| screen.contains("turns/s"));
+    fs::write(folder().join("session.jsonl"), recorded.concat()).expect("the session");
+}
+
+/// Something that a console asks for by these keys, and was not told.
+fn missing(session: &[Told], keys: &[String]) -> Option<Query> {
+    if session.is_empty() {
+        return Some(Query::Overview);
     }
-    console.press("q");
-    assert_eq!(console.ended(), (0, true));
+    Replay::new(session, keys, COLOURS).missing.into_iter().next()
 }
 
 /// Has others do the work, and keeps a ledger.
