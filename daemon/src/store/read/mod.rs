@@ -14,6 +14,7 @@ mod history;
 mod list;
 mod log;
 mod messages;
+mod news;
 mod objects;
 mod past;
 mod peers;
@@ -41,6 +42,7 @@ use crate::vat::source::Source;
 use list::Filter;
 
 pub use check::Found;
+pub use news::{Changed, News, Standings};
 pub use past::Past;
 pub use post::{Parcel, Standing};
 pub use sorted::{By, NoOrder, Order, Queues};
