@@ -87,7 +87,9 @@ fn per_second(turns: u64, watched: bool) -> f64 {
     vat.wait_for_turn(2 + turns);
     let took = started.elapsed();
     over.store(true, Ordering::Relaxed);
-    watchers.into_iter().for_each(|watcher| watcher.join().expect("no panic"));
+    for watcher in watchers {
+        watcher.join().expect("no panic");
+    }
     assert!(!watched || heard.load(Ordering::Relaxed) > WATCHERS as u64, "they heard of what went on");
     #[expect(clippy::cast_precision_loss, reason = "a few thousand turns")]
     let turns = turns as f64;
@@ -107,7 +109,7 @@ async fn watch(dir: &std::path::Path, number: usize, over: &AtomicBool, heard: &
             }
             _ = ask.tick() => {
                 client.overview().await?;
-                if number % 2 == 0 {
+                if number.is_multiple_of(2) {
                     client.list::<Turn>(&Listing::last(50)).await?;
                 } else {
                     let busiest = Listing { sort: Some("cpu".into()), limit: Some(50), ..Listing::default() };

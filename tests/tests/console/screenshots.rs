@@ -3,6 +3,9 @@
 //! `screenshots/session.jsonl` is that recording; `screenshots/shots.txt` names each picture and the keys that lead
 //! to it. A picture is a text and an SVG, and both must be what the console draws today.
 //!
+//! The same screens stand in `tests/tests/console/snapshots/` as text at other sizes, and without colours and all but
+//! ASCII.
+//!
 //! - `QRT_SCREENSHOTS=write cargo test -p qrt-tests --test console screenshots` draws them anew;
 //! - `cargo test -p qrt-tests --test console record -- --ignored` records a new session first.
 
@@ -24,6 +27,13 @@ use serde_json::json;
 
 /// Columns and rows of a picture.
 const SIZE: (u16, u16) = (110, 30);
+
+const COLOURS: Theme = Theme { palette: Palette::Dark, ascii: false };
+const PLAIN: Theme = Theme { palette: Palette::Mono, ascii: true };
+
+/// The other looks of each screen: what they are called, columns and rows, and the theme.
+const SNAPSHOTS: [(&str, (u16, u16), Theme); 3] =
+    [("80x24", (80, 24), COLOURS), ("120x40", (120, 40), COLOURS), ("80x24-plain", (80, 24), PLAIN)];
 
 /// Pixels of a character.
 const CELL: (u16, u16) = (9, 18);
@@ -75,8 +85,7 @@ struct Replay<'a> {
 }
 
 impl<'a> Replay<'a> {
-    fn new(session: &'a [Told], keys: &[String]) -> Self {
-        let theme = Theme { palette: Palette::Dark, ascii: false };
+    fn new(session: &'a [Told], keys: &[String], theme: Theme) -> Self {
         let end = session.last().expect("something was told").at;
         let state = State::new("/srv/alice".to_owned(), false, theme, end);
         let mut replay = Self { session, state, missing: Vec::new() };
@@ -109,8 +118,8 @@ impl<'a> Replay<'a> {
         }
     }
 
-    fn draw(&self) -> Buffer {
-        let area = Rect::new(0, 0, SIZE.0, SIZE.1);
+    fn draw(&self, (width, height): (u16, u16)) -> Buffer {
+        let area = Rect::new(0, 0, width, height);
         let mut buffer = Buffer::empty(area);
         self.state.draw(area, &mut buffer);
         buffer
@@ -119,8 +128,8 @@ impl<'a> Replay<'a> {
 
 fn text(buffer: &Buffer) -> String {
     let mut text = String::new();
-    for y in 0..SIZE.1 {
-        let line: String = (0..SIZE.0).map(|x| buffer[(x, y)].symbol()).collect();
+    for y in 0..buffer.area.height {
+        let line: String = (0..buffer.area.width).map(|x| buffer[(x, y)].symbol()).collect();
         text.push_str(line.trim_end());
         text.push('\n');
     }
@@ -195,11 +204,18 @@ fn the_screenshots_are_what_the_console_draws() {
     let write = std::env::var_os("QRT_SCREENSHOTS").is_some_and(|what| what == "write");
     let mut stale = Vec::new();
     for (name, keys) in shots() {
-        let replay = Replay::new(&session, &keys);
+        let replay = Replay::new(&session, &keys, COLOURS);
         assert!(replay.missing.is_empty(), "{name} shows what was not recorded: {:?}", replay.missing);
-        let buffer = replay.draw();
-        for (ending, now) in [("txt", text(&buffer)), ("svg", svg(&buffer))] {
-            let path = folder().join(format!("{name}.{ending}"));
+        let buffer = replay.draw(SIZE);
+        let picture = |ending: &str| folder().join(format!("{name}.{ending}"));
+        let mut drawn = vec![(picture("txt"), text(&buffer)), (picture("svg"), svg(&buffer))];
+        for (look, size, theme) in SNAPSHOTS {
+            let text = text(&Replay::new(&session, &keys, theme).draw(size));
+            assert!(text.is_ascii() || !theme.ascii, "{name} {look}:\n{text}");
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/console/snapshots");
+            drawn.push((folder.join(format!("{name}.{look}.txt")), text));
+        }
+        for (path, now) in drawn {
             if write {
                 fs::write(&path, now).expect("a picture");
             } else if fs::read_to_string(&path).ok().as_deref() != Some(&now) {
@@ -251,7 +267,7 @@ fn record_a_session() {
             console.rest();
         }
         let told = || record::read(&fs::read_to_string(&file).expect("the session")).expect("a session");
-        while !Replay::new(&told(), &keys).missing.is_empty() {
+        while !Replay::new(&told(), &keys, COLOURS).missing.is_empty() {
             console.rest();
         }
         // Out of popups and panes, back to the first screen.

@@ -145,7 +145,7 @@ fn thousands_of_turns_of_varied_objects_do_the_same_again() {
     for turn in &turns {
         *outcomes.entry(turn.outcome.as_str()).or_insert(0) += 1;
     }
-    let count = |has: fn(&&qrt_shared::view::Turn) -> bool| journal.iter().filter(has).count();
+    let count = |has: fn(&&Turn) -> bool| journal.iter().filter(has).count();
     eprintln!("{} turns: {outcomes:?}", turns.len());
     assert!(turns.len() > 2000 && outcomes["error"] > 30, "{outcomes:?}");
     assert!(count(|turn| !turn.made.is_empty()) > 30 && count(|turn| !turn.log.is_empty()) > 100);

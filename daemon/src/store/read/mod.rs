@@ -1,7 +1,7 @@
 //! What people and scripts read, on connections of their own.
 //!
 //! A [`Reader`] answers one question in one transaction, so every answer is of one commit, which it
-//! names. It never waits for the writer nor the writer for it. What a question may cost is bounded: [`list`] has the
+//! names. It never waits for the writer nor the writer for it. What a question may cost is bounded: [`mod@list`] has the
 //! pages of lists, [`sorted`] those in the order of what changes with every turn.
 
 mod accounts;

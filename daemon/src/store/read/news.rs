@@ -47,6 +47,7 @@ pub struct Changed {
 impl Asked<'_> {
     /// The turns with these numbers, of one object or of all: at most `room`.
     pub fn turn_news(&self, turns: Range<u64>, object: Option<Handle>, room: u64) -> Read<News> {
+        // Not as one condition: by that SQLite would not take the index.
         let of = if object.is_some() { "object = ?4 AND" } else { "?4 IS NULL AND" };
         let sql = format!(
             "SELECT turn, object, outcome, edit, clock_ms FROM turn WHERE {of} turn >= ?1 AND turn < ?2
