@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
+use std::time::Instant;
 
 use qrt_shared::control::{Client, Events, Listing};
 use qrt_shared::id::Target;
@@ -120,12 +121,15 @@ fn of_a_burst_a_hundred_turns_are_told_and_the_others_counted() {
     let vat = Scratch::default().vat_with(&roomy(TURNS));
     let counter = vat.install("counter", COUNTER, &[]);
     vat.install("burst", BURST, &[]);
+    let started = Instant::now();
     let mut events = watch(&vat, &[EventKind::Turns], None, None);
     let before = commit(&until(&vat, &mut events, |_| true));
     vat.send("burst", &json!({ "to": { "@qref": counter }, "n": TURNS }).to_string());
     let told = until_turns(&vat, &mut events, TURNS + 1);
     let left: u64 = left_out(&told, EventKind::Turns).into_iter().flatten().sum();
     assert_eq!(turns(&told).len() as u64 + left, TURNS + 1, "each is told or counted");
+    let seconds = usize::try_from(started.elapsed().as_secs()).expect("a few") + 1;
+    assert!(turns(&told).len() <= seconds * SECOND_MAX, "{} in {seconds} s", turns(&told).len());
 
     // Whoever comes back hears of them all at once.
     let mut again = watch(&vat, &[EventKind::Turns], None, Some(before));
