@@ -19,6 +19,27 @@ pub struct Committed {
     pub cpu_us: Histogram,
     /// The compute of turns, in ticks.
     pub ticks: Histogram,
+    /// How the vat stands.
+    pub stands: Stands,
+}
+
+/// Counters of the vat, as a commit left them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Stands {
+    /// Messages in the inbox.
+    pub inbox: u64,
+    /// Messages in the outbox.
+    pub outbox: u64,
+    /// The number of the next turn.
+    pub next_turn: u64,
+    /// The number of the next fault.
+    pub next_fault: u64,
+}
+
+impl From<&Counters> for Stands {
+    fn from(&Counters { inbox, outbox, next_turn, next_fault, .. }: &Counters) -> Self {
+        Self { inbox, outbox, next_turn, next_fault }
+    }
 }
 
 /// How many turns used how much: counts by powers of four.
@@ -61,13 +82,13 @@ pub struct Tally {
 impl Tally {
     /// Nothing was done yet by a vat that stands at `counters`.
     pub fn new(counters: &Counters) -> Self {
-        let done = Committed { commit: counters.commits, ..Committed::default() };
+        let done = Committed { commit: counters.commits, stands: counters.into(), ..Committed::default() };
         Self { done, next_outbox: counters.next_outbox, outbox: counters.outbox }
     }
 
     /// A step has made this.
     pub fn step(&mut self, checkpoint: &Checkpoint) {
-        let Committed { totals, cpu_us, ticks, commit: _ } = &mut self.done;
+        let Committed { totals, cpu_us, ticks, .. } = &mut self.done;
         for write in &checkpoint.writes {
             if let Write::Turn(turn) = write {
                 totals.turns += 1;
@@ -95,7 +116,7 @@ impl Tally {
         self.done.totals.acknowledged += (self.outbox + sent).saturating_sub(counters.outbox);
         (self.next_outbox, self.outbox) = (counters.next_outbox, counters.outbox);
         self.done.totals.commits += 1;
-        self.done.commit = commit;
+        (self.done.commit, self.done.stands) = (commit, counters.into());
         self.done
     }
 

@@ -202,7 +202,7 @@ pub static ACTIONS: &[Action] = &[
         via: Via::Control(&[
             get("/v1/info"),
             get("/v1/overview"),
-            ask("/v1/events", &["after"]),
+            ask("/v1/events", &["after", "tell", "object"]),
             get("/v1/storage"),
             get("/v1/metrics"),
             get("/v1/"),

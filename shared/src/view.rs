@@ -5,11 +5,13 @@
 //! Fields are only ever added.
 
 mod dry;
+mod event;
 mod history;
 mod reach;
 mod replay;
 
 pub use dry::{DryInstall, DryObject, DryUpgrade};
+pub use event::{Event, EventKind, NoEventKind};
 pub use history::{KeyBlame, KeyChange, MemoryDiff};
 pub use reach::{Empowered, Found, Keeper, Link, Node, Reach, Root, Sweep, Unreachable, Way};
 pub use replay::{Did, Difference, Made, Part, Replayed, Sent, Written};
@@ -121,22 +123,6 @@ pub struct Totals {
     pub attempts: u64,
     /// Those of them that failed.
     pub attempts_failed: u64,
-}
-
-/// What happened, as it was committed: a line of `GET /v1/events`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum Event {
-    /// Commits, up to this one; several are told as one when they come faster than they are told.
-    Commit {
-        /// The last of them.
-        commit: u64,
-        /// What the vat has done by then.
-        totals: Totals,
-    },
-    /// Nothing happened for a while: the connection is alive.
-    Idle,
 }
 
 /// An account.

@@ -18,6 +18,7 @@ mod readers;
 mod recent;
 mod router;
 mod service;
+mod tell;
 mod turns;
 mod vat;
 mod watch;

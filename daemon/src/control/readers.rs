@@ -14,9 +14,10 @@ use crate::store::read::{Asked, ReadError, Reader};
 const READERS_MAX: usize = 4;
 
 /// The connections.
+#[derive(Clone)]
 pub struct Readers {
     pool: Arc<Pool>,
-    places: Semaphore,
+    places: Arc<Semaphore>,
 }
 
 struct Pool {
@@ -28,7 +29,7 @@ impl Readers {
     /// Readers of the database in `dir`; none is opened before it is needed.
     pub(super) fn new(dir: &Path) -> Self {
         let pool = Arc::new(Pool { dir: dir.to_owned(), idle: Mutex::default() });
-        Self { pool, places: Semaphore::new(READERS_MAX) }
+        Self { pool, places: Arc::new(Semaphore::new(READERS_MAX)) }
     }
 
     /// The answer to `question`, which runs in one transaction on a thread that may block.

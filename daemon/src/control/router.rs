@@ -43,7 +43,7 @@ pub(super) async fn route(
     let asked = Asked { state, who, query, body };
     asked.check(&head.method, &segments)?;
     match (&head.method, segments.as_slice()) {
-        (&Method::GET, ["v1", "events"]) => return watch::events(&asked, place).map(Reply::Lines),
+        (&Method::GET, ["v1", "events"]) => return watch::events(&asked, place).await.map(Reply::Lines),
         (&Method::GET, ["metrics"] | ["v1", "metrics"]) => return metrics::text(state).await.map(Reply::Text),
         _ => {}
     }

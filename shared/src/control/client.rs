@@ -22,8 +22,8 @@ use super::{
 use crate::VERSION;
 use crate::id::{MessageName, PeerName, Subject, Target};
 use crate::view::{
-    Awaited, BackedUp, DryInstall, DryUpgrade, Empowered, Entry, Event, Info, KeyBlame, Log, MemoryDiff, Object,
-    Overview, Page, Peer, Reach, Replayed, Report, Setting, Storage, Sweep, Traced, Turn, Way, Why,
+    Awaited, BackedUp, DryInstall, DryUpgrade, Empowered, Entry, Event, EventKind, Info, KeyBlame, Log, MemoryDiff,
+    Object, Overview, Page, Peer, Reach, Replayed, Report, Setting, Storage, Sweep, Traced, Turn, Way, Why,
 };
 
 /// What a path segment or query value may hold unescaped.
@@ -226,8 +226,26 @@ impl Client {
     }
 
     /// What happens in the vat from now on, as it is committed. It takes this client's connection for itself.
-    pub async fn events(mut self) -> Result<Events, ClientError> {
-        let body = self.ask("GET", "/v1/events", None::<&()>).await?;
+    pub async fn events(self) -> Result<Events, ClientError> {
+        self.events_of(&[], None, None).await
+    }
+
+    /// The same, with single events of these kinds, turns and faults of one object or of all; `after` a commit that
+    /// was heard of, with all that was missed since. At most 100 of a kind are told in a second.
+    pub async fn events_of(
+        mut self,
+        kinds: &[EventKind],
+        object: Option<&Target>,
+        after: Option<u64>,
+    ) -> Result<Events, ClientError> {
+        let kinds: Vec<_> = kinds.iter().map(|kind| kind.as_str()).collect();
+        let parameters = [
+            (!kinds.is_empty()).then(|| format!("tell={}", kinds.join(","))),
+            object.map(|object| format!("object={}", segment(object))),
+            after.map(|after| format!("after={after}")),
+        ];
+        let parameters: Vec<_> = parameters.into_iter().flatten().collect();
+        let body = self.ask("GET", &format!("/v1/events?{}", parameters.join("&")), None::<&()>).await?;
         Ok(Events { dir: self.dir(), body, rest: BytesMut::new(), _client: self })
     }
 

@@ -20,7 +20,7 @@ fn a_watcher_hears_of_commits_and_what_they_have_come_to() {
     vat.send("counter", "-1");
     let totals = vat.ask(async |client| {
         let mut events = Client::open(vat.dir()).await?.events().await?;
-        let Some(Event::Commit { commit, totals }) = events.next().await? else { panic!("where it is") };
+        let Some(Event::Commit { commit, totals, .. }) = events.next().await? else { panic!("where it is") };
         assert_eq!(commit, client.info().await?.commit);
         let name = client
             .send(&qrt_shared::control::Send {
@@ -32,7 +32,7 @@ fn a_watcher_hears_of_commits_and_what_they_have_come_to() {
             .message;
         client.outcome(name, PATIENCE / 12).await?;
         loop {
-            let Some(Event::Commit { commit: later, totals: then }) = events.next().await? else { continue };
+            let Some(Event::Commit { commit: later, totals: then, .. }) = events.next().await? else { continue };
             assert!(later > commit, "each line is of a later commit");
             if then.turns == totals.turns + 1 {
                 return Ok(then);
@@ -90,7 +90,7 @@ fn an_overview_says_what_goes_on_and_what_is_wrong() {
     assert_eq!(overview.oldest_outbox_at, None);
     assert!(overview.database_bytes > 4096);
     let wrong: Vec<_> = overview.wrong.iter().map(|why| why.sentence.as_str()).collect();
-    assert_eq!(wrong, ["it is held: it takes no turns", "1 message failed and wait for you"]);
+    assert_eq!(wrong, ["it is held: it takes no turns", "1 message failed and waits for you"]);
     assert!(overview.wrong[0].command.as_ref().is_some_and(|command| command.starts_with("qrt release")));
     let (status, plain) = request(&vat, "GET", "/v1/overview", "");
     assert_eq!((status, &plain["totals"]["turns"]), (200, &json!(2)));

@@ -4,6 +4,7 @@ mod details;
 mod events;
 mod lists;
 mod service;
+mod single_events;
 
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -67,6 +68,10 @@ fn what_is_no_request_gets_an_error_and_a_hint_and_the_vat_goes_on() {
         ("GET", "/v1/objects/none", "", 404),
         ("GET", "/v1/turns?after=x", "", 400),
         ("GET", "/v1/turns?object=none", "", 404),
+        ("GET", "/v1/events?tell=turns,all", "", 400),
+        ("GET", "/v1/events?tell=", "", 400),
+        ("GET", "/v1/events?tell=peers&object=none", "", 400),
+        ("GET", "/v1/events?tell=turns&object=none", "", 404),
         ("DELETE", "/v1/info", "", 405),
         ("POST", "/v1/faults/9223372036854775809/retry", "", 409),
         ("DELETE", "/v1/faults/18446744073709551615", "", 409),

@@ -212,7 +212,7 @@ fn a_program_gone_wild_does_not_lock_the_operator_out() {
             0 => connect(b"GET /v1/in"),
             1 => connect(long_poll),
             2 => connect(watch),
-            3 => connect(if number % 2 == 0 { &huge } else { b"\x16\x03\x01\x02\x00random bytes\r\n\r\n" }),
+            3 => connect(if number.is_multiple_of(2) { &huge } else { b"\x16\x03\x01\x02\x00random bytes\r\n\r\n" }),
             _ => connect(slow),
         })
         .collect();

@@ -1,7 +1,7 @@
 //! What people and scripts read, on connections of their own.
 //!
 //! A [`Reader`] answers one question in one transaction, so every answer is of one commit, which it
-//! names. It never waits for the writer nor the writer for it. What a question may cost is bounded: [`list`] has the
+//! names. It never waits for the writer nor the writer for it. What a question may cost is bounded: [`mod@list`] has the
 //! pages of lists, [`sorted`] those in the order of what changes with every turn.
 
 mod accounts;
@@ -14,6 +14,7 @@ mod history;
 mod list;
 mod log;
 mod messages;
+mod news;
 mod objects;
 mod past;
 mod peers;
@@ -41,6 +42,7 @@ use crate::vat::source::Source;
 use list::Filter;
 
 pub use check::Found;
+pub use news::{Changed, News, Standings};
 pub use past::Past;
 pub use post::{Parcel, Standing};
 pub use sorted::{By, NoOrder, Order, Queues};

@@ -42,6 +42,16 @@ fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
     })
 }
 
+/// A channel's state as people see it.
+pub(super) fn state(state: &State) -> PeerState {
+    match state {
+        State::Ok => PeerState::Ok,
+        State::Unsure => PeerState::Unsure,
+        State::Diverged(_) => PeerState::Diverged,
+        State::PeerRolledBack(_) => PeerState::PeerRolledBack,
+    }
+}
+
 impl Asked<'_> {
     /// A page of peers, the one first heard of first; `filter` is of name, id, URLs and the last error.
     pub fn peers(&self, listing: &Listing) -> Read<Page<Peer>> {
@@ -89,12 +99,6 @@ impl Asked<'_> {
 
     pub(super) fn peer_view(&self, peer: peer::Peer) -> Read<Peer> {
         let urls = self.rows(peers::URLS, [peer.peer], peers::url)?;
-        let state = match peer.outbound.state {
-            State::Ok => PeerState::Ok,
-            State::Unsure => PeerState::Unsure,
-            State::Diverged(_) => PeerState::Diverged,
-            State::PeerRolledBack(_) => PeerState::PeerRolledBack,
-        };
         Ok(Peer {
             vat: peer.vat,
             name: peer.name,
@@ -104,7 +108,7 @@ impl Asked<'_> {
             last_in: peer.inbound.number.0,
             pending: peer.outbound.held(),
             pending_bytes: peer.pending_bytes,
-            state,
+            state: state(&peer.outbound.state),
             state_since: peer.stopped_at,
             theirs: peer.outbound.state.stop().map(|stop| stop.theirs.number.0),
             held: peer.held,
