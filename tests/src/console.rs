@@ -30,10 +30,18 @@ impl Console {
     ///
     /// # Panics
     /// The system gives no terminal.
-    pub fn open(args: &[&str], (columns, rows): (u16, u16), env: &[(&str, &str)]) -> Self {
+    pub fn open(args: &[&str], size: (u16, u16), env: &[(&str, &str)]) -> Self {
+        Self::run(&programs().qrt, args, size, env)
+    }
+
+    /// Runs a program in such a terminal.
+    ///
+    /// # Panics
+    /// The system gives no terminal.
+    pub fn run(program: &Path, args: &[&str], (columns, rows): (u16, u16), env: &[(&str, &str)]) -> Self {
         let size = PtySize { rows, cols: columns, ..PtySize::default() };
         let pair = native_pty_system().openpty(size).expect("a terminal");
-        let mut command = CommandBuilder::new(&programs().qrt);
+        let mut command = CommandBuilder::new(program);
         command.args(args);
         command.env_clear();
         for name in ["PATH", "HOME"] {
@@ -100,6 +108,20 @@ impl Console {
     #[track_caller]
     pub fn until(&self, what: &str, there: impl Fn(&str) -> bool) -> String {
         self.wait(what, |shown| there(&shown.parser.screen().contents())).parser.screen().contents()
+    }
+
+    /// Waits until `there` holds of the screen.
+    ///
+    /// # Panics
+    /// It never does.
+    #[track_caller]
+    pub fn until_screen(&self, what: &str, there: impl Fn(&vt100::Screen) -> bool) {
+        drop(self.wait(what, |shown| there(shown.parser.screen())));
+    }
+
+    /// What `look` sees on the screen now.
+    pub fn seen<T>(&self, look: impl FnOnce(&vt100::Screen) -> T) -> T {
+        look(lock(&self.shown.0).parser.screen())
     }
 
     /// The same for a text on it.

@@ -73,6 +73,12 @@ fn the_kernel_and_the_protocol_read_no_clock_no_randomness_no_file_and_no_socket
 }
 
 #[test]
+fn the_console_decides_and_draws_without_clock_file_socket_or_thread() {
+    let words = ["SystemTime", "Instant::now", "std::fs", "std::net", "std::io", "std::env", "std::thread", "tokio"];
+    none(&lines_with("console/src/app", &words, &[]));
+}
+
+#[test]
 fn only_one_module_seals_and_opens() {
     let words = ["crypto_box", "SalsaBox", "Hmac", ".secret()"];
     none(&lines_with("daemon/src", &words, &["daemon/src/key.rs", "daemon/src/peer/seal.rs"]));
