@@ -191,6 +191,10 @@ impl Draft {
         } else if !store::sqlite_keeps_commits() {
             let found = format!("SQLite {linked} can lose commits; 3.51.3 and later do not");
             self.add("versions", Health::Failed, found, todo);
+        } else if worker::version() != worker::KNOWN_VERSION {
+            let found =
+                format!("QuickJS {} runs here; {} was looked through", worker::version(), worker::KNOWN_VERSION);
+            self.add("versions", Health::Failed, found, "build qrtd again with its own lock file");
         } else {
             let (qrtd, engine) = (qrt_shared::VERSION, worker::version());
             self.ok("versions", format!("qrtd {qrtd}, SQLite {linked}, QuickJS {engine}"));

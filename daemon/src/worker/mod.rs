@@ -29,6 +29,6 @@ mod unpack;
 #[cfg(test)]
 mod tests;
 
-pub use engine::{CODE_STACK_BYTES, Codes, Engine, Error, Loader, STACK_BYTES, version};
+pub use engine::{CODE_STACK_BYTES, Codes, Engine, Error, KNOWN_VERSION, Loader, STACK_BYTES, version};
 pub use pipes::{EXIT_CAGE, EXIT_ENGINE, EXIT_PANIC, EXIT_PIPE, EXIT_PROTOCOL, EXIT_SPENT, args, main};
 pub use sandbox::Sandbox;

@@ -22,6 +22,11 @@ fn inventory(world: &mut World) -> String {
 }
 
 #[test]
+fn the_engine_is_the_one_that_was_looked_through() {
+    assert_eq!(crate::worker::version(), crate::worker::KNOWN_VERSION);
+}
+
+#[test]
 fn the_inventory_of_what_code_can_reach_is_the_one_that_was_looked_at() {
     in_world(|world| {
         let found = inventory(world) + "\n";
