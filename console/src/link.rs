@@ -17,7 +17,7 @@ use qrt_shared::control::{
 use qrt_shared::id::{MessageName, PeerName, Target};
 use qrt_shared::view::{self, Awaited};
 use serde_json::value::RawValue;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
@@ -83,15 +83,23 @@ impl Link {
         let events = Events { to: events, wake: Arc::new(wake), record };
         let (queries, wanted) = watch::channel(Vec::new());
         let (requests, asked) = mpsc::unbounded_channel();
+        // Whoever takes the terminal afterwards must be able to give it back whatever comes.
+        let (ready, listening) = std::sync::mpsc::channel::<()>();
         let started = thread::Builder::new().name("link".to_owned()).spawn(move || {
             // Without a link there is nothing to show: a panic here ends the console too.
             let _ending = Ending(events.clone());
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             if let Ok(runtime) = runtime {
-                runtime.block_on(run(dir, events, wanted, asked));
+                runtime.block_on(async {
+                    let ending = Asked::listen();
+                    drop(ready);
+                    run(dir, events, wanted, asked, ending).await;
+                });
             }
         });
         started.map_err(failed)?;
+        // It says so by letting go of its end.
+        listening.recv().ok();
         Ok(Self { queries, requests, woken })
     }
 
@@ -136,6 +144,7 @@ async fn run(
     events: Events,
     wanted: watch::Receiver<Vec<Query>>,
     mut asked: mpsc::UnboundedReceiver<Request>,
+    ending: Asked,
 ) {
     let changed = Arc::new(watch::channel(()).0);
     let asking = async {
@@ -153,22 +162,34 @@ async fn run(
         () = listen(&dir, &events, &changed) => {}
         () = asking => {}
         () = resized(&events) => {}
-        () = signalled() => {}
+        () = ending.came() => {}
     }
 }
 
-/// Done when this process is asked to end.
-async fn signalled() {
-    let heard = |kind| async move {
-        match signal(kind) {
-            Ok(mut signal) => drop(signal.recv().await),
-            Err(_) => std::future::pending().await,
+/// The signals that ask this process to end. From when it is made on they do not end it by themselves, which would
+/// leave the terminal as it is.
+struct Asked([Option<Signal>; 3]);
+
+impl Asked {
+    fn listen() -> Self {
+        let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+        Self(kinds.map(|kind| signal(kind).ok()))
+    }
+
+    /// Done when one has come.
+    async fn came(self) {
+        let heard = |signal: Option<Signal>| async {
+            match signal {
+                Some(mut signal) => drop(signal.recv().await),
+                None => std::future::pending().await,
+            }
+        };
+        let [interrupt, terminate, hangup] = self.0.map(heard);
+        tokio::select! {
+            () = interrupt => {}
+            () = terminate => {}
+            () = hangup => {}
         }
-    };
-    tokio::select! {
-        () = heard(SignalKind::interrupt()) => {}
-        () = heard(SignalKind::terminate()) => {}
-        () = heard(SignalKind::hangup()) => {}
     }
 }
 
