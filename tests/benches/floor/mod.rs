@@ -38,7 +38,7 @@ const USE: &str = "UPDATE object_use SET turns = turns + 1, cpu_us = cpu_us + 9 
 const MESSAGE: &str = "INSERT INTO message (message, source, target, args, bytes, queued_at, cause, deaths, chain)
     VALUES (?1, 1, ?2, ?3, ?4, ?5, 1, 0, 1)";
 const TURN: &str = "INSERT INTO turn (turn, message, source, object, code, args, cause, outcome, result, ticks, cpu_us,
-    clock_ms, bytes) VALUES (?1, ?1, 1, ?2, 1, ?3, 1, 'ok', ?4, 0, 9, ?5, ?6)";
+    clock_ms, bytes, undone) VALUES (?1, ?1, 1, ?2, 1, ?3, 1, 'ok', ?4, 0, 9, ?5, ?6, 0)";
 const CHANGE: &str = "INSERT INTO turn_change VALUES (?1, ?2, 'count', ?3, ?4)";
 const VAT: &str = "UPDATE vat SET commits = ?1, next_turn = ?2, inbox = ?3, journal_bytes = ?4, clock_ms = ?5";
 
