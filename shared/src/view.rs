@@ -899,6 +899,25 @@ pub struct Traced {
     pub sent: Vec<MessageName>,
 }
 
+impl Traced {
+    /// A step of which only its state is known.
+    pub fn nothing_but(vat: VatId, state: &str) -> Self {
+        Self {
+            vat,
+            turn: None,
+            message: None,
+            state: state.to_owned(),
+            object: None,
+            name: None,
+            error: None,
+            at: None,
+            cause: None,
+            from: None,
+            sent: Vec::new(),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -213,19 +213,7 @@ async fn effects(
 
 /// A message that its own vat does not know any more.
 fn forgotten(vat: VatId, name: MessageName) -> Traced {
-    Traced {
-        vat,
-        turn: None,
-        message: Some(name),
-        state: "unknown".to_owned(),
-        object: None,
-        name: None,
-        error: None,
-        at: None,
-        cause: None,
-        from: None,
-        sent: Vec::new(),
-    }
+    Traced { message: Some(name), ..Traced::nothing_but(vat, "unknown") }
 }
 
 /// Vats at the tree's edges that nobody named.

@@ -88,19 +88,7 @@ impl Asked<'_> {
     }
 
     fn nothing(&self, state: &str) -> Traced {
-        Traced {
-            vat: self.vat,
-            turn: None,
-            message: None,
-            state: state.to_owned(),
-            object: None,
-            name: None,
-            error: None,
-            at: None,
-            cause: None,
-            from: None,
-            sent: Vec::new(),
-        }
+        Traced::nothing_but(self.vat, state)
     }
 
     fn traced_turn(&self, row: Ran) -> Read<Traced> {
