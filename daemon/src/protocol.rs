@@ -30,6 +30,7 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 
+use qrt_shared::qjson;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// The longest frame either side sends or accepts, in bytes without its length.
@@ -308,6 +309,36 @@ pub struct Report {
     pub clock_used: bool,
     /// Whether `random` was asked.
     pub random_used: bool,
+}
+
+impl Report {
+    /// Puts another handle for each that stands in its texts and targets.
+    ///
+    /// # Errors
+    /// A text is no QJSON.
+    pub fn renumber(&mut self, lasting: impl Fn(Handle) -> Handle) -> Result<(), qjson::Error> {
+        let settle = |text: &mut String| -> Result<(), qjson::Error> {
+            *text = qjson::renumber(text, &lasting)?;
+            Ok(())
+        };
+        for made in &mut self.made {
+            settle(&mut made.power.statics)?;
+            if let MadeMemory::New(entries) = &mut made.memory {
+                entries.iter_mut().try_for_each(|(_, value)| settle(value))?;
+            }
+        }
+        for change in &mut self.memories {
+            change.set.iter_mut().try_for_each(|(_, value)| settle(value))?;
+        }
+        for sent in &mut self.sent {
+            sent.target = lasting(sent.target);
+            settle(&mut sent.args)?;
+        }
+        if let Verdict::Ok { result, .. } = &mut self.verdict {
+            settle(result)?;
+        }
+        Ok(())
+    }
 }
 
 /// What a turn used of its budget, besides ticks. Of a failed turn, what was rolled back.

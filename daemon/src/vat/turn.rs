@@ -445,27 +445,7 @@ fn settle(report: &mut Report, first_handle: Handle) -> Result<(), Halt> {
         return Ok(());
     }
     let lasting = |handle: Handle| if handle >= FIRST_MADE { handle - FIRST_MADE + first_handle } else { handle };
-    let settle = |text: &mut String| -> Result<(), Halt> {
-        *text = qjson::renumber(text, lasting).map_err(damaged)?;
-        Ok(())
-    };
-    for made in &mut report.made {
-        settle(&mut made.power.statics)?;
-        if let MadeMemory::New(entries) = &mut made.memory {
-            entries.iter_mut().try_for_each(|(_, value)| settle(value))?;
-        }
-    }
-    for change in &mut report.memories {
-        change.set.iter_mut().try_for_each(|(_, value)| settle(value))?;
-    }
-    for sent in &mut report.sent {
-        sent.target = lasting(sent.target);
-        settle(&mut sent.args)?;
-    }
-    if let Verdict::Ok { result, .. } = &mut report.verdict {
-        settle(result)?;
-    }
-    Ok(())
+    report.renumber(lasting).map_err(damaged)
 }
 
 /// What the messages sent and the objects made by a turn come to, in the worker's own words: enough to say

@@ -413,28 +413,7 @@ fn lasting(made: &[Handle], handle: Handle) -> Handle {
 
 /// Gives the objects that a replay made the handles of those that the recorded turn made.
 fn settle(report: &mut Report, made: &[Handle]) -> Read<()> {
-    let settle = |text: &mut String| -> Read<()> {
-        let settled = qjson::renumber(text, |handle| lasting(made, handle));
-        *text = settled.map_err(|error| ReadError::Damaged(error.to_string()))?;
-        Ok(())
-    };
-    for made in &mut report.made {
-        settle(&mut made.power.statics)?;
-        if let MadeMemory::New(entries) = &mut made.memory {
-            entries.iter_mut().try_for_each(|(_, value)| settle(value))?;
-        }
-    }
-    for change in &mut report.memories {
-        change.set.iter_mut().try_for_each(|(_, value)| settle(value))?;
-    }
-    for sent in &mut report.sent {
-        sent.target = lasting(made, sent.target);
-        settle(&mut sent.args)?;
-    }
-    if let Verdict::Ok { result, .. } = &mut report.verdict {
-        settle(result)?;
-    }
-    Ok(())
+    report.renumber(|handle| lasting(made, handle)).map_err(|error| ReadError::Damaged(error.to_string()))
 }
 
 /// Calls `differ` for each place, counted from 1, where the two lists are not the same.
