@@ -34,7 +34,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// The same for turns, which are to be seen as they happen.
 const TURNS_AGAIN: Duration = Duration::from_millis(250);
 
-/// How long what was read is shown at most, though nothing was committed: retries are counted in memory alone.
+/// How long what was read is shown at most, though nothing was committed: the log and the workers change without.
 const AT_MOST: Duration = Duration::from_secs(5);
 
 /// How long a daemon that is away is left alone.

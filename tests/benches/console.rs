@@ -52,14 +52,14 @@ fn main() {
     let mut console = Console::open(&["console", vat.dir().to_str().expect("UTF-8")], (160, 50), &[]);
     console.until_shown("OBJECTS BY COMPUTE");
     keys(&mut console, "at rest");
-    usage(&console, "at rest");
+    usage(&mut console, "at rest");
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| work(&vat, &over));
         let before = turns(&vat);
         let started = Instant::now();
         keys(&mut console, "at work");
-        usage(&console, "at work");
+        usage(&mut console, "at work");
         let done = turns(&vat) - before;
         say(&format!("  meanwhile {:.0} turns/s", per_second(done, started.elapsed())));
         over.store(true, Ordering::Relaxed);
@@ -132,6 +132,28 @@ fn keys(console: &mut Console, when: &str) {
         (key.to_owned(), Box::new(move |screen| screen.contents().trim_start().starts_with(title)))
     });
     show(&format!("a screen, {when}"), goes);
+    let mut place = console.seen(selected_text);
+    let jumps = times(console, |number| {
+        let from = std::mem::take(&mut place);
+        let there: There = Box::new(move |screen| selected_text(screen).is_some_and(|text| Some(text) != from));
+        (if number % 2 == 0 { "G" } else { "g" }.to_owned(), there)
+    });
+    show(&format!("an end, {when}"), jumps);
+    console.press("/");
+    console.until("a filter", |screen| screen.contains("Esc"));
+    let mut typed = 0;
+    let letters = times(console, |_| {
+        typed = typed % 20 + 1;
+        if typed == 1 { ("\u{15}z".to_owned(), typed_is(1)) } else { ("z".to_owned(), typed_is(typed)) }
+    });
+    show(&format!("a letter, {when}"), letters);
+    console.press("\u{1b}");
+}
+
+/// So many letters are in the filter.
+fn typed_is(count: usize) -> There {
+    let (there, more) = ("z".repeat(count), "z".repeat(count + 1));
+    Box::new(move |screen| screen.contents().contains(&there) && !screen.contents().contains(&more))
 }
 
 /// What must be so on the screen.
@@ -140,6 +162,11 @@ type There = Box<dyn Fn(&Screen) -> bool>;
 /// The row that the selection is on.
 fn selected(screen: &Screen) -> Option<u16> {
     (2..48).find(|row| screen.cell(*row, 2).is_some_and(vt100::Cell::inverse))
+}
+
+/// What stands in it.
+fn selected_text(screen: &Screen) -> Option<String> {
+    selected(screen).and_then(|row| screen.rows(0, 160).nth(row.into()))
 }
 
 fn times(console: &mut Console, mut next: impl FnMut(usize) -> (String, There)) -> Vec<Duration> {
@@ -153,15 +180,19 @@ fn times(console: &mut Console, mut next: impl FnMut(usize) -> (String, There)) 
     (0..KEYS).map(time).collect()
 }
 
-/// What the console takes of a processor, and of memory.
-fn usage(console: &Console, when: &str) {
-    let before = cpu(console);
-    thread::sleep(COUNTED);
-    let used = cpu(console).saturating_sub(before);
+/// What the console takes of a processor on screens that change much, and of memory.
+fn usage(console: &mut Console, when: &str) {
+    for (key, title) in [("1", "Overview"), ("2", "Objects"), ("3", "Turns")] {
+        console.press(key);
+        console.until(title, |screen| screen.trim_start().starts_with(title));
+        let before = cpu(console);
+        thread::sleep(COUNTED);
+        let share = cpu(console).saturating_sub(before).as_secs_f64() / COUNTED.as_secs_f64() * 100.0;
+        say(&format!("  {title}, {when}: {share:.1}% of a core over {} s", COUNTED.as_secs()));
+    }
     let status = fs::read_to_string(format!("/proc/{}/status", console.pid())).expect("its status");
     let resident = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("its memory");
-    let share = used.as_secs_f64() / COUNTED.as_secs_f64() * 100.0;
-    say(&format!("  {when}: {share:.1}% of a core over {} s, {} resident at most", COUNTED.as_secs(), resident.trim()));
+    say(&format!("  {} resident at most", resident.trim()));
 }
 
 /// The processor's time of the console so far.

@@ -2,6 +2,7 @@
 //! is selected, and the verb of `qrt` that does the same.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use qrt_shared::action::{self, Effect};
 
 use super::thing::Thing;
 
@@ -89,17 +90,6 @@ pub enum Motion {
     Last,
 }
 
-/// What a command does to the vat.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Touch {
-    /// Nothing.
-    Looks,
-    /// It changes something.
-    Changes,
-    /// It destroys something, so it asks first.
-    Destroys,
-}
-
 /// A row of the table.
 #[derive(Debug)]
 pub struct Entry {
@@ -113,8 +103,6 @@ pub struct Entry {
     pub help: &'static str,
     /// The verb of `qrt` that does the same, where there is one.
     pub verb: Option<&'static str>,
-    /// What it does to the vat.
-    pub touch: Touch,
     /// Whether it does something with this.
     pub fits: fn(&Thing) -> bool,
 }
@@ -137,7 +125,7 @@ const fn entry(
     word: &'static str,
     help: &'static str,
 ) -> Entry {
-    Entry { command, keys, word, help, verb: None, touch: Touch::Looks, fits: always }
+    Entry { command, keys, word, help, verb: None, fits: always }
 }
 
 impl Entry {
@@ -145,12 +133,13 @@ impl Entry {
         Self { verb: Some(verb), ..self }
     }
 
-    const fn touch(self, touch: Touch) -> Self {
-        Self { touch, ..self }
-    }
-
     const fn fits(self, fits: fn(&Thing) -> bool) -> Self {
         Self { fits, ..self }
+    }
+
+    /// Whether it leaves the vat as it is: what its verb does is said where the verbs are.
+    pub fn looks(&self) -> bool {
+        self.verb.and_then(action::by_verb).is_none_or(|action| action.effect == Effect::Read)
     }
 }
 
@@ -203,24 +192,18 @@ pub static COMMANDS: &[Entry] = &[
     entry(C::Back, &[code(Esc), code(Backspace)], "back", "go back to where you came from"),
     entry(C::Focus(true), &[code(Tab)], "next part", "give the next part of the screen the keys"),
     entry(C::Focus(false), &[code(BackTab)], "part before", "give the part before the keys"),
-    entry(C::Send, &[key('s')], "send", "send a message to an object").verb("send").touch(Touch::Changes),
-    entry(C::Install, &[key('i')], "install", "install an object").verb("install").touch(Touch::Changes),
+    entry(C::Send, &[key('s')], "send", "send a message to an object").verb("send"),
+    entry(C::Install, &[key('i')], "install", "install an object").verb("install"),
     entry(C::Edit, &[key('e')], "edit", "edit the object's code, or the value of its memory's key, in $EDITOR")
         .verb("upgrade")
-        .touch(Touch::Changes)
         .fits(editable),
     entry(C::Retry, &[key('r')], "retry", "try the delivery, or the failed message, again now")
         .verb("retry")
-        .touch(Touch::Changes)
         .fits(retried),
     entry(C::Drop, &[key('x')], "drop", "drop the message or the fault, or remove the object (asks)")
         .verb("drop")
-        .touch(Touch::Destroys)
         .fits(dropped),
-    entry(C::Hold, &[key('h')], "hold", "hold the object or the peer's queue, or release it")
-        .verb("hold")
-        .touch(Touch::Changes)
-        .fits(held),
+    entry(C::Hold, &[key('h')], "hold", "hold the object or the peer's queue, or release it").verb("hold").fits(held),
     entry(C::Why, &[key('w')], "why", "say why it does not go on, and what would help").verb("why"),
     entry(C::Trace, &[key('t')], "trace", "show what led to it, and to what it led").verb("trace").fits(traced),
     entry(C::Reach, &[key('a')], "reach", "show who can reach the object, and what it can reach")
@@ -229,21 +212,17 @@ pub static COMMANDS: &[Entry] = &[
     entry(C::Replay, &[key('p')], "replay", "run the turn again, apart, with other code or arguments if you like")
         .verb("replay")
         .fits(turn),
-    entry(C::Name, &[key('n')], "name", "give the object or the peer a petname")
-        .verb("name")
-        .touch(Touch::Changes)
-        .fits(held),
-    entry(C::AddPeer, &[key('+')], "add peer", "say where another vat answers").verb("peer-add").touch(Touch::Changes),
+    entry(C::Name, &[key('n')], "name", "give the object or the peer a petname").verb("name").fits(held),
+    entry(C::AddPeer, &[key('+')], "add peer", "say where another vat answers").verb("peer-add"),
     entry(C::Resync, &[key('R')], "resync", "go on with a peer whose history is another (asks)")
         .verb("peer-resync")
-        .touch(Touch::Destroys)
         .fits(peer),
     entry(C::Copy, &[key('y')], "copy", "copy the QRID, or the id, to the clipboard").fits(copied),
     entry(C::Filter, &[key('/')], "filter", "show only what has some text in it"),
     entry(C::Sort, &[key('o')], "sort", "sort by the next column"),
     entry(C::Pause, &[key(' ')], "pause", "stay with what is shown, or follow what happens"),
     entry(C::Check, &[key('c')], "check", "say whether the vat is well, line by line").verb("check"),
-    entry(C::Backup, &[], "backup", "copy the vat into a file").verb("backup").touch(Touch::Changes),
+    entry(C::Backup, &[], "backup", "copy the vat into a file").verb("backup"),
     entry(C::Refresh, &[ctrl('l')], "refresh", "draw the screen anew"),
     entry(C::Palette, &[key(':')], "find", "find a command, an object or a peer by its name"),
     entry(C::Vat, &[key('v')], "next vat", "go to the next of the vats this console is attached to"),
@@ -278,7 +257,7 @@ pub fn entry_of(command: Command) -> Option<&'static Entry> {
 /// Whether a command may be carried out on this; if not, why not and what to do.
 pub fn allowed(command: Command, thing: &Thing, read_only: bool) -> Result<(), String> {
     let Some(entry) = entry_of(command) else { return Ok(()) };
-    if read_only && entry.touch != Touch::Looks {
+    if read_only && !entry.looks() {
         return Err(format!("{} changes the vat, and this console only looks: leave out --read-only", entry.word));
     }
     if !(entry.fits)(thing) {
@@ -328,13 +307,13 @@ mod tests {
     #[test]
     fn every_verb_is_one_of_qrt() {
         for verb in COMMANDS.iter().filter_map(|entry| entry.verb) {
-            assert!(qrt_shared::action::by_verb(verb).is_some(), "{verb}");
+            assert!(action::by_verb(verb).is_some(), "{verb}");
         }
     }
 
     #[test]
     fn a_console_that_only_looks_changes_nothing() {
-        for entry in COMMANDS.iter().filter(|entry| entry.touch != Touch::Looks) {
+        for entry in COMMANDS.iter().filter(|entry| !entry.looks()) {
             assert!(allowed(entry.command, &Thing::Vat, true).is_err(), "{}", entry.word);
         }
     }

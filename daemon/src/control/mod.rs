@@ -7,6 +7,7 @@
 //!
 //! [`router`] maps the table of actions' routes to handlers, one file a noun.
 
+mod explained;
 mod faults;
 mod messages;
 pub mod metrics;
@@ -58,6 +59,7 @@ use crate::settings::{self, Settings};
 use crate::store::read::{Order, Queues};
 use crate::vat::checkpoint::Answer;
 use crate::vat::request::{Action, Who};
+use explained::{Explained, HEAD_BYTES_MAX};
 use places::{Doing, Place, Places};
 use readers::Readers;
 use recent::Recent;
@@ -265,11 +267,16 @@ pub async fn serve(listener: UnixListener, state: Arc<State>) {
 fn allowed(stream: &UnixStream) -> Option<Who> {
     let credentials = stream.peer_cred().ok()?;
     let uid = credentials.uid();
-    if uid != 0 && uid != rustix::process::geteuid().as_raw() {
+    if !may(uid, rustix::process::geteuid().as_raw()) {
         tracing::warn!(uid, "a control client of another user was refused");
         return None;
     }
     Some(Who { uid, pid: credentials.pid().unwrap_or_default() })
+}
+
+/// Whether a user may ask a vat of this owner.
+fn may(uid: u32, owner: u32) -> bool {
+    uid == owner || uid == 0
 }
 
 async fn client(stream: UnixStream, who: Who, place: Arc<Place>, state: Arc<State>) {
@@ -281,8 +288,8 @@ async fn client(stream: UnixStream, who: Who, place: Arc<Place>, state: Arc<Stat
     let served = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(REQUEST_DEADLINE)
-        .max_buf_size(64 << 10)
-        .serve_connection(TokioIo::new(stream), service);
+        .max_buf_size(HEAD_BYTES_MAX)
+        .serve_connection(TokioIo::new(Explained::new(stream)), service);
     tokio::select! {
         served = served => {
             if let Err(error) = served {
@@ -376,5 +383,17 @@ async fn read_body(body: Incoming, room: &Semaphore) -> Result<(Bytes, Semaphore
         }
         Ok(Err(error)) => Err(Refusal::bad(error, "send the whole body")),
         Err(_) => Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time", "send it at once")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::may;
+
+    #[test]
+    fn the_owner_and_root_are_answered_and_nobody_else() {
+        let asked = [1000, 0, 1001, u32::MAX].map(|uid| may(uid, 1000));
+        assert_eq!(asked, [true, true, false, false]);
+        assert!(!may(1000, 0), "a vat of root is root's alone");
     }
 }

@@ -6,9 +6,12 @@ mod lists;
 mod service;
 mod single_events;
 
-use std::io::{Read, Write};
+use std::fs::{self, Permissions};
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::Command;
 
 use qrt_shared::action::{ACTIONS, Via};
 use qrt_tests::{PATIENCE, Scratch, Vat};
@@ -19,8 +22,12 @@ fn raw(vat: &Vat, request: &[u8]) -> (u16, Value) {
     let mut socket = UnixStream::connect(vat.dir().join("control.sock")).expect("the socket");
     socket.set_read_timeout(Some(PATIENCE)).expect("a timeout");
     socket.write_all(request).expect("a request");
-    let mut answer = String::new();
-    socket.read_to_string(&mut answer).expect("an answer");
+    let mut answer = Vec::new();
+    if let Err(error) = socket.read_to_end(&mut answer) {
+        // A daemon that has heard enough closes before it has read all; what it said is here all the same.
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{error}");
+    }
+    let answer = String::from_utf8(answer).expect("UTF-8");
     let (head, body) = answer.split_once("\r\n\r\n").expect("an HTTP answer");
     assert!(head.contains("qrt-version: "), "{head}");
     let status = head[9..12].parse().expect("a status");
@@ -96,6 +103,63 @@ fn what_is_no_request_gets_an_error_and_a_hint_and_the_vat_goes_on() {
 }
 
 #[test]
+fn bytes_that_are_no_request_get_an_error_and_a_hint_like_any_other() {
+    let vat = Scratch::default().vat();
+    let long = format!("GET /v1/info HTTP/1.1\r\nhost: vat\r\nx: {}\r\n\r\n", "x".repeat(150_000));
+    let uri = format!("GET /{} HTTP/1.1\r\nhost: vat\r\n\r\n", "x".repeat(65_535));
+    for (bytes, expected) in [
+        (&b"hello\n"[..], 400),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),
+        (b"GET /v1/info\r\n\r\n", 400),
+        (b"GET /v1/info HTTP/1.1\r\nhost\xff: vat\r\n\r\n", 400),
+        (b"POST /v1/retry HTTP/1.1\r\nhost: vat\r\ncontent-length: x\r\n\r\n", 400),
+        (long.as_bytes(), 431),
+        (uri.as_bytes(), 414),
+    ] {
+        let (status, answer) = raw(&vat, bytes);
+        let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(80)]).into_owned();
+        assert_eq!(status, expected, "{shown}: {answer}");
+        for part in ["error", "hint"] {
+            assert!(answer[part].as_str().is_some_and(|text| !text.is_empty()), "{shown}: {answer}");
+        }
+    }
+    assert_eq!(request(&vat, "GET", "/v1/info", "").0, 200, "the vat goes on");
+}
+
+#[test]
+#[ignore = "only root can be somebody else"]
+fn another_user_gets_nothing_even_where_the_files_would_let_them() {
+    let vat = Scratch::default().vat();
+    let socket = vat.dir().join("control.sock");
+    let log = || fs::read_to_string(vat.dir().join("qrtd.log")).expect("the log");
+    let ask = |user: &str| {
+        let ids = [format!("--reuid={user}"), format!("--regid={user}")];
+        let url = "http://vat/v1/info";
+        let command = Command::new("setpriv")
+            .args(ids)
+            .args(["--clear-groups", "curl", "--silent", "--unix-socket"])
+            .arg(&socket)
+            .arg(url)
+            .output();
+        let ran = command.expect("setpriv and curl run");
+        (ran.status.code(), String::from_utf8(ran.stdout).expect("UTF-8"))
+    };
+    // 7 is what curl says when it cannot connect.
+    assert_eq!(ask("65534"), (Some(7), String::new()), "the directory is its owner's alone");
+    assert!(!log().contains("another user"), "the socket was not even reached");
+    let open = |path: &Path, mode| fs::set_permissions(path, Permissions::from_mode(mode)).expect("its mode");
+    for dir in vat.dir().ancestors().filter(|dir| dir.starts_with(vat.scratch.path(""))) {
+        open(dir, 0o755);
+    }
+    open(&socket, 0o666);
+    // Depending on when it is cut off, curl says that it has no connection or no answer.
+    let (code, answer) = ask("65534");
+    assert!(code != Some(0) && answer.is_empty(), "the socket knows who asks: {answer}");
+    assert!(ask("0").1.contains("\"state\":\"running\""), "root is answered");
+    assert!(log().lines().any(|line| line.contains("another user was refused") && line.contains("65534")), "{}", log());
+}
+
+#[test]
 fn clients_that_stall_do_not_keep_others_out() {
     let vat = Scratch::default().vat();
     let stalled: Vec<UnixStream> = (0..40)
@@ -112,7 +176,7 @@ fn clients_that_stall_do_not_keep_others_out() {
 #[test]
 fn the_socket_is_its_owners_alone() {
     let vat = Scratch::default().vat();
-    let mode = |name: &str| std::fs::metadata(vat.dir().join(name)).expect("it is there").permissions().mode() & 0o777;
+    let mode = |name: &str| fs::metadata(vat.dir().join(name)).expect("it is there").permissions().mode() & 0o777;
     assert_eq!(mode("control.sock"), 0o600);
     assert_eq!(mode("."), 0o700);
     for file in ["key", "vat.db", "vat.db-wal", "settings.toml", "qrtd.log", "qrtd.lock"] {
@@ -126,9 +190,9 @@ fn the_key_and_ids_are_in_no_log() {
     let qrid = vat.install("counter", "function () { throw 1; }", &[]);
     vat.send("counter", "null");
     vat.qrt("stop", &[]).ok();
-    let log = std::fs::read_to_string(vat.dir().join("qrtd.log")).expect("the log");
+    let log = fs::read_to_string(vat.dir().join("qrtd.log")).expect("the log");
     assert!(log.contains("serving"), "{log}");
-    let key = std::fs::read_to_string(vat.dir().join("key")).expect("the key");
+    let key = fs::read_to_string(vat.dir().join("key")).expect("the key");
     assert!(!log.contains(key.trim()), "the log holds the key");
     let object = qrid.rsplit('/').next().expect("an id");
     assert!(!log.contains(object), "the log holds an object's id, which is the authority to invoke it");

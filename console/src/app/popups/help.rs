@@ -8,7 +8,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::super::Context;
-use super::super::command::{self, COMMANDS, Command, Entry, Motion, Touch};
+use super::super::command::{self, COMMANDS, Command, Entry, Motion};
 use super::super::event::Do;
 use super::super::panes::SCREENS;
 use super::super::popup::Popup;
@@ -45,8 +45,7 @@ impl Help {
             let keys: Vec<_> = entry.keys.iter().map(|key| command::label(*key)).collect();
             let keys = if keys.is_empty() { format!(": {}", entry.word) } else { keys.join(" ") };
             let verb = entry.verb.map(|verb| format!("  (qrt {verb})")).unwrap_or_default();
-            let changes =
-                if cx.read_only && entry.touch != Touch::Looks { "  [not in a read-only console]" } else { "" };
+            let changes = if cx.read_only && !entry.looks() { "  [not in a read-only console]" } else { "" };
             row(keys, format!("{}{verb}{changes}", entry.help))
         };
         let screen = |(number, screen): (usize, &super::super::panes::Screen)| {

@@ -9,7 +9,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
 
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{Row, params};
 
 use super::{Asked, Read, ReadError};
 use crate::protocol::{Handle, MemoryHandle};
@@ -113,7 +113,7 @@ impl Past<'_> {
     fn undone(&self, memory: MemoryHandle, changed: BTreeMap<String, Option<Entry>>) -> Read<Undone> {
         let sql = "SELECT bytes, next_ordinal, account FROM memory WHERE memory = ?1";
         let row = |row: &Row<'_>| Ok(Memory { bytes: row.get(0)?, next_ordinal: row.get(1)?, account: row.get(2)? });
-        let row = self.asked.db.prepare_cached(sql)?.query_row([memory], row).optional()?;
+        let row = self.asked.one(sql, [memory], row)?;
         let row = row.ok_or_else(|| ReadError::Damaged(format!("memory {memory} is not there")))?;
         let mut now = 0;
         for key in changed.keys() {
@@ -131,7 +131,7 @@ impl Past<'_> {
 
     fn present(&self, memory: MemoryHandle, key: &str) -> Read<Option<Entry>> {
         let sql = "SELECT key, ordinal, value FROM memory_entry WHERE memory = ?1 AND key = ?2";
-        Ok(self.asked.db.prepare_cached(sql)?.query_row(params![memory, key], entry).optional()?)
+        self.asked.one(sql, params![memory, key], entry)
     }
 
     /// The properties after the place `after`, in order, until `enough` says so of their bytes.
@@ -206,7 +206,7 @@ impl Past<'_> {
             let texts: (String, Option<String>) = (row.get(3)?, row.get(5)?);
             Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(4)?, texts))
         };
-        let found = self.asked.db.prepare_cached(sql)?.query_row(params![object, self.before], row).optional()?;
+        let found = self.asked.one(sql, params![object, self.before], row)?;
         let Some((account, code, statics, memory, (natives, budget))) = found else { return Ok(None) };
         let unreadable = |what: &str| ReadError::Damaged(format!("object {object} has {what} that nobody can read"));
         let natives = apply::natives(&natives).ok_or_else(|| unreadable("native powers"))?;

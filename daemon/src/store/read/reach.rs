@@ -15,7 +15,6 @@ use std::mem::discriminant;
 use qrt_shared::id::MessageName;
 use qrt_shared::qjson;
 use qrt_shared::view::{Empowered, Found, Keeper, Link, Node, Page, Place, Reach, Root, Sweep, Unreachable, Way};
-use rusqlite::OptionalExtension;
 
 use super::list::PAGE_ROWS;
 use super::{Asked, Read, ReadError};
@@ -286,7 +285,7 @@ impl Asked<'_> {
     /// The native powers of an object, each once.
     fn natives_of(&self, object: Handle) -> Read<Vec<String>> {
         let sql = "SELECT natives FROM object WHERE object = ?1";
-        let text: Option<String> = self.db.prepare_cached(sql)?.query_row([object], |row| row.get(0)).optional()?;
+        let text: Option<String> = self.one(sql, [object], |row| row.get(0))?;
         let natives = text.as_deref().and_then(apply::natives).unwrap_or_default();
         let mut names: Vec<_> = natives.into_values().map(|native| native.name().to_owned()).collect();
         names.sort_unstable();
@@ -296,7 +295,7 @@ impl Asked<'_> {
 
     fn is_installed(&self, object: Handle) -> Read<bool> {
         let sql = "SELECT maker IS NULL FROM object WHERE object = ?1";
-        Ok(self.db.prepare_cached(sql)?.query_row([object], |row| row.get(0)).optional()?.unwrap_or(false))
+        Ok(self.one(sql, [object], |row| row.get(0))?.unwrap_or(false))
     }
 
     /// What keeps an object, of each kind the nearest, among what can reach it.

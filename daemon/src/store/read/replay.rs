@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use qrt_shared::qjson::{self, Document};
 use qrt_shared::view::{self, Did, Difference, Made, Outcome, Part, Power, Replayed, Written};
-use rusqlite::{OptionalExtension, Row};
+use rusqlite::Row;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -55,7 +55,7 @@ impl Asked<'_> {
             let outcome: String = row.get(9)?;
             Ok((edit, object, code, args, row.get(4)?, row.get(5)?, texts, outcome, row.get(11)?))
         };
-        let found = self.db.prepare_cached(sql)?.query_row([bound], row).optional()?;
+        let found = self.one(sql, [bound], row)?;
         let missing = || ReadError::Nothing(format!("the journal has no turn {turn}"));
         let (edit, object, code, args, clock_ms, seed, texts, word, undone) = found.ok_or_else(missing)?;
         if let Some(edit) = edit {
@@ -323,7 +323,7 @@ impl Asked<'_> {
         let sql = "SELECT target, args FROM message WHERE message = ?1
             UNION ALL SELECT object, args FROM turn WHERE message = ?1
             UNION ALL SELECT target, args FROM fault WHERE message = ?1 AND target IS NOT NULL LIMIT 1";
-        Ok(self.db.prepare_cached(sql)?.query_row([message], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
+        self.one(sql, [message], |row| Ok((row.get(0)?, row.get(1)?)))
     }
 
     /// Compares the objects that were made, as far as they are still there.

@@ -2,7 +2,7 @@
 
 use qrt_shared::id::{MessageName, PeerName, Subject, VatId};
 use qrt_shared::view::Traced;
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{Row, params};
 
 use super::{Asked, Read, ReadError, from_json};
 use crate::protocol::{self, Handle};
@@ -49,7 +49,7 @@ impl Asked<'_> {
             Subject::Turn(turn) => {
                 let sql = format!("SELECT {RAN} WHERE turn = ?1");
                 let bound = i64::try_from(*turn).unwrap_or(i64::MAX);
-                let row = self.db.prepare_cached(&sql)?.query_row([bound], ran).optional()?;
+                let row = self.one(&sql, [bound], ran)?;
                 let missing = || ReadError::Nothing(format!("the journal has no turn {turn}"));
                 self.traced_turn(row.ok_or_else(missing)?)
             }
@@ -64,19 +64,18 @@ impl Asked<'_> {
         let peer = self.find_peer(&PeerName::Vat(vat))?;
         let (source, seq) = (Source::Peer(peer.peer), i64::try_from(seq).unwrap_or(i64::MAX));
         let sql = format!("SELECT {RAN} WHERE source = ?1 AND seq = ?2 ORDER BY turn DESC LIMIT 1");
-        if let Some(row) = self.db.prepare_cached(&sql)?.query_row(params![source, seq], ran).optional()? {
+        if let Some(row) = self.one(&sql, params![source, seq], ran)? {
             return self.traced_turn(row);
         }
         let sql = "SELECT message FROM message WHERE source = ?1 AND seq = ?2
             UNION ALL SELECT message FROM fault WHERE source = ?1 AND seq = ?2 AND target IS NOT NULL LIMIT 1";
-        let message = self.db.prepare_cached(sql)?.query_row(params![source, seq], |row| row.get(0)).optional()?;
+        let message = self.one(sql, params![source, seq], |row| row.get(0))?;
         if let Some(message) = message {
             return self.traced_in(message);
         }
         let sql = "SELECT error, at FROM fault WHERE source = ?1 AND seq = ?2 AND target IS NULL LIMIT 1";
         let row = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, row.get(1)?));
-        let fault: Option<(String, u64)> =
-            self.db.prepare_cached(sql)?.query_row(params![source, seq], row).optional()?;
+        let fault: Option<(String, u64)> = self.one(sql, params![source, seq], row)?;
         let state = if fault.is_some() { "fault" } else { "unknown" };
         let seq = seq.unsigned_abs();
         Ok(Traced {
@@ -110,7 +109,7 @@ impl Asked<'_> {
     pub(super) fn turn_of(&self, message: u64) -> Read<Option<u64>> {
         let sql = "SELECT turn FROM turn WHERE message = ?1 ORDER BY turn DESC LIMIT 1";
         let bound = i64::try_from(message).unwrap_or(i64::MAX);
-        Ok(self.db.prepare_cached(sql)?.query_row([bound], |row| row.get(0)).optional()?)
+        self.one(sql, [bound], |row| row.get(0))
     }
 
     fn traced_in(&self, message: u64) -> Read<Traced> {
@@ -131,7 +130,7 @@ impl Asked<'_> {
                 row.get::<_, Option<String>>(7)?,
             ))
         };
-        let found = self.db.prepare_cached(sql)?.query_row([bound], row).optional()?;
+        let found = self.one(sql, [bound], row)?;
         let Some((state, source, target, cause, (at, seq, abroad), error)) = found else {
             return Ok(Traced { message: Some(MessageName::In(message)), ..self.nothing("unknown") });
         };

@@ -4,7 +4,7 @@
 
 use qrt_shared::id::{PeerName, Petname, Subject, Target};
 use qrt_shared::view::Why;
-use rusqlite::{OptionalExtension, params};
+use rusqlite::params;
 
 use super::{Asked, Queues, Read, ReadError, from_json};
 use crate::peer::session::State;
@@ -136,12 +136,12 @@ impl Asked<'_> {
     fn why_vat(&self, now_ms: u64) -> Read<Cause> {
         // What an operator must decide comes first, then what mends itself.
         let sql = "SELECT peer FROM peer WHERE state NOT IN ('ok', 'unsure') ORDER BY stopped_at LIMIT 1";
-        if let Some(peer) = self.db.prepare_cached(sql)?.query_row([], |row| row.get(0)).optional()? {
+        if let Some(peer) = self.one(sql, [], |row| row.get(0))? {
             return self.why_peer(&self.peer_row(peer)?, now_ms);
         }
         let sql =
             "SELECT object FROM object WHERE held = 1 AND EXISTS (SELECT 1 FROM message WHERE target = object) LIMIT 1";
-        if let Some(object) = self.db.prepare_cached(sql)?.query_row([], |row| row.get(0)).optional()? {
+        if let Some(object) = self.one(sql, [], |row| row.get(0))? {
             return self.why_object(object, now_ms);
         }
         let sql =
@@ -153,7 +153,7 @@ impl Asked<'_> {
         }
         let sql = "SELECT peer FROM peer WHERE last_out > acked_out AND (failures > 0 OR held = 1 OR due_at IS NULL)
             ORDER BY failing_since IS NULL, failing_since LIMIT 1";
-        if let Some(peer) = self.db.prepare_cached(sql)?.query_row([], |row| row.get(0)).optional()? {
+        if let Some(peer) = self.one(sql, [], |row| row.get(0))? {
             return self.why_peer(&self.peer_row(peer)?, now_ms);
         }
         if let Some(cause) = self.faulty()? {
@@ -169,7 +169,7 @@ impl Asked<'_> {
         let qrid = self.qrid(object)?;
         let sql = "SELECT held, held_why FROM object WHERE object = ?1";
         let row = |row: &rusqlite::Row<'_>| Ok((row.get::<_, bool>(0)?, row.get::<_, Option<String>>(1)?));
-        let held = self.db.prepare_cached(sql)?.query_row([object], row).optional()?;
+        let held = self.one(sql, [object], row)?;
         let sql = "SELECT count(*) FROM (SELECT 1 FROM message WHERE target = ?1 LIMIT ?2)";
         let queued: u64 = self.db.prepare_cached(sql)?.query_row([object, COUNTED], |row| row.get(0))?;
         let queued_text = format!("{} queued for it", count_up(queued, "message"));
@@ -198,16 +198,11 @@ impl Asked<'_> {
         }
         let sql = "SELECT turn, outcome, error FROM turn WHERE object = ?1 AND edit IS NULL ORDER BY turn DESC LIMIT 1";
         let row = |row: &rusqlite::Row<'_>| Ok((row.get::<_, u64>(0)?, row.get::<_, String>(1)?, row.get(2)?));
-        let last: Option<(u64, String, Option<String>)> =
-            self.db.prepare_cached(sql)?.query_row([object], row).optional()?;
+        let last: Option<(u64, String, Option<String>)> = self.one(sql, [object], row)?;
         if let Some((turn, outcome, Some(error))) = last {
             let error: protocol::CodeError = from_json(&error)?;
             let sql = "SELECT fault, at FROM fault WHERE target = ?1 AND turn = ?2";
-            let fault: Option<(u64, u64)> = self
-                .db
-                .prepare_cached(sql)?
-                .query_row([object, turn], |row| Ok((row.get(0)?, row.get(1)?)))
-                .optional()?;
+            let fault: Option<(u64, u64)> = self.one(sql, [object, turn], |row| Ok((row.get(0)?, row.get(1)?)))?;
             let command = match fault {
                 Some((fault, _)) => format!("qrt fault-retry DIR {fault}"),
                 None => format!("qrt turns DIR --object {qrid}"),
@@ -335,18 +330,17 @@ impl Asked<'_> {
         let sql = "SELECT source, target, chain FROM message WHERE message = ?1";
         let row =
             |row: &rusqlite::Row<'_>| Ok((row.get::<_, Source>(0)?, row.get::<_, Handle>(1)?, row.get::<_, u64>(2)?));
-        if let Some((source, target, chain)) = self.db.prepare_cached(sql)?.query_row([bound], row).optional()? {
-            let object = self.why_object(target, now_ms)?;
+        if let Some((source, target, chain)) = self.one(sql, [bound], row)? {
             let sql = "SELECT count(*) FROM (SELECT 1 FROM message WHERE source = ?1 AND target = ?2 AND message < ?3 LIMIT ?4)";
             let params = params![source, target, bound, COUNTED];
             let before: u64 = self.db.prepare_cached(sql)?.query_row(params, |row| row.get(0))?;
             let chain_is_long = chain >= CHAIN_SHOWN;
             let before = format!("{} before it in its queue", count_up(before, "message"));
-            let is_held = object.blocked && object.command.as_ref().is_some_and(|command| command.contains("release"));
-            if is_held {
-                return Ok(
-                    Cause { sentence: format!("its object is held: {}", self.qrid(target)?), ..object }.shown(before)
-                );
+            let sql = "SELECT held FROM object WHERE object = ?1";
+            if self.one(sql, [target], |row| row.get(0))? == Some(true) {
+                let object = self.why_object(target, now_ms)?;
+                let sentence = format!("its object is held: {}", self.qrid(target)?);
+                return Ok(Cause { sentence, ..object }.shown(before));
             }
             let cause = match self.spent(&self.payers(source, target)?, now_ms)? {
                 Some(cause) => cause,
@@ -359,7 +353,7 @@ impl Asked<'_> {
         let sql = "SELECT fault, outcome, error FROM fault WHERE message = ?1 AND target IS NOT NULL ORDER BY fault DESC LIMIT 1";
         let row =
             |row: &rusqlite::Row<'_>| Ok((row.get::<_, u64>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?));
-        if let Some((fault, outcome, error)) = self.db.prepare_cached(sql)?.query_row([bound], row).optional()? {
+        if let Some((fault, outcome, error)) = self.one(sql, [bound], row)? {
             let error: protocol::CodeError = from_json(&error)?;
             let what = format!("it is a fault, {outcome}: {}", error.one_line());
             return Ok(Cause::of(what, format!("qrt fault-retry DIR {fault}")).shown(format!("fault {fault}")));
@@ -378,7 +372,7 @@ impl Asked<'_> {
         let row = |row: &rusqlite::Row<'_>| {
             Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?, row.get::<_, Option<u64>>(2)?))
         };
-        let found = self.db.prepare_cached(sql)?.query_row([bound], row).optional()?;
+        let found = self.one(sql, [bound], row)?;
         let missing = || ReadError::Nothing(format!("the journal has no turn {turn}"));
         let (outcome, error, message) = found.ok_or_else(missing)?;
         match (error, message) {
