@@ -132,11 +132,11 @@ fn keys(console: &mut Console, when: &str) {
         (key.to_owned(), Box::new(move |screen| screen.contents().trim_start().starts_with(title)))
     });
     show(&format!("a screen, {when}"), goes);
-    let mut place = console.seen(selected_text);
+    console.press("g");
+    console.until_screen("the first object", is_first);
     let jumps = times(console, |number| {
-        let from = std::mem::take(&mut place);
-        let there: There = Box::new(move |screen| selected_text(screen).is_some_and(|text| Some(text) != from));
-        (if number % 2 == 0 { "G" } else { "g" }.to_owned(), there)
+        let (key, first) = if number % 2 == 0 { ("G", false) } else { ("g", true) };
+        (key.to_owned(), Box::new(move |screen| selected(screen).is_some() && is_first(screen) == first))
     });
     show(&format!("an end, {when}"), jumps);
     console.press("/");
@@ -148,6 +148,8 @@ fn keys(console: &mut Console, when: &str) {
     });
     show(&format!("a letter, {when}"), letters);
     console.press("\u{1b}");
+    // With a key right after it, it would be that key with Alt.
+    console.until("no filter", |screen| !screen.contains("zz"));
 }
 
 /// So many letters are in the filter.
@@ -164,9 +166,10 @@ fn selected(screen: &Screen) -> Option<u16> {
     (2..48).find(|row| screen.cell(*row, 2).is_some_and(vt100::Cell::inverse))
 }
 
-/// What stands in it.
-fn selected_text(screen: &Screen) -> Option<String> {
-    selected(screen).and_then(|row| screen.rows(0, 160).nth(row.into()))
+/// Whether it is on the vat's first object.
+fn is_first(screen: &Screen) -> bool {
+    let text = selected(screen).and_then(|row| screen.rows(0, 160).nth(row.into()));
+    text.is_some_and(|text| text.contains("maker"))
 }
 
 fn times(console: &mut Console, mut next: impl FnMut(usize) -> (String, There)) -> Vec<Duration> {

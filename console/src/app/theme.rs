@@ -92,9 +92,9 @@ impl Theme {
         self.colour(Color::Yellow, Color::Blue)
     }
 
-    /// What the selection is on.
+    /// What the selection is on: one bar, whatever colours are in it otherwise.
     pub fn selected(self) -> Style {
-        Style::new().add_modifier(Modifier::REVERSED)
+        Style::new().fg(Color::Reset).remove_modifier(Modifier::DIM).add_modifier(Modifier::REVERSED)
     }
 
     /// The top and bottom lines.

@@ -22,6 +22,8 @@ pub(super) struct Asked<'a> {
     pub(super) who: Who,
     query: BTreeMap<String, String>,
     body: &'a Bytes,
+    /// Its row of the table, if there is one.
+    route: Option<&'static Route>,
 }
 
 /// Answers a request; `place` is the asker's.
@@ -40,8 +42,9 @@ pub(super) async fn route(
     if query.get("wait_ms").is_some_and(|wait| wait != "0") {
         place.is(Doing::Waiting);
     }
-    let asked = Asked { state, who, query, body };
-    asked.check(&head.method, &segments)?;
+    let route = routes(&segments).find(|route| route.method == head.method.as_str());
+    let asked = Asked { state, who, query, body, route };
+    asked.check()?;
     match (&head.method, segments.as_slice()) {
         (&Method::GET, ["v1", "events"]) => return watch::events(&asked, place).await.map(Reply::Lines),
         (&Method::GET, ["metrics"] | ["v1", "metrics"]) => return metrics::text(state).await.map(Reply::Text),
@@ -147,14 +150,14 @@ fn query(text: &str) -> Result<BTreeMap<String, String>, Refusal> {
 
 impl Asked<'_> {
     /// Refuses what the route has no use for: a misspelt parameter must not be taken for none.
-    fn check(&self, method: &Method, path: &[&str]) -> Result<(), Refusal> {
-        let Some(route) = routes(path).find(|route| route.method == method.as_str()) else { return Ok(()) };
+    fn check(&self) -> Result<(), Refusal> {
+        let Some(route) = self.route else { return Ok(()) };
         let Some(stray) = self.query.keys().find(|name| !route.query.contains(&name.as_str())) else { return Ok(()) };
         let hint = match route.query {
             [] => "it takes none".to_owned(),
             known => format!("it takes {}", known.join(", ")),
         };
-        Err(Refusal::bad(format!("{method} {} takes no parameter {stray:?}", route.path), hint))
+        Err(Refusal::bad(format!("{} {} takes no parameter {stray:?}", route.method, route.path), hint))
     }
 
     /// Has the kernel carry a change out; the reply, once it is durable.
@@ -217,8 +220,8 @@ impl Asked<'_> {
 
     /// The body, as what it must be.
     pub(super) fn body<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
-        serde_json::from_slice(self.body)
-            .map_err(|error| Refusal::bad(error, "GET /v1/ lists the paths and what they are for"))
+        let hint = || format!("a body it takes is {}", self.route.map_or("{}", |route| route.body));
+        serde_json::from_slice(self.body).map_err(|error| Refusal::bad(error, hint()))
     }
 }
 

@@ -1,11 +1,13 @@
 //! The control socket, asked by any HTTP client.
 
 mod details;
+mod docs;
 mod events;
 mod lists;
 mod service;
 mod single_events;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, Permissions};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -13,7 +15,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Command;
 
-use qrt_shared::action::{ACTIONS, Via};
+use qrt_shared::action::{ACTIONS, Route, Via};
 use qrt_tests::{PATIENCE, Scratch, Vat};
 use serde_json::Value;
 
@@ -41,6 +43,42 @@ fn request(vat: &Vat, method: &str, path: &str, body: &str) -> (u16, Value) {
     raw(vat, (head + body).as_bytes())
 }
 
+/// The routes of the table.
+fn routes() -> impl Iterator<Item = &'static Route> {
+    ACTIONS.iter().flat_map(|action| match &action.via {
+        Via::Control(routes) => routes.iter(),
+        Via::Qrtd | Via::Qrt => [].iter(),
+    })
+}
+
+/// A path to what is not there.
+fn filled(path: &str) -> String {
+    let none = [("{message}", "in:1"), ("{object}", "none"), ("{fault}", "1"), ("{peer}", "none"), ("{turn}", "9")];
+    let path = none.iter().fold(path.to_owned(), |path, (name, none)| path.replace(name, none));
+    path.replace("{seq}", "1").replace("{key}", "count")
+}
+
+#[test]
+fn the_table_shows_bodies_that_are_understood_with_every_field_there_is() {
+    let vat = Scratch::default().vat();
+    for route in routes().filter(|route| !route.body.is_empty()) {
+        let (_, answer) = request(&vat, route.method, &filled(route.path), route.body);
+        let hint = answer["hint"].as_str().unwrap_or_default();
+        assert!(!hint.contains("a body it takes"), "{route:?}: {answer}");
+        let mut body: BTreeMap<String, Value> = serde_json::from_str(route.body).expect("an object");
+        let shown: BTreeSet<String> = body.keys().cloned().collect();
+        body.insert("stray".into(), Value::Null);
+        let text = serde_json::to_string(&body).expect("JSON");
+        let (status, answer) = request(&vat, route.method, &filled(route.path), &text);
+        let error = answer["error"].as_str().unwrap_or_default();
+        let (stray, known) = error.split_once(", expected ").unwrap_or_else(|| panic!("{route:?}: {answer}"));
+        assert_eq!((status, stray), (400, "unknown field `stray`"), "{route:?}");
+        let known: BTreeSet<String> = known.split('`').skip(1).step_by(2).map(ToOwned::to_owned).collect();
+        assert_eq!(shown, known, "{route:?}");
+        assert!(answer["hint"].as_str().is_some_and(|hint| hint.ends_with(route.body)), "{answer}");
+    }
+}
+
 #[test]
 fn every_route_of_the_table_is_served_and_described() {
     let vat = Scratch::default().vat();
@@ -54,8 +92,7 @@ fn every_route_of_the_table_is_served_and_described() {
             if ["/v1/stop", "/v1/events", "/v1/metrics"].contains(&route.path) {
                 continue;
             }
-            let path = route.path.replace("{message}", "in:1").replace("{object}", "none").replace("{fault}", "1");
-            let (status, answer) = request(&vat, route.method, &path, "");
+            let (status, answer) = request(&vat, route.method, &filled(route.path), "");
             let error = answer["error"].as_str().unwrap_or_default();
             assert!(!error.starts_with("no such path"), "{route:?}: {answer}");
             assert_ne!((status, error), (405, error), "{route:?}: {answer}");

@@ -12,6 +12,7 @@ use qrt_shared::control::Listing;
 use qrt_shared::view::Audited;
 use qrt_tests::{PATIENCE, Scratch, Vat, programs};
 use rustix::process::{Signal, kill_process};
+use serde_json::{Value, json};
 
 use super::request;
 
@@ -56,13 +57,74 @@ fn curl_is_a_client_like_any_other() {
         "check",
     ] {
         let answer = curl(&vat, &["--fail", &at(path)]);
-        assert!(serde_json::from_str::<serde_json::Value>(&answer).is_ok(), "{path}: {answer}");
+        assert!(serde_json::from_str::<Value>(&answer).is_ok(), "{path}: {answer}");
     }
     assert!(curl(&vat, &["--fail", &at("metrics")]).contains("qrt_turns_total 1\n"));
     let done = curl(&vat, &["--fail", "-X", "POST", &at("checkpoint")]);
     assert!(done.contains("\"wal_bytes\":"), "{done}");
     let refused = curl(&vat, &[&at("objects?afer=1")]);
     assert!(refused.contains("\"hint\":\"it takes after, before,"), "{refused}");
+}
+
+#[test]
+fn curl_does_whatever_an_operator_can() {
+    let vat = Scratch::default().vat();
+    let scratch = Scratch::default();
+    let nowhere = scratch.path("nowhere");
+    let made = scratch.qrt(&["create-node".as_ref(), nowhere.as_os_str(), "--json".as_ref()]).json();
+    let far = made["vat"].as_str().expect("an id");
+    let done = |method: &str, path: &str, body: &str| -> Value {
+        let url = format!("http://vat/v1/{path}");
+        let answer = curl(&vat, &["--fail-with-body", "-X", method, "-d", body, &url]);
+        serde_json::from_str(&answer).unwrap_or_else(|error| panic!("{method} {path}: {error}: {answer}"))
+    };
+    let code = "(args, power) => { if (args.less) throw args; return power.memory.count = args.by; }";
+    let object = json!({ "label": "counter.js", "code": code, "name": "counter" });
+    let install = json!({ "objects": [object], "memory": {}, "power": {}, "natives": {} }).to_string();
+    assert_eq!(done("POST", "dry/objects", &install)["objects"].as_array().map(Vec::len), Some(1));
+    let qrid = done("POST", "objects", &install)["objects"][0]["qrid"].as_str().expect("a QRID").to_owned();
+    let send =
+        |target: &str, args: &str| done("POST", "messages", &format!(r#"{{"target":"{target}","args":{args}}}"#));
+    let counted = send("counter", r#"{"by":2}"#)["message"].as_str().expect("a name").to_owned();
+    assert_eq!(done("GET", &format!("messages/{counted}/outcome?wait_ms=30000"), "")["result"], 2);
+    let upgrade = json!({ "label": "counter.js", "code": code.replace("args.by", "args.by + 1") }).to_string();
+    assert!(done("POST", "dry/objects/counter/code", &upgrade).is_object());
+    assert_eq!(done("POST", "objects/counter/code", &upgrade)["version"], 2);
+    assert_eq!(done("PUT", "objects/counter/memory/count", r#"{"value":7,"expect":2}"#)["key"], "count");
+    assert_eq!(done("GET", "objects/counter/memory", "")["count"], 7);
+    assert_eq!(done("DELETE", "objects/counter/name", "")["name"], Value::Null);
+    assert_eq!(done("PUT", &format!("objects/{}/name", qrid.replace('/', "%2f")), r#"{"name":"sum"}"#)["name"], "sum");
+    assert_eq!(done("POST", "turns/1/replay", r#"{"args":{"by":3}}"#)["replayed"]["result"], 3);
+    for held in [true, false] {
+        let verb = if held { "hold" } else { "release" };
+        assert_eq!(done("POST", &format!("objects/sum/{verb}"), "")["held"], held);
+    }
+    for _ in 0..2 {
+        let failed = send("sum", r#"{"less":1}"#)["message"].as_str().expect("a name").to_owned();
+        let ended = done("GET", &format!("messages/{failed}/outcome?wait_ms=30000"), "");
+        assert_eq!(ended["outcome"], "error", "{ended}");
+    }
+    assert!(done("POST", "faults/1/retry", "")["message"].is_string());
+    assert_eq!(done("DELETE", "faults/2", ""), json!({}));
+    let add = json!({ "vat": far, "urls": ["http://127.0.0.1:9"] }).to_string();
+    assert_eq!(done("POST", "peers", &add)["held"], false);
+    done("PUT", &format!("peers/{far}/name"), r#"{"name":"far"}"#);
+    assert_eq!(done("GET", "peers/far", "")["name"], "far");
+    assert_eq!(done("POST", "peers/far/hold", "")["held"], true);
+    send(&format!("qrt:{far}/7z2fziy4eazx2seb54ittqs77cr5lfj3"), "1");
+    assert_eq!(done("POST", "peers/far/outbox/1/drop", r#"{"reason":"a test"}"#)["seq"], 1);
+    assert_eq!(done("POST", "peers/far/release", "")["pending"], 1);
+    assert_eq!(done("POST", "retry", r#"{"peer":"far"}"#)["peers"], 1);
+    let refused = curl(&vat, &["-d", "{}", "http://vat/v1/peers/far/resync"]);
+    assert!(refused.contains("\"hint\":"), "its history is ours: {refused}");
+    done("DELETE", "peers/far/name", "");
+    assert_eq!(done("GET", &format!("peers/{far}"), "")["name"], Value::Null);
+    assert_eq!(done("POST", "checkpoint", "")["wal_bytes"], 0);
+    let copy = scratch.path("copy");
+    let backup = json!({ "file": copy, "with_key": true }).to_string();
+    assert!(done("POST", "backup", &backup)["bytes"].as_u64() > Some(0) && copy.exists());
+    assert_eq!(done("DELETE", "objects/sum", "")["objects"], json!([qrid]));
+    assert_eq!(done("POST", "stop", ""), json!({}));
 }
 
 #[test]
@@ -151,10 +213,7 @@ fn settings_are_taken_while_it_runs_and_a_file_with_an_error_changes_nothing() {
     assert_eq!(vat.send("sender", "3")["outcome"], "killed");
     let settings = vat.qrt("settings", &["--json"]).json();
     let one = |key: &str| settings.as_array().expect("a list").iter().find(|row| row["key"] == key).expect("a setting");
-    assert_eq!(
-        (&one("turn.messages")["value"], &one("turn.messages")["pending"]),
-        (&2.into(), &serde_json::Value::Null)
-    );
+    assert_eq!((&one("turn.messages")["value"], &one("turn.messages")["pending"]), (&2.into(), &Value::Null));
     assert_eq!(
         (&one("worker.isolation")["value"], &one("worker.isolation")["pending"]),
         (&"shared".into(), &"account".into())

@@ -1,108 +1,6 @@
-//! The table of actions: everything an operator can do to a vat, once.
-//!
-//! The command line (parser, help, exit code 2), the control API's description (`GET /v1/`) and
-//! its routes are made from [`ACTIONS`], so they cannot disagree. To add a verb, add a row here
-//! and a file of its name in the console's `cli/`; a route needs a handler in the daemon's
-//! `control/`. Tests fail until both are there.
+//! The table.
 
-use serde::Serialize;
-
-/// One thing an operator can do.
-#[derive(Debug, Serialize)]
-pub struct Action {
-    /// What is typed after `qrt`.
-    pub verb: &'static str,
-    /// One line, imperative, no full stop.
-    pub summary: &'static str,
-    /// What a user must know beyond the summary; may be empty.
-    pub details: &'static str,
-    /// What it does to the vat.
-    pub effect: Effect,
-    /// Who carries it out.
-    pub via: Via,
-    /// Its arguments, positional ones in order.
-    pub args: &'static [Arg],
-}
-
-/// What an action does to a vat.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Effect {
-    /// Nothing.
-    Read,
-    /// Something that can be taken back, or adds.
-    Change,
-    /// Something is gone afterwards.
-    Destroy,
-}
-
-/// Who carries an action out.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Via {
-    /// The running daemon, asked at these routes of its control socket.
-    Control(&'static [Route]),
-    /// The `qrtd` program, working on the directory's files.
-    Qrtd,
-    /// `qrt` itself, by other actions.
-    Qrt,
-}
-
-/// A method and path of the control API. `{name}` stands for one percent-encoded segment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Route {
-    /// The HTTP method.
-    pub method: &'static str,
-    /// The path, starting with the API's version.
-    pub path: &'static str,
-    /// The query parameters it takes; any other is refused.
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    pub query: &'static [&'static str],
-}
-
-/// One argument of an action.
-#[derive(Debug, Serialize)]
-pub struct Arg {
-    /// Upper case for a positional one, lower case for `--name`.
-    pub name: &'static str,
-    /// How it is given.
-    pub kind: Kind,
-    /// What it means, one line, no full stop.
-    pub help: &'static str,
-}
-
-/// How an argument is given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Kind {
-    /// By its place; must be there.
-    Required,
-    /// By its place; may be left out.
-    Optional,
-    /// By its place, once or more.
-    Many,
-    /// `--name`
-    Flag,
-    /// `--name VALUE`
-    Option {
-        /// What the value is called in help; words with a blank between them are several values.
-        value: &'static str,
-        /// One letter for `-x VALUE`.
-        short: Option<char>,
-    },
-    /// `--name VALUE`; must be there.
-    Demanded {
-        /// What the value is called in help.
-        value: &'static str,
-        /// One letter for `-x VALUE`.
-        short: Option<char>,
-    },
-    /// `--name VALUE`; may be given again.
-    Repeated {
-        /// What the value is called in help.
-        value: &'static str,
-    },
-}
+use super::{Action, Arg, Effect, Kind, Route, Via};
 
 const fn required(name: &'static str, help: &'static str) -> Arg {
     Arg { name, kind: Kind::Required, help }
@@ -125,24 +23,32 @@ const fn demanded(name: &'static str, value: &'static str, help: &'static str) -
 }
 
 const fn get(path: &'static str) -> Route {
-    Route { method: "GET", path, query: &[] }
+    Route { method: "GET", path, query: &[], body: "" }
 }
 
 const fn ask(path: &'static str, query: &'static [&'static str]) -> Route {
-    Route { method: "GET", path, query }
+    Route { method: "GET", path, query, body: "" }
 }
 
-const fn post(path: &'static str) -> Route {
-    Route { method: "POST", path, query: &[] }
+const fn post(path: &'static str, body: &'static str) -> Route {
+    Route { method: "POST", path, query: &[], body }
 }
 
-const fn put(path: &'static str) -> Route {
-    Route { method: "PUT", path, query: &[] }
+const fn put(path: &'static str, body: &'static str) -> Route {
+    Route { method: "PUT", path, query: &[], body }
 }
 
 const fn delete(path: &'static str, query: &'static [&'static str]) -> Route {
-    Route { method: "DELETE", path, query }
+    Route { method: "DELETE", path, query, body: "" }
 }
+
+const NAME: &str = r#"{"name":"counter"}"#;
+const CODE: &str = r#"{"label":"counter.js","code":"(args, power) => power.memory.count = args"}"#;
+const INSTALL: &str = concat!(
+    r#"{"objects":[{"label":"counter.js","code":"(args, power) => power.memory.count = args","name":"counter"}],"#,
+    r#""memory":{"count":0},"power":{"limit":9},"natives":{"make_object":"make_object"},"#,
+    r#""budget":{"ticks":100000},"account_budget":{"objects":1000}}"#
+);
 
 /// What every list takes.
 const LIST: &[&str] = &["after", "before", "limit", "filter"];
@@ -191,7 +97,7 @@ pub static ACTIONS: &[Action] = &[
         summary: "Stop the vat's daemon in good order; nothing accepted is lost",
         details: "",
         effect: Effect::Change,
-        via: Via::Control(&[post("/v1/stop")]),
+        via: Via::Control(&[post("/v1/stop", "")]),
         args: &[DIR, JSON],
     },
     Action {
@@ -220,7 +126,7 @@ pub static ACTIONS: &[Action] = &[
                   --account-budget does not name is as in [account]: cpu is CPU time that can have been saved up, \
                   refill what comes back each second; messages whose account has spent it wait.",
         effect: Effect::Change,
-        via: Via::Control(&[post("/v1/objects"), post("/v1/dry/objects")]),
+        via: Via::Control(&[post("/v1/objects", INSTALL), post("/v1/dry/objects", INSTALL)]),
         args: &[
             DIR,
             required("FILE", "its code: a .js file, -, a sample's name, or a directory"),
@@ -254,7 +160,10 @@ pub static ACTIONS: &[Action] = &[
                   prints {\"peer\",\"seq\",\"acked\":true}. A timeout or Ctrl-C ends the wait, not the message: the line on \
                   stderr names it. The same --key to the same target within 24 hours is queued once and answers the same.",
         effect: Effect::Change,
-        via: Via::Control(&[post("/v1/messages"), ask("/v1/messages/{message}/outcome", &["wait_ms"])]),
+        via: Via::Control(&[
+            post("/v1/messages", r#"{"target":"counter","args":{"by":2},"key":"once"}"#),
+            ask("/v1/messages/{message}/outcome", &["wait_ms"]),
+        ]),
         args: &[
             Arg {
                 name: "dir",
@@ -320,9 +229,9 @@ pub static ACTIONS: &[Action] = &[
         details: "Without PETNAME, print the name it has. Petnames are yours alone: object code never sees them.",
         effect: Effect::Change,
         via: Via::Control(&[
-            put("/v1/objects/{object}/name"),
+            put("/v1/objects/{object}/name", NAME),
             delete("/v1/objects/{object}/name", &[]),
-            put("/v1/peers/{peer}/name"),
+            put("/v1/peers/{peer}/name", NAME),
             delete("/v1/peers/{peer}/name", &[]),
         ]),
         args: &[
@@ -339,7 +248,7 @@ pub static ACTIONS: &[Action] = &[
         details: "Takes its place in the order of turns: messages that are queued run on the new code. The old code is kept \
                   in the object's history. FILE is a .js file, `-`, or the name of a bundled sample.",
         effect: Effect::Change,
-        via: Via::Control(&[post("/v1/objects/{object}/code"), post("/v1/dry/objects/{object}/code")]),
+        via: Via::Control(&[post("/v1/objects/{object}/code", CODE), post("/v1/dry/objects/{object}/code", CODE)]),
         args: &[
             DIR,
             OBJECT,
@@ -354,7 +263,7 @@ pub static ACTIONS: &[Action] = &[
         details: "Takes its place in the order of turns and in the journal, with the old value. With --expect nothing \
                   happens unless that is its value when the edit's turn comes; a key that is not there has none.",
         effect: Effect::Change,
-        via: Via::Control(&[put("/v1/objects/{object}/memory/{key}")]),
+        via: Via::Control(&[put("/v1/objects/{object}/memory/{key}", r#"{"value":2,"expect":1}"#)]),
         args: &[
             DIR,
             OBJECT,
@@ -369,7 +278,7 @@ pub static ACTIONS: &[Action] = &[
         summary: "Let an object take no turns, or a peer get no deliveries; the queue is kept",
         details: "A held object cannot be called either. What was sent waits until `qrt release`.",
         effect: Effect::Change,
-        via: Via::Control(&[post("/v1/objects/{object}/hold"), post("/v1/peers/{peer}/hold")]),
+        via: Via::Control(&[post("/v1/objects/{object}/hold", ""), post("/v1/peers/{peer}/hold", "")]),
         args: &[DIR, HELD, JSON],
     },
     Action {
@@ -377,7 +286,7 @@ pub static ACTIONS: &[Action] = &[
         summary: "Let a held object take turns again, or a held peer get deliveries",
         details: "",
         effect: Effect::Change,
-        via: Via::Control(&[post("/v1/objects/{object}/release"), post("/v1/peers/{peer}/release")]),
+        via: Via::Control(&[post("/v1/objects/{object}/release", ""), post("/v1/peers/{peer}/release", "")]),
         args: &[DIR, HELD, JSON],
     },
     Action {
@@ -431,7 +340,7 @@ pub static ACTIONS: &[Action] = &[
         summary: "Queue a failed message again, at the end of its queue",
         details: "",
         effect: Effect::Change,
-        via: Via::Control(&[post("/v1/faults/{fault}/retry")]),
+        via: Via::Control(&[post("/v1/faults/{fault}/retry", "")]),
         args: &[DIR, FAULT, JSON],
     },
     Action {
@@ -455,7 +364,10 @@ pub static ACTIONS: &[Action] = &[
         summary: "Learn where another vat answers",
         details: "What waits for it is tried at once. A vat may have several URLs: the last good one is tried first.",
         effect: Effect::Change,
-        via: Via::Control(&[post("/v1/peers")]),
+        via: Via::Control(&[post(
+            "/v1/peers",
+            r#"{"vat":"rupbloepji4k2z7rk5qc2fum5xfrxipxmcct35hz63thwqq3luiq","urls":["http://127.0.0.1:7000"]}"#,
+        )]),
         args: &[
             DIR,
             required("VATID", "the other vat's id, as its `qrt info` shows it"),
@@ -484,7 +396,7 @@ pub static ACTIONS: &[Action] = &[
         summary: "Try waiting deliveries now",
         details: "A peer whose channel is stopped is asked again where it stands.",
         effect: Effect::Change,
-        via: Via::Control(&[post("/v1/retry")]),
+        via: Via::Control(&[post("/v1/retry", r#"{"peer":"market"}"#)]),
         args: &[DIR, option("peer", "PEER", "only those to this vat"), JSON],
     },
     Action {
@@ -493,7 +405,7 @@ pub static ACTIONS: &[Action] = &[
         details: "The other vat accepts and acknowledges the void, and nothing runs: a hole would block the channel for \
                   ever. If the message was tried before, it may have arrived all the same; the answer says so.",
         effect: Effect::Destroy,
-        via: Via::Control(&[post("/v1/peers/{peer}/outbox/{seq}/drop")]),
+        via: Via::Control(&[post("/v1/peers/{peer}/outbox/{seq}/drop", r#"{"reason":"sent by mistake"}"#)]),
         args: &[
             DIR,
             PEER,
@@ -509,7 +421,10 @@ pub static ACTIONS: &[Action] = &[
         details: "For a peer that is diverged or rolled back. It is asked where it stands; what may be lost or repeated is \
                   said in numbers, and asked about; then the messages that are held are numbered anew from there.",
         effect: Effect::Destroy,
-        via: Via::Control(&[post("/v1/peers/{peer}/resync")]),
+        via: Via::Control(&[post(
+            "/v1/peers/{peer}/resync",
+            r#"{"expect":{"last_in":7,"tip":"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff","next_out":9}}"#,
+        )]),
         args: &[DIR, PEER, flag("yes", "do not ask"), JSON],
     },
     Action {
@@ -547,7 +462,10 @@ pub static ACTIONS: &[Action] = &[
                   does not. With --code, --args or --memory it shows what would have come of that instead. A turn that the \
                   journal has dropped, or that ran an object removed since, cannot be run again.",
         effect: Effect::Read,
-        via: Via::Control(&[post("/v1/turns/{turn}/replay")]),
+        via: Via::Control(&[post(
+            "/v1/turns/{turn}/replay",
+            r#"{"code":{"label":"new.js","code":"(args, power) => 1"},"args":{"by":3},"memory":{"count":1}}"#,
+        )]),
         args: &[
             DIR,
             required("TURN", "the turn's number, as `qrt turns` shows it"),
@@ -601,7 +519,7 @@ pub static ACTIONS: &[Action] = &[
                   overwrites nothing. The vat's secret key is in it only with --with-key: who has such a file is the vat. \
                   Without it, keep DIR/key apart; a restore needs it. Never copy vat.db of a running vat by other means.",
         effect: Effect::Change,
-        via: Via::Control(&[post("/v1/backup")]),
+        via: Via::Control(&[post("/v1/backup", r#"{"file":"/var/backups/vat","with_key":false}"#)]),
         args: &[
             DIR,
             required("FILE", "the new file"),
@@ -632,7 +550,7 @@ pub static ACTIONS: &[Action] = &[
         details: "The vat does so by itself all the time; this is for before its files are looked at from outside. Turns wait \
                   meanwhile. The log stays as long as somebody reads what is in it.",
         effect: Effect::Change,
-        via: Via::Control(&[post("/v1/checkpoint")]),
+        via: Via::Control(&[post("/v1/checkpoint", "")]),
         args: &[DIR, JSON],
     },
     Action {
@@ -741,42 +659,3 @@ pub static ACTIONS: &[Action] = &[
         args: &[optional("VERB", "the verb")],
     },
 ];
-
-/// The action of that verb.
-pub fn by_verb(verb: &str) -> Option<&'static Action> {
-    ACTIONS.iter().find(|action| action.verb == verb)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::collections::HashSet;
-
-    #[test]
-    fn no_verb_and_no_route_stands_twice() {
-        let mut verbs = HashSet::new();
-        let mut routes = HashSet::new();
-        for action in ACTIONS {
-            assert!(verbs.insert(action.verb), "{}", action.verb);
-            assert!(!action.summary.ends_with('.'), "{}", action.verb);
-            if let Via::Control(its_routes) = &action.via {
-                for route in *its_routes {
-                    assert!(routes.insert((route.method, route.path)), "{route:?}");
-                    assert!(route.path.starts_with("/v1/"), "{route:?}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn only_reads_use_get_alone() {
-        // What is asked may be longer than a path, and is posted; it changes nothing all the same.
-        let asks = |route: &Route| route.method == "GET" || route.path.ends_with("/replay");
-        for action in ACTIONS {
-            if let Via::Control(routes) = &action.via {
-                let only_get = routes.iter().all(asks);
-                assert_eq!(only_get, action.effect == Effect::Read, "{}", action.verb);
-            }
-        }
-    }
-}
