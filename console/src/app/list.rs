@@ -20,6 +20,8 @@ pub trait Row {
 pub struct List<T> {
     listing: Listing,
     page: Option<Page<T>>,
+    /// Where the page that is here stands: the one that is asked for may not have come yet.
+    here: At,
     /// Where it begins.
     home: At,
     scroll: Scroll,
@@ -41,7 +43,7 @@ impl<T: Row> List<T> {
     pub fn new(listing: Listing) -> Self {
         let listing = Listing { limit: Some(ROWS), ..listing };
         let land = if listing.at == At::Last { Land::Last } else { Land::First };
-        Self { home: listing.at, listing, page: None, scroll: Scroll::default(), land, refused: None }
+        Self { here: listing.at, home: listing.at, listing, page: None, scroll: Scroll::default(), land, refused: None }
     }
 
     /// What is to be asked for.
@@ -84,6 +86,7 @@ impl<T: Row> List<T> {
         let follows = self.listing.at == At::Last && self.land == Land::Last;
         self.land = if follows { Land::Last } else { Land::Same };
         self.page = Some(page.clone());
+        self.here = listing.at;
     }
 
     /// Why it cannot be shown.
@@ -146,12 +149,13 @@ impl<T: Row> List<T> {
     /// Goes on to the page where a movement leads that leaves this one, if there is any.
     pub fn turn(&mut self, motion: Motion) {
         let Some(page) = &self.page else { return };
+        let leaves = self.listing.at != self.here;
         let at = match motion {
             Motion::Up | Motion::PageUp => page.prev.map(At::Before),
             Motion::Down | Motion::PageDown => page.next.map(At::After),
-            Motion::First => page.prev.map(|_| At::First),
+            Motion::First => (leaves || page.prev.is_some()).then_some(At::First),
             // The end of an order that changes all the time cannot be asked for.
-            Motion::Last => page.next.filter(|_| self.listing.sort.is_none()).map(|_| At::Last),
+            Motion::Last => (leaves || page.next.is_some()).then_some(At::Last).filter(|_| self.listing.sort.is_none()),
             Motion::Left | Motion::Right => return,
         };
         self.land = match at {
@@ -203,6 +207,23 @@ mod tests {
         assert_eq!(list.selected(), Some(&7), "it comes from below");
         list.go(Motion::Down);
         assert_eq!(list.listing().at, At::After(7));
+    }
+
+    #[test]
+    fn the_last_key_says_where_to_go_however_slowly_pages_come() {
+        let mut list = List::new(Listing::default());
+        let first = list.listing();
+        list.loaded(&first, &page(&[1, 2], None, Some(2)));
+        list.go(Motion::Last);
+        list.go(Motion::First);
+        assert_eq!(list.listing().at, At::First);
+        list.loaded(&first, &page(&[1, 2], None, Some(2)));
+        assert_eq!(list.selected(), Some(&1));
+        list.go(Motion::Last);
+        list.loaded(&list.listing(), &page(&[8, 9], Some(8), None));
+        list.go(Motion::First);
+        list.go(Motion::Last);
+        assert_eq!(list.listing().at, At::Last);
     }
 
     #[test]

@@ -129,7 +129,10 @@ impl Line {
                 self.text.replace_range(from..before.len(), "");
                 self.cursor = self.text[..from].chars().count();
             }
-            KeyCode::Char(c) if !control => self.insert(c.encode_utf8(&mut [0; 4])),
+            // With Alt it is no letter.
+            KeyCode::Char(c) if !control && !key.modifiers.contains(KeyModifiers::ALT) => {
+                self.insert(c.encode_utf8(&mut [0; 4]));
+            }
             KeyCode::Backspace if self.cursor > 0 => {
                 self.cursor -= 1;
                 self.text.remove(self.byte(self.cursor));

@@ -46,11 +46,9 @@ pub(super) async fn run(
     }
     let letterbox = carol.install("letterbox", "sample-methods", json!({})).await?;
     carol.stop().await?;
-    for vat in [&mut *alice, &mut *bob] {
-        for other in &known {
-            if other.vat != vat.info().await?.vat {
-                vat.tell_of(other).await?;
-            }
+    for (own, vat) in [&mut *alice, &mut *bob].into_iter().enumerate() {
+        for (_, other) in known.iter().enumerate().filter(|(number, _)| *number != own) {
+            vat.tell_of(other).await?;
         }
     }
     for (vat, name) in [(1, "bob"), (2, "carol")] {
