@@ -28,7 +28,7 @@ use crate::link::Link;
 use crate::record::Record;
 
 /// The longest that something new waits to be drawn, unless it answers a key.
-const DRAW: Duration = Duration::from_millis(50);
+const DRAW: Duration = Duration::from_millis(20);
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -25,7 +25,7 @@ impl Rows for Faults {
     type Row = Fault;
     const TITLE: &'static str = "Faults";
     const EMPTY: &'static str = "no faults: a message whose turn fails is kept here until you retry or drop it";
-    const HEAD: &'static [&'static str] = &[">FAULT", "OBJECT", "OUTCOME", "WHERE", "FROM", ">TICKS", "WHEN", "ERROR"];
+    const HEAD: &'static [&'static str] = &[">FAULT", "OBJECT", "OUTCOME", "WHERE", "FROM", "?>TICKS", "WHEN", "ERROR"];
     const COMMANDS: &'static [Command] = &[Retry, Drop, Edit, Replay, Trace, Filter, Reach, Copy];
 
     fn query(listing: Listing) -> Query {

@@ -25,7 +25,7 @@ impl Rows for Inbox {
     type Row = Message;
     const TITLE: &'static str = "Inbox";
     const EMPTY: &'static str = "nothing is queued: every message has had its turn";
-    const HEAD: &'static [&'static str] = &["MESSAGE", "FOR", "FROM", "QUEUED", ">SIZE", ">CHAIN", "ARGS"];
+    const HEAD: &'static [&'static str] = &["MESSAGE", "FOR", "FROM", "QUEUED", "?>SIZE", "?>CHAIN", "ARGS"];
     const COMMANDS: &'static [Command] = &[Why, Trace, Send, Filter, Reach, Copy];
 
     fn query(listing: Listing) -> Query {

@@ -31,7 +31,7 @@ impl Rows for Objects {
     const EMPTY: &'static str =
         "no objects yet: i installs one from a file, or from a bundled sample such as sample-methods";
     const HEAD: &'static [&'static str] =
-        &["NAME", "OBJECT", "ACCOUNT", ">TURNS", ">FAULTS", ">QUEUE", ">MEMORY", ">CPU", "MADE"];
+        &["NAME", "OBJECT", "?ACCOUNT", ">TURNS", ">FAULTS", ">QUEUE", ">MEMORY", "?>CPU", "MADE"];
     const COMMANDS: &'static [Command] = &[Send, Install, Edit, Filter, Sort, Hold, Why, Name, Reach, Drop, Copy];
 
     fn query(listing: Listing) -> Query {

@@ -27,7 +27,7 @@ impl Rows for Outbox {
     const EMPTY: &'static str =
         "nothing waits: what is sent to an object of another vat stands here until that vat has acknowledged it";
     const HEAD: &'static [&'static str] =
-        &["MESSAGE", "TO", "STATE", ">TRIES", "NEXT TRY", "QUEUED", ">SIZE", "LAST ERROR"];
+        &["MESSAGE", "TO", "STATE", "?>TRIES", "NEXT TRY", "QUEUED", "?>SIZE", "LAST ERROR"];
     const COMMANDS: &'static [Command] = &[Why, Retry, Hold, Drop, Trace, Filter, Copy];
 
     fn query(listing: Listing) -> Query {

@@ -27,7 +27,7 @@ impl Rows for Peers {
     const EMPTY: &'static str =
         "no other vats yet: + says where one answers, and so does qrt gossip for vats on this machine";
     const HEAD: &'static [&'static str] =
-        &["PEER", "STATE", ">OUT", ">ACKED", ">PENDING", ">IN", ">TRIES", "NEXT TRY", "HEARD", "URL", "LAST ERROR"];
+        &["PEER", "STATE", ">OUT", "?>ACKED", ">PENDING", ">IN", "?>TRIES", "NEXT TRY", "?HEARD", "?URL", "LAST ERROR"];
     const COMMANDS: &'static [Command] = &[Why, Retry, Hold, AddPeer, Resync, Name, Filter, Copy];
 
     fn query(listing: Listing) -> Query {

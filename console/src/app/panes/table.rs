@@ -27,7 +27,7 @@ pub(super) trait Rows: 'static {
     const TITLE: &'static str;
     /// What would fill the table.
     const EMPTY: &'static str;
-    /// The columns' names, `>` before those to be flush right.
+    /// The columns' names, as `grid::list` has them.
     const HEAD: &'static [&'static str];
     /// The commands for the bottom line.
     const COMMANDS: &'static [Command];

@@ -38,7 +38,7 @@ impl Rows for Turns {
     const TITLE: &'static str = "Turns";
     const EMPTY: &'static str = "no turns here yet: s sends a message to an object, and its turn shows up here";
     const HEAD: &'static [&'static str] =
-        &[">TURN", "OUTCOME", "OBJECT", "FROM", ">TICKS", ">CPU", ">SENT", ">CHANGED", "WHEN", "WHAT"];
+        &[">TURN", "OUTCOME", "OBJECT", "FROM", "?>TICKS", ">CPU", "?>SENT", "?>CHANGED", "WHEN", "WHAT"];
     const COMMANDS: &'static [Command] = &[Pause, Trace, Replay, Filter, Sort, Send, Reach, Copy];
     const LIVE: bool = true;
 
