@@ -3,7 +3,7 @@
 //! Text that object code or another vat had a say in goes through [`line()`] or [`block`], so that it
 //! can neither move the cursor nor look like another line.
 
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use qrt_shared::id::{MessageName, Petname, Qrid, VatId};
@@ -97,12 +97,17 @@ pub fn message(message: &MessageName) -> String {
     }
 }
 
+/// What has an id, and the name it has here, if it has one.
+pub fn named(name: Option<&Petname>, id: &impl Display) -> String {
+    name.map_or_else(|| id.to_string(), |name| format!("{name}  {id}"))
+}
+
 /// Whose share a message spends, in few characters.
-pub fn source(source: &str) -> String {
+pub fn source(name: Option<&Petname>, source: &str) -> String {
     if let Ok(qrid) = source.parse::<Qrid>() {
-        return object(None, &qrid);
+        return object(name, &qrid);
     }
-    source.parse::<VatId>().map_or_else(|_| line(source), |peer| format!("vat {}", vat(None, &peer)))
+    source.parse::<VatId>().map_or_else(|_| line(source), |peer| format!("vat {}", vat(name, &peer)))
 }
 
 /// Whether a terminal would do something with `c` other than show it: control characters, and

@@ -54,7 +54,7 @@ fn show(out: &mut Output, fault: &Fault) -> io::Result<()> {
         }
     }
     let turn = fault.turn.map(|turn| format!(", turn {turn}")).unwrap_or_default();
-    let from = format::source(&fault.source);
+    let from = format::source(fault.source_name.as_ref(), &fault.source);
     // Of what could not be delivered to any object there are only the first bytes.
     let kept = fault.head.as_deref().unwrap_or_else(|| fault.args.get());
     let head = format!("    {} from {from}{turn}: ", format::message(&fault.message));

@@ -37,7 +37,7 @@ fn cells(message: &Message, now: u64) -> Vec<Cell> {
 /// The source, and the message's number on the channel when it is another vat.
 fn from(message: &Message) -> String {
     let seq = message.seq.map(|seq| format!("#{seq}")).unwrap_or_default();
-    format!("{}{seq}", format::source(&message.source))
+    format!("{}{seq}", format::source(message.source_name.as_ref(), &message.source))
 }
 
 #[cfg(test)]

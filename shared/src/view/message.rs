@@ -19,6 +19,9 @@ pub struct Message {
     /// Whose budget and share it spends: `operator`, the QRID of an account, or the id of the vat it came
     /// from.
     pub source: String,
+    /// The petname of that account or vat.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_name: Option<Petname>,
     /// Its arguments.
     pub args: Box<RawValue>,
     /// Their size.
@@ -50,6 +53,9 @@ pub struct Fault {
     pub name: Option<Petname>,
     /// The message's source.
     pub source: String,
+    /// The petname of that account or vat.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_name: Option<Petname>,
     /// Its arguments; null when only `head` was kept.
     pub args: Box<RawValue>,
     /// The first bytes of a message from another vat that could not be delivered to any object.

@@ -62,6 +62,9 @@ pub struct Turn {
     pub name: Option<Petname>,
     /// The message's source.
     pub source: String,
+    /// The petname of that account or vat.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_name: Option<Petname>,
     /// SHA-256 of the object's code, hexadecimal.
     pub code: String,
     /// The message's arguments.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use qrt_shared::control::{At, Listed, Listing};
+use qrt_shared::id::Petname;
 use qrt_shared::view::{AccountRow, Audited, Fault, Message, ObjectRow, Outcome, Outgoing, Page, Peer, Turn};
 use qrt_tests::{Scratch, Vat};
 use qrtd::key::Key;
@@ -117,6 +118,24 @@ fn a_list_is_filtered_where_the_rows_are() {
 }
 
 #[test]
+fn a_source_is_told_with_the_name_an_operator_gave_it() {
+    let vat = Scratch::default().vat();
+    let counter = vat.install("counter", "function (n) { if (n < 0) throw n; }", &[]);
+    let power = json!({ "to": { "@qref": counter } }).to_string();
+    vat.install("clerk", "function (n, power) { power.to.sendOnly(n); }", &["--power", &power]);
+    vat.send("clerk", "-1");
+    vat.wait_for_turn(2);
+    let filtered = Listing { filter: "clerk".into(), ..Listing::default() };
+    let turns = page::<Turn>(&vat, &filtered).items;
+    let told: Vec<_> = turns.iter().map(|turn| turn.source_name.as_ref().map(Petname::as_str)).collect();
+    assert_eq!(told, [None, Some("clerk")], "the first is the operator's");
+    let fault = page::<Fault>(&vat, &filtered).items.remove(0);
+    assert_eq!(fault.source_name.as_ref().map(Petname::as_str), Some("clerk"));
+    vat.qrt("name", &["clerk", "--remove"]).ok();
+    assert_eq!(page::<Turn>(&vat, &Listing::default()).items[1].source_name, None);
+}
+
+#[test]
 fn an_account_is_named_to_see_its_turns_and_its_objects() {
     let vat = Scratch::default().vat();
     let code = "function (args, power) { power.make_object('() => 1').sendOnly(null); }";
@@ -162,10 +181,7 @@ fn objects_and_accounts_are_sorted_by_what_changes_each_turn() {
     assert_eq!(sorted("-memory"), ["-", "ann8", "cid0", "bob0"]);
     assert_eq!(sorted("queue"), ["ann8", "cid0", "bob0", "-"]);
     let listing = Listing { sort: Some("memory".into()), limit: Some(1), filter: "0".into(), ..Listing::default() };
-    assert_eq!(
-        page::<ObjectRow>(&vat, &listing).items[0].name.as_ref().map(qrt_shared::id::Petname::as_str),
-        Some("bob0")
-    );
+    assert_eq!(page::<ObjectRow>(&vat, &listing).items[0].name.as_ref().map(Petname::as_str), Some("bob0"));
     let cpu: Vec<_> = page::<ObjectRow>(&vat, &Listing { sort: Some("cpu".into()), ..Listing::default() }).items;
     assert!(cpu.is_sorted_by_key(|row| std::cmp::Reverse(row.cpu_us)));
     let accounts = page::<AccountRow>(&vat, &Listing { sort: Some("-memory".into()), ..Listing::default() }).items;

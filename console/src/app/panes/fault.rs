@@ -44,13 +44,10 @@ impl Whole for OneFault {
         let mut lines = error::lines(&fault.error, fields);
         lines.push(Line::default());
         lines.extend(fields.field("outcome", fault.outcome.as_str(), outcome_style(fault.outcome, theme)));
-        let object = match (&fault.target, &fault.name) {
-            (None, _) => "none of this vat".to_owned(),
-            (Some(target), None) => target.to_string(),
-            (Some(target), Some(name)) => format!("{name}  {target}"),
-        };
+        let named = |target| format::named(fault.name.as_ref(), target);
+        let object = fault.target.as_ref().map_or_else(|| "none of this vat".to_owned(), named);
         lines.extend(fields.field("object", object, theme.name()));
-        lines.extend(fields.plain("from", &fault.source));
+        lines.extend(fields.plain("from", format::named(fault.source_name.as_ref(), &fault.source)));
         let turn = fault.turn.map_or_else(|| "it never ran".to_owned(), |turn| format!("turn {turn}"));
         lines.extend(fields.plain("message", format!("{}, {turn}", fault.message)));
         lines.extend(fields.plain("failed", format!("{} UTC", format::time(fault.at))));

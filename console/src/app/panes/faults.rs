@@ -53,7 +53,7 @@ impl Rows for Faults {
             Cell::new(object, theme.name()),
             Cell::new(row.outcome.as_str(), super::turns::outcome_style(row.outcome, theme)),
             place.into(),
-            format::source(&row.source).into(),
+            format::source(row.source_name.as_ref(), &row.source).into(),
             row.ticks.to_string().into(),
             Cell::new(format::age(row.at, cx.now), theme.dim()),
             Cell::new(&row.error.message, theme.plain()),

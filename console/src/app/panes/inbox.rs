@@ -48,7 +48,7 @@ impl Rows for Inbox {
         vec![
             row.message.to_string().into(),
             Cell::new(format::object(row.name.as_ref(), &row.target), theme.name()),
-            format::source(&row.source).into(),
+            format::source(row.source_name.as_ref(), &row.source).into(),
             Cell::new(format::age(row.queued_at, cx.now), theme.dim()),
             format::size(row.bytes).into(),
             row.chain.to_string().into(),

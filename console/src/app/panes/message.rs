@@ -44,9 +44,8 @@ impl Whole for OneMessage {
     }
 
     fn lines(&self, row: &Message, fields: Fields, now: u64) -> Vec<Line<'static>> {
-        let name = row.name.as_ref().map(|name| format!("{name}  ")).unwrap_or_default();
-        let mut lines = fields.field("for", format!("{name}{}", row.target), fields.theme.name());
-        lines.extend(fields.plain("from", &row.source));
+        let mut lines = fields.field("for", format::named(row.name.as_ref(), &row.target), fields.theme.name());
+        lines.extend(fields.plain("from", format::named(row.source_name.as_ref(), &row.source)));
         if let Some(seq) = row.seq {
             lines.extend(fields.plain("there", format!("message {seq} of that vat")));
         }

@@ -68,7 +68,7 @@ impl Rows for Turns {
             row.turn.to_string().into(),
             Cell::new(row.outcome.as_str(), outcome_style(row.outcome, theme)),
             Cell::new(format::object(row.name.as_ref(), &row.object), theme.name()),
-            format::source(&row.source).into(),
+            format::source(row.source_name.as_ref(), &row.source).into(),
             row.ticks.to_string().into(),
             format::duration(row.cpu_us).into(),
             row.sent.len().to_string().into(),

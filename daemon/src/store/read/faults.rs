@@ -58,7 +58,7 @@ impl Asked<'_> {
             Ok((object.is_none() || object == target)
                 && (filter.is_empty()
                     || target.map_or(Ok(false), |target| self.named_by(&filter, target))?
-                    || filter.text(self.source(row.get(3)?)?)
+                    || self.source_by(&filter, row.get(3)?)?
                     || filter.text(self.error(&row.get::<_, String>(7)?)?.message)))
         };
         self.listed(from, &sql, [from.cursor], keep, |row| {
@@ -76,6 +76,7 @@ impl Asked<'_> {
             target: row.target.map(|target| self.qrid(target)).transpose()?,
             name: row.target.map(|target| self.petname(target)).transpose()?.flatten(),
             source: self.source(row.source)?,
+            source_name: self.source_name(row.source)?,
             args: self.outside(row.args.as_deref())?,
             head: row.head.as_ref().map(|head| String::from_utf8_lossy(head).into_owned()),
             outcome: outcome(&row.outcome)?,

@@ -37,7 +37,7 @@ impl Asked<'_> {
             Ok(object.is_none_or(|object| object == target)
                 && (filter.is_empty()
                     || self.named_by(&filter, target)?
-                    || filter.text(self.source(row.get(1)?)?)
+                    || self.source_by(&filter, row.get(1)?)?
                     || filter.text(MessageName::In(row.get(0)?).to_string())))
         };
         self.listed(from, &sql, [from.cursor], keep, |row| {
@@ -64,6 +64,7 @@ impl Asked<'_> {
             target: self.qrid(target)?,
             name: self.petname(target)?,
             source: self.source(source)?,
+            source_name: self.source_name(source)?,
             args: self.outside(Some(&args))?,
             bytes,
             queued_at,

@@ -199,6 +199,20 @@ impl Asked<'_> {
         }
     }
 
+    /// The petname of a source.
+    fn source_name(&self, source: Source) -> Read<Option<Petname>> {
+        match source {
+            Source::Operator => Ok(None),
+            Source::Account(account) => self.petname(account),
+            Source::Peer(peer) => Ok(self.peer_row(peer)?.name),
+        }
+    }
+
+    /// Whether a source's petname or id has the text of `filter`.
+    fn source_by(&self, filter: &Filter<'_>, source: Source) -> Read<bool> {
+        Ok(filter.text(self.source(source)?) || filter.some(self.source_name(source)?.as_ref().map(Petname::as_str)))
+    }
+
     /// A stored value in outside form; NULL is null.
     fn outside(&self, text: Option<&str>) -> Read<Box<RawValue>> {
         let mut failed = None;

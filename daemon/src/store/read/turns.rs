@@ -98,7 +98,7 @@ impl Asked<'_> {
             }
             let error: Option<String> = if filter.is_empty() { return Ok(true) } else { row.get(9)? };
             Ok(self.named_by(&filter, row.get(3)?)?
-                || filter.text(self.source(source)?)
+                || self.source_by(&filter, source)?
                 || filter.some(row.get::<_, Option<String>>(16)?)
                 || filter.some(error.map(|error| self.error(&error)).transpose()?.map(|error| error.message)))
         };
@@ -144,6 +144,7 @@ impl Asked<'_> {
             object: self.qrid(row.object)?,
             name: self.petname(row.object)?,
             source: self.source(row.source)?,
+            source_name: self.source_name(row.source)?,
             code: HEXLOWER.encode(&row.code),
             args: self.outside(Some(&row.args))?,
             outcome: outcome(&row.outcome)?,

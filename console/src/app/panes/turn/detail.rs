@@ -81,9 +81,8 @@ fn head(turn: &Turn, fields: Fields) -> Vec<Line<'static>> {
     if let Some(edit) = &turn.edit {
         lines.extend(fields.plain("edit", format!("{edit}, by an operator")));
     }
-    let name = turn.name.as_ref().map(|name| format!("{name}  ")).unwrap_or_default();
-    lines.extend(fields.field("object", format!("{name}{}", turn.object), theme.name()));
-    lines.extend(fields.plain("from", &turn.source));
+    lines.extend(fields.field("object", format::named(turn.name.as_ref(), &turn.object), theme.name()));
+    lines.extend(fields.plain("from", format::named(turn.source_name.as_ref(), &turn.source)));
     if let Some(message) = &turn.message {
         lines.extend(fields.plain("message", message.to_string()));
     }
