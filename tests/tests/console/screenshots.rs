@@ -1,7 +1,8 @@
 //! The pictures of the screens: drawn by the console itself from what a console on the demo was told.
 //!
-//! `screenshots/session.jsonl` is that recording; `screenshots/shots.txt` names each picture and the keys that lead
-//! to it. A picture is a text and an SVG, and both must be what the console draws today.
+//! `screenshots/session.jsonl` is that recording, `screenshots/answers.json` what came of its requests;
+//! `screenshots/shots.txt` names each picture and the keys that lead to it. A picture is a text and an SVG, and both must
+//! be what the console draws today.
 //!
 //! The same screens stand in `tests/tests/console/snapshots/` as text at other sizes, and without colours and all but
 //! ASCII.
@@ -16,15 +17,18 @@ use std::time::Instant;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use qrt::app::State;
-use qrt::app::event::Event;
+use qrt::app::event::{Effect, Event};
 use qrt::app::query::{Data, Query};
+use qrt::app::request::{Reply, Request};
 use qrt::app::theme::{Palette, Theme};
 use qrt::record::{self, Told};
+use qrt_shared::control::{Expect, Resynced};
 use qrt_tests::{Console, PATIENCE, Scratch, Vat};
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier};
-use serde_json::json;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 /// Columns and rows of a picture.
 const SIZE: (u16, u16) = (110, 30);
@@ -60,6 +64,7 @@ fn key(name: &str) -> KeyEvent {
         "Right" => KeyCode::Right,
         "Down" => KeyCode::Down,
         "Space" => KeyCode::Char(' '),
+        "Up" => KeyCode::Up,
         name => KeyCode::Char(name.chars().next().expect("a key")),
     };
     KeyEvent::new(code, KeyModifiers::NONE)
@@ -73,23 +78,39 @@ fn sent(name: &str) -> &str {
         "Right" => "\u{1b}[C",
         "Down" => "\u{1b}[B",
         "Space" => " ",
+        "Up" => "\u{1b}[A",
         name => name,
+    }
+}
+
+/// What came of requests.
+#[derive(Default, Serialize, Deserialize)]
+struct Answers {
+    check: Value,
+    replay: Value,
+}
+
+impl Answers {
+    fn read() -> Self {
+        let text = fs::read_to_string(folder().join("answers.json")).expect("the recorded answers");
+        serde_json::from_str(&text).expect("answers of this version: record them anew")
     }
 }
 
 /// A console on the session, after these keys.
 struct Replay<'a> {
     session: &'a [Told],
+    answers: &'a Answers,
     state: State,
     /// What was asked for and never told.
     missing: Vec<Query>,
 }
 
 impl<'a> Replay<'a> {
-    fn new(session: &'a [Told], keys: &[String], theme: Theme) -> Self {
+    fn new(session: &'a [Told], answers: &'a Answers, keys: &[String], theme: Theme) -> Self {
         let end = session.last().expect("something was told").at;
         let state = State::new("/srv/alice".to_owned(), false, theme, end);
-        let mut replay = Self { session, state, missing: Vec::new() };
+        let mut replay = Self { session, answers, state, missing: Vec::new() };
         // The charts are of the time before anything else was looked at.
         let first = |told: &&Told| matches!(&told.query, Query::Overview | Query::Objects(_));
         for told in session.iter().take_while(first) {
@@ -100,10 +121,59 @@ impl<'a> Replay<'a> {
         }
         replay.tell(end);
         for name in keys {
-            replay.state.update(end, Event::Key(key(name)));
+            replay.happens(end, Event::Key(key(name)));
             replay.tell(end);
         }
         replay
+    }
+
+    /// Has something happen, and what comes of it.
+    fn happens(&mut self, now: u64, event: Event) {
+        let mut effects = self.state.update(now, event);
+        while let Some(effect) = effects.pop() {
+            let event = match effect {
+                Effect::Ask(request) => {
+                    let Some(answer) = self.answer(&request) else { continue };
+                    Event::Answered(request, Ok(answer))
+                }
+                Effect::Edit(edit) => {
+                    let text = edit.text.replacen('\n', "\n    // Changed in the editor.\n", 1);
+                    Event::Edited(edit, Some(text))
+                }
+                _ => continue,
+            };
+            effects.extend(self.state.update(now, event));
+        }
+    }
+
+    /// What came of a request that changes nothing.
+    fn answer(&self, request: &Request) -> Option<Reply> {
+        let session = self.session.iter().rev();
+        Some(match request {
+            Request::Check => Reply::Checked(serde_json::from_value(self.answers.check.clone()).expect("a report")),
+            Request::Replay { .. } => {
+                Reply::Replayed(serde_json::from_value(self.answers.replay.clone()).expect("a replay"))
+            }
+            Request::ResyncPlan(vat) => {
+                // No channel of the demo's has lost its history.
+                let expect = Expect { last_in: 37, tip: "5b".repeat(32), next_out: 42 };
+                let (may_be_lost, may_be_repeated) = (3, 1);
+                let renumbered = Some((38, 38));
+                Reply::Resync(Box::new(Resynced {
+                    vat: *vat,
+                    done: false,
+                    expect,
+                    may_be_lost,
+                    may_be_repeated,
+                    renumbered,
+                }))
+            }
+            Request::ReadCode(object, _) => session.into_iter().find_map(|told| match &told.data {
+                Data::Object(found) if found.row.qrid == *object => Some(Reply::Code(found.code.text.clone())),
+                _ => None,
+            })?,
+            _ => return None,
+        })
     }
 
     /// Answers what the screen asks for by what was told of it last.
@@ -203,15 +273,16 @@ fn the_screenshots_are_what_the_console_draws() {
     let session = fs::read_to_string(folder().join("session.jsonl")).expect("the recorded session");
     let session = record::read(&session).expect("a session of this version: record it anew");
     let write = std::env::var_os("QRT_SCREENSHOTS").is_some_and(|what| what == "write");
+    let answers = Answers::read();
     let mut stale = Vec::new();
     for (name, keys) in shots() {
-        let replay = Replay::new(&session, &keys, COLOURS);
+        let replay = Replay::new(&session, &answers, &keys, COLOURS);
         assert!(replay.missing.is_empty(), "{name} shows what was not recorded: {:?}", replay.missing);
         let buffer = replay.draw(SIZE);
         let picture = |ending: &str| folder().join(format!("{name}.{ending}"));
         let mut drawn = vec![(picture("txt"), text(&buffer)), (picture("svg"), svg(&buffer))];
         for (look, size, theme) in SNAPSHOTS {
-            let text = text(&Replay::new(&session, &keys, theme).draw(size));
+            let text = text(&Replay::new(&session, &answers, &keys, theme).draw(size));
             assert!(text.is_ascii() || !theme.ascii, "{name} {look}:\n{text}");
             let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/console/snapshots");
             drawn.push((folder.join(format!("{name}.{look}.txt")), text));
@@ -250,10 +321,16 @@ fn record_a_session() {
     let power = json!({ "maker": { "@qref": maker } }).to_string();
     let taker = install(&bob, "market-taker", "taker", &power);
     alice.scratch.qrt(&["send", "-d", dirs[0], &letterbox, "null"]).ok();
-    let mut recorded = Vec::new();
+    alice.install("ledger", "(args, power) => { power.memory.last = args; }", &[]);
+    alice.qrt("hold", &["ledger"]).ok();
+    let (mut recorded, mut answers) = (Vec::new(), None);
     for (number, (name, keys)) in shots().into_iter().enumerate() {
         let file = alice.scratch.path(&format!("session-{number}"));
-        let mut console = Console::open(&["console", dirs[0], "--record", file.to_str().expect("UTF-8")], SIZE, &[]);
+        let mut console = Console::open(
+            &["console", dirs[0], "--record", file.to_str().expect("UTF-8")],
+            SIZE,
+            &[("EDITOR", "true")],
+        );
         if number == 0 {
             console.until_shown("cannot be reached");
             let begin = json!({ "begin": { "me": { "@qref": taker }, "rounds": 40 } }).to_string();
@@ -262,15 +339,24 @@ fn record_a_session() {
                 alice.send("clerk", &json!({ "order": number }).to_string());
             }
             alice.send("counter", r#"{"method":"fail"}"#);
+            for number in 1..3 {
+                let entry = json!({ "entry": number, "of": { "@qref": counter } }).to_string();
+                alice.scratch.qrt(&["send", "-d", dirs[0], "ledger", &entry]).ok();
+            }
             console.until_shown("faults 1");
+            console.until("what is queued", |screen| screen.contains("inbox 2"));
+            let turn = alice.qrt("info", &["--json"]).json()["turns"].to_string();
+            let check = alice.qrt("check", &["--json"]).json();
+            answers = Some(Answers { check, replay: alice.qrt("replay", &[&turn, "--json"]).json() });
         }
+        let answers = answers.as_ref().expect("the first picture has them asked for");
         let told = || record::read(&fs::read_to_string(&file).unwrap_or_default()).expect("a session");
         for (count, key) in [None].into_iter().chain(keys.iter().map(Some)).enumerate() {
             if let Some(key) = key {
                 console.press(sent(key));
             }
             let began = Instant::now();
-            while missing(&told(), &keys[..count]).is_some_and(|query| {
+            while missing(&told(), answers, &keys[..count]).is_some_and(|query| {
                 assert!(began.elapsed() < PATIENCE, "{name} after {key:?}: never told of {query:?}");
                 true
             }) {
@@ -281,14 +367,16 @@ fn record_a_session() {
         drop(console);
     }
     fs::write(folder().join("session.jsonl"), recorded.concat()).expect("the session");
+    let answers = serde_json::to_string_pretty(&answers).expect("JSON");
+    fs::write(folder().join("answers.json"), answers.replace(dirs[0], "/srv/alice") + "\n").expect("the answers");
 }
 
 /// Something that a console asks for by these keys, and was not told.
-fn missing(session: &[Told], keys: &[String]) -> Option<Query> {
+fn missing(session: &[Told], answers: &Answers, keys: &[String]) -> Option<Query> {
     if session.is_empty() {
         return Some(Query::Overview);
     }
-    Replay::new(session, keys, COLOURS).missing.into_iter().next()
+    Replay::new(session, answers, keys, COLOURS).missing.into_iter().next()
 }
 
 /// Has others do the work, and keeps a ledger.

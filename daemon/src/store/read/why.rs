@@ -166,7 +166,10 @@ impl Asked<'_> {
     }
 
     fn why_object(&self, object: Handle, now_ms: u64) -> Read<Cause> {
-        let qrid = self.qrid(object)?;
+        let name = match self.petname(object)? {
+            Some(name) => name.to_string(),
+            None => self.qrid(object)?.to_string(),
+        };
         let sql = "SELECT held, held_why FROM object WHERE object = ?1";
         let row = |row: &rusqlite::Row<'_>| Ok((row.get::<_, bool>(0)?, row.get::<_, Option<String>>(1)?));
         let held = self.one(sql, [object], row)?;
@@ -189,7 +192,7 @@ impl Asked<'_> {
         if held {
             let by = held_why.map(|why| format!(" by the vat itself: {why}")).unwrap_or_default();
             let what = format!("it is held{by}: it takes no turns");
-            return Ok(Cause::of(what, format!("qrt release DIR {qrid}")).shown(queued_text));
+            return Ok(Cause::of(what, format!("qrt release DIR {name}")).shown(queued_text));
         }
         for (source, _) in sources {
             if let Some(cause) = self.spent(&self.payers(source, object)?, now_ms)? {
@@ -205,7 +208,7 @@ impl Asked<'_> {
             let fault: Option<(u64, u64)> = self.one(sql, [object, turn], |row| Ok((row.get(0)?, row.get(1)?)))?;
             let command = match fault {
                 Some((fault, _)) => format!("qrt fault-retry DIR {fault}"),
-                None => format!("qrt turns DIR --object {qrid}"),
+                None => format!("qrt turns DIR --object {name}"),
             };
             let since = self.failing_since(object, turn)?;
             let what = format!("its last turn ended as {outcome}: {}", error.one_line());
@@ -279,13 +282,13 @@ impl Asked<'_> {
                 _ => format!("the histories of the channel to {name} diverged: one end was restored from an old copy"),
             };
             let since = peer.stopped_at.map(|at| ago(now_ms, at)).unwrap_or_default();
-            return Ok(Cause::of(what, format!("qrt peer-resync DIR {vat}"))
+            return Ok(Cause::of(what, format!("qrt peer-resync DIR {name}"))
                 .shown(format!("it says it has our messages up to {}; it had acknowledged {ours}", stop.theirs.number))
                 .shown(format!("noticed {since}; {waiting}"))
                 .shown("if its operator puts the right copy back, `qrt retry` clears it"));
         }
         if peer.held {
-            return Ok(Cause::of(format!("{name} is held: it gets no deliveries"), format!("qrt release DIR {vat}"))
+            return Ok(Cause::of(format!("{name} is held: it gets no deliveries"), format!("qrt release DIR {name}"))
                 .shown(waiting));
         }
         if peer.outbound.held() == 0 {
@@ -302,7 +305,7 @@ impl Asked<'_> {
         let since = peer.failing_since.map(|at| ago(now_ms, at)).unwrap_or_default();
         let next = peer.due_at.map_or_else(|| "not planned".to_owned(), |at| ahead(now_ms, at));
         let tried = count(u64::from(peer.failures), "attempt");
-        Ok(Cause::of(format!("{name} cannot be reached: {error}"), format!("qrt retry DIR --peer {vat}"))
+        Ok(Cause::of(format!("{name} cannot be reached: {error}"), format!("qrt retry DIR --peer {name}"))
             .shown(format!("{tried} failed, the first {since}; the next is {next}"))
             .shown(waiting))
     }
