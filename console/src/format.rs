@@ -351,9 +351,10 @@ mod tests {
     #[test]
     fn a_vat_is_never_mistaken_for_an_object() {
         let vat = "rnll4pb23zsgr5bw2idvqqmn6zqn3wa6zgiubrtw2r4f4p5tm55q";
-        assert_eq!(source(vat), "vat rnll4p..");
-        assert_eq!(source(&format!("qrt:{vat}/7z2fziy4eazx2seb54ittqs77cr5lfj3")), "7z2fzi..");
-        assert_eq!(source("operator"), "operator");
+        assert_eq!(source(None, vat), "vat rnll4p..");
+        assert_eq!(source(Some(&"bob".parse().expect("a name")), vat), "vat bob");
+        assert_eq!(source(None, &format!("qrt:{vat}/7z2fziy4eazx2seb54ittqs77cr5lfj3")), "7z2fzi..");
+        assert_eq!(source(None, "operator"), "operator");
         assert_eq!(message(&format!("{vat}#7").parse().expect("a name")), "rnll4p..#7");
         assert_eq!(message(&MessageName::In(3)), "in:3");
     }

@@ -36,6 +36,8 @@ pub enum Thing {
     Outgoing {
         /// The vat.
         peer: VatId,
+        /// Its petname.
+        name: Option<Petname>,
         /// Its number on the channel.
         seq: u64,
     },
@@ -105,8 +107,10 @@ impl Thing {
     pub fn subject(&self) -> Option<Subject> {
         Some(match self {
             Self::Message { message: MessageName::In(number), .. } => Subject::In(*number),
-            Self::Message { message: MessageName::Out(peer, seq), .. } | Self::Outgoing { peer, seq } => {
-                Subject::Out(PeerName::Vat(*peer), *seq)
+            Self::Message { message: MessageName::Out(peer, seq), .. } => Subject::Out(PeerName::Vat(*peer), *seq),
+            Self::Outgoing { peer, name, seq } => {
+                let peer = name.clone().map_or(PeerName::Vat(*peer), PeerName::Petname);
+                Subject::Out(peer, *seq)
             }
             Self::Peer { vat, .. } => Subject::Peer(*vat),
             _ => Subject::Object(self.object()?.clone()),
@@ -126,7 +130,7 @@ impl Thing {
     pub fn copied(&self) -> Option<String> {
         match self {
             Self::Vat => None,
-            Self::Outgoing { peer, seq } => Some(MessageName::Out(*peer, *seq).to_string()),
+            Self::Outgoing { peer, seq, .. } => Some(MessageName::Out(*peer, *seq).to_string()),
             Self::Peer { vat, .. } => Some(vat.to_string()),
             _ => self.object().map(ToString::to_string),
         }
@@ -139,7 +143,7 @@ impl Thing {
             Self::Object { qrid, name, .. } => format::object(name.as_ref(), qrid),
             Self::Key { object, key } => format!("{} of {}", format::line(key), format::object(None, object)),
             Self::Message { message, .. } => message.to_string(),
-            Self::Outgoing { peer, seq } => format::message(&MessageName::Out(*peer, *seq)),
+            Self::Outgoing { peer, name, seq } => format!("{}#{seq}", format::vat(name.as_ref(), peer)),
             Self::Peer { vat, name, .. } => format::vat(name.as_ref(), vat),
             Self::Turn { turn, .. } => format!("turn {turn}"),
             Self::Fault { id, .. } => format!("fault {id}"),

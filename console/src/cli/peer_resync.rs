@@ -48,7 +48,7 @@ pub(crate) fn question(peer: &str, plan: &Resynced) -> Vec<String> {
             format::count(plan.may_be_lost, "message")
         ),
         format!(
-            "may be repeated: {} that are held and may have run there",
+            "may be repeated: {} held here that may have run there before",
             format::count(plan.may_be_repeated, "message")
         ),
         renumbered,

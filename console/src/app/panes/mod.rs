@@ -67,8 +67,9 @@ pub fn of(thing: &Thing) -> Option<Box<dyn Pane>> {
         Thing::Message { message: MessageName::In(number), target } => {
             Box::new(One::new(message::OneMessage { number, target }))
         }
-        Thing::Outgoing { peer, seq } | Thing::Message { message: MessageName::Out(peer, seq), .. } => {
-            Box::new(One::new(outgoing::OneOutgoing { peer, seq }))
+        Thing::Outgoing { peer, name, seq } => Box::new(One::new(outgoing::OneOutgoing { peer, name, seq })),
+        Thing::Message { message: MessageName::Out(peer, seq), .. } => {
+            Box::new(One::new(outgoing::OneOutgoing { peer, name: None, seq }))
         }
         Thing::Peer { vat, name, held } => Box::new(One::new(peer::OnePeer { vat, name, held })),
         Thing::Turn { turn, object } => turn::turn(turn, object),

@@ -42,7 +42,7 @@ impl Rows for Outbox {
     }
 
     fn thing(row: &Outgoing) -> Thing {
-        Thing::Outgoing { peer: row.peer, seq: row.seq }
+        Thing::Outgoing { peer: row.peer, name: row.name.clone(), seq: row.seq }
     }
 
     fn cells(row: &Outgoing, cx: &Context, _: usize) -> Vec<Cell> {

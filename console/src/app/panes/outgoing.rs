@@ -1,7 +1,7 @@
 //! One message to another vat: why it is not acknowledged, when it is tried again, what was said last.
 
 use qrt_shared::control::Listing;
-use qrt_shared::id::{PeerName, VatId};
+use qrt_shared::id::{PeerName, Petname, VatId};
 use qrt_shared::view::Outgoing;
 use ratatui::text::Line;
 
@@ -16,6 +16,7 @@ use crate::format;
 
 pub(super) struct OneOutgoing {
     pub(super) peer: VatId,
+    pub(super) name: Option<Petname>,
     pub(super) seq: u64,
 }
 
@@ -35,14 +36,14 @@ impl Whole for OneOutgoing {
         Some(page.items.iter().find(|row| (row.peer, row.seq) == (self.peer, self.seq)).cloned().into())
     }
 
-    fn thing(&self, _: Option<&Outgoing>) -> Thing {
-        Thing::Outgoing { peer: self.peer, seq: self.seq }
+    fn thing(&self, row: Option<&Outgoing>) -> Thing {
+        let name = row.map_or(&self.name, |row| &row.name).clone();
+        Thing::Outgoing { peer: self.peer, name, seq: self.seq }
     }
 
     fn lines(&self, row: &Outgoing, fields: Fields, now: u64) -> Vec<Line<'static>> {
         let theme = fields.theme;
-        let name = row.name.as_ref().map(|name| format!("{name}  ")).unwrap_or_default();
-        let mut lines = fields.field("to vat", format!("{name}{}", row.peer), theme.name());
+        let mut lines = fields.field("to vat", format::named(row.name.as_ref(), &row.peer), theme.name());
         match (&row.target, &row.void) {
             (_, Some(why)) => lines.extend(fields.field("dropped", why, theme.warning())),
             (Some(target), None) => lines.extend(fields.field("for", target.to_string(), theme.name())),

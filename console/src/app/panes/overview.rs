@@ -152,7 +152,7 @@ fn figures(overview: &View, cx: &Context) -> Vec<Line<'static>> {
             pair("turns", info.turns.to_string(), theme.plain()),
             pair("faults", info.faults.to_string(), attention(info.faults)),
             pair("database", format::size(overview.database_bytes), theme.plain()),
-            pair("log", format::size(overview.wal_bytes), theme.plain()),
+            pair("WAL", format::size(overview.wal_bytes), theme.plain()),
         ]),
         line(vec![
             pair("inbox", format!("{}{}", info.inbox, oldest(overview.oldest_inbox_at)), theme.plain()),

@@ -78,7 +78,7 @@ fn a_message_says_what_it_waits_for_and_then_that_it_is_gone() {
 #[test]
 fn a_message_to_another_vat_leads_to_that_vat() {
     let peer: qrt_shared::id::VatId = OTHER.parse().expect("a vat");
-    let mut script = into(&Thing::Outgoing { peer, seq: 4 });
+    let mut script = into(&Thing::Outgoing { peer, name: None, seq: 4 });
     let row = format!(
         r#"{{"peer":"{OTHER}","name":"bob","seq":4,"target":null,"bytes":300,"queued_at":1000,"turn":3,"attempts":5,
         "next_attempt_at":1030000,"last_error":"connection refused","void":null}}"#

@@ -47,7 +47,7 @@ pub(super) fn settled<'a>(mut steps: impl Iterator<Item = &'a Traced>) -> bool {
 /// What a step is.
 pub(super) fn thing(step: &Traced) -> Option<Thing> {
     match (step.turn, step.message, &step.object) {
-        (_, Some(MessageName::Out(peer, seq)), _) => Some(Thing::Outgoing { peer, seq }),
+        (_, Some(MessageName::Out(peer, seq)), _) => Some(Thing::Outgoing { peer, name: None, seq }),
         (Some(turn), _, Some(object)) => Some(Thing::Turn { turn, object: object.clone() }),
         (None, Some(message), Some(target)) => Some(Thing::Message { message, target: target.clone() }),
         _ => None,
@@ -111,8 +111,12 @@ fn rows(steps: &[(usize, Traced)], asked: &Subject, theme: Theme) -> Vec<Row<Thi
 
 impl Pane for Trace {
     fn title(&self) -> String {
-        let turn = if matches!(self.subject, Subject::Turn(_)) { "turn " } else { "" };
-        format!("Causes and effects of {turn}{}", self.subject)
+        let subject = match &self.subject {
+            Subject::Turn(turn) => format!("turn {turn}"),
+            Subject::Out(PeerName::Vat(vat), seq) => format!("{}#{seq}", format::vat(None, vat)),
+            subject => subject.to_string(),
+        };
+        format!("Causes and effects of {subject}")
     }
 
     fn queries(&self) -> Vec<Query> {

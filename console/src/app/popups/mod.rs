@@ -75,7 +75,7 @@ fn retry(thing: &Thing) -> Vec<Do> {
 
 fn drop(thing: &Thing) -> Vec<Do> {
     let popup = match thing {
-        Thing::Outgoing { peer, seq } => {
+        Thing::Outgoing { peer, seq, .. } => {
             let (peer, seq) = (*peer, *seq);
             let told =
                 "why is it dropped? The other vat is told. If it was tried before, it may have arrived all the same.";

@@ -12,7 +12,7 @@ use qrt_shared::qjson;
 use qrt_shared::wire::{MessageId, Position, Tip};
 use rusqlite::{ErrorCode, OptionalExtension, ToSql};
 
-use super::{Asked, Read, ReadError, Reader};
+use super::{Asked, Read, ReadError, Reader, why};
 use crate::protocol::Handle;
 use crate::store::{peers, view};
 
@@ -236,7 +236,7 @@ impl Asked<'_> {
             }
             count += 1;
         }
-        Ok(Found::Well(format!("what {count} objects hold is known")))
+        Ok(Found::Well(format!("what {} hold is known", why::count(count, "object"))))
     }
 
     /// The totals of each account are those of its objects and memories, and of the accounts below it.
@@ -293,7 +293,13 @@ impl Asked<'_> {
         }
         let sql = "SELECT outbox FROM outbox WHERE peer NOT IN (SELECT peer FROM peer) LIMIT 1";
         let checked = self.finds(sql, "nobody is there for message")?;
-        Ok(told(checked.map(|()| format!("{letters} messages in {} channels follow each other", peers.len()))))
+        Ok(told(checked.map(|()| {
+            format!(
+                "numbers follow each other: {} in {}",
+                why::count(letters, "message"),
+                why::count(peers.len() as u64, "channel")
+            )
+        })))
     }
 
     fn channel(&self, peer: &crate::vat::peer::Peer) -> Read<Result<u64, String>> {

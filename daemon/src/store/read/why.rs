@@ -191,7 +191,7 @@ impl Asked<'_> {
         };
         if held {
             let by = held_why.map(|why| format!(" by the vat itself: {why}")).unwrap_or_default();
-            let what = format!("it is held{by}: it takes no turns");
+            let what = format!("{name} is held{by}: it takes no turns");
             return Ok(Cause::of(what, format!("qrt release DIR {name}")).shown(queued_text));
         }
         for (source, _) in sources {
@@ -342,8 +342,7 @@ impl Asked<'_> {
             let sql = "SELECT held FROM object WHERE object = ?1";
             if self.one(sql, [target], |row| row.get(0))? == Some(true) {
                 let object = self.why_object(target, now_ms)?;
-                let sentence = format!("its object is held: {}", self.qrid(target)?);
-                return Ok(Cause { sentence, ..object }.shown(before));
+                return Ok(object.shown(before));
             }
             let cause = match self.spent(&self.payers(source, target)?, now_ms)? {
                 Some(cause) => cause,
@@ -405,7 +404,8 @@ pub struct Attempted {
     pub error: Option<String>,
 }
 
-fn count(number: u64, what: &str) -> String {
+/// So many of something.
+pub(super) fn count(number: u64, what: &str) -> String {
     if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 

@@ -65,7 +65,7 @@ impl Sent {
 fn unknown(message: MessageName) -> Option<Thing> {
     match message {
         MessageName::In(_) => None,
-        MessageName::Out(peer, seq) => Some(Thing::Outgoing { peer, seq }),
+        MessageName::Out(peer, seq) => Some(Thing::Outgoing { peer, name: None, seq }),
     }
 }
 
