@@ -90,7 +90,7 @@ fn an_overview_says_what_goes_on_and_what_is_wrong() {
     assert_eq!(overview.oldest_outbox_at, None);
     assert!(overview.database_bytes > 4096);
     let wrong: Vec<_> = overview.wrong.iter().map(|why| why.sentence.as_str()).collect();
-    assert_eq!(wrong, ["it is held: it takes no turns", "1 message failed and waits for you"]);
+    assert_eq!(wrong, ["counter is held: it takes no turns", "1 message failed and waits for you"]);
     assert!(overview.wrong[0].command.as_ref().is_some_and(|command| command.starts_with("qrt release")));
     let (status, plain) = request(&vat, "GET", "/v1/overview", "");
     assert_eq!((status, &plain["totals"]["turns"]), (200, &json!(2)));

@@ -85,7 +85,7 @@ fn a_vat_that_has_lived_is_well_running_and_stopped() {
     // Where no worker runs, one is started to see.
     assert!(found("sandbox").contains("seccomp"), "{}", found("sandbox"));
     assert!(found("versions").contains("QuickJS 0."), "{}", found("versions"));
-    assert!(found("channels").starts_with("2 messages in"), "{}", found("channels"));
+    assert!(found("channels").contains("2 messages in"), "{}", found("channels"));
     assert!(found("queues").contains("each of 1 messages"), "{}", found("queues"));
     assert!(!found("memories").contains(" 0 edges"), "{}", found("memories"));
 }

@@ -67,7 +67,8 @@ fn a_follower_of_the_log_sees_new_lines_of_both_through_a_restart() {
     let vat = Scratch::default().vat();
     vat.install("logger", LOGGER, &["--grant", "log"]);
     let mut follower = Command::new(&programs().qrt)
-        .args(["log", text(vat.dir()), "--follow", "--json", "-n", "0"])
+        // It may begin after the first line it is to see.
+        .args(["log", text(vat.dir()), "--follow", "--json", "-n", "50"])
         .stdout(Stdio::piped())
         .spawn()
         .expect("qrt runs");
