@@ -97,8 +97,29 @@ impl Screen {
 
 /// Gives the terminal back.
 fn close() {
+    if has_gone() {
+        hush();
+    }
     execute!(io::stdout(), DisableBracketedPaste, DisableMouseCapture).ok();
     ratatui::restore();
+}
+
+/// Whether there is no terminal any more: its window was closed, or the connection to it broke.
+fn has_gone() -> bool {
+    let stdin = io::stdin();
+    let mut ready = [PollFd::new(&stdin, PollFlags::IN)];
+    let polled = rustix::event::poll(&mut ready, Some(&Timespec::default()));
+    polled.is_ok() && ready[0].revents().intersects(PollFlags::HUP | PollFlags::ERR)
+}
+
+/// Has what is written from now on go nowhere: complaints to a terminal that has gone would end this process before it
+/// has put its things in order.
+fn hush() {
+    if let Ok(nowhere) = fs::OpenOptions::new().write(true).open("/dev/null") {
+        // Where that fails, things are as they were.
+        rustix::stdio::dup2_stdout(&nowhere).ok();
+        rustix::stdio::dup2_stderr(&nowhere).ok();
+    }
 }
 
 /// Shows the vats, one at a time, until the operator leaves.

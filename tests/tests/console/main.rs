@@ -2,7 +2,11 @@
 
 mod screenshots;
 
-use qrt_tests::{Console, Scratch};
+use std::fs;
+use std::io::Read;
+
+use portable_pty::{CommandBuilder, PtySize, native_pty_system};
+use qrt_tests::{Console, Scratch, programs};
 use rustix::process::{Signal, kill_process};
 
 const COUNTER: &str = "function (args, power) {
@@ -101,6 +105,32 @@ fn the_terminal_is_restored_after_a_signal() {
         kill_process(console.pid(), signal).expect("it runs");
         assert_eq!(console.ended(), (0, true), "{signal:?}");
     }
+}
+
+#[test]
+fn a_demo_whose_terminal_goes_away_leaves_nothing_behind() {
+    let scratch = Scratch::default();
+    let temporary = scratch.path("tmp");
+    fs::create_dir(&temporary).expect("a directory");
+    let terminal =
+        native_pty_system().openpty(PtySize { rows: 50, cols: 160, ..PtySize::default() }).expect("a terminal");
+    let mut command = CommandBuilder::new(&programs().qrt);
+    command.arg("demo");
+    command.env("TMPDIR", &temporary);
+    command.env("TERM", "xterm-256color");
+    let mut demo = terminal.slave.spawn_command(command).expect("qrt runs");
+    drop(terminal.slave);
+    let mut reader = terminal.master.try_clone_reader().expect("its output");
+    let (mut said, mut bytes) = (Vec::new(), [0; 4096]);
+    while !String::from_utf8_lossy(&said).contains("COMPUTE") {
+        let read = reader.read(&mut bytes).expect("it goes on");
+        said.extend_from_slice(&bytes[..read]);
+    }
+    drop((reader, terminal.master));
+    let ended = demo.wait().expect("it ends");
+    assert_eq!(ended.signal(), None, "it ends by itself");
+    let left: Vec<_> = fs::read_dir(&temporary).expect("the directory").collect();
+    assert!(left.is_empty(), "{left:?}");
 }
 
 #[test]
