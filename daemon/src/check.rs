@@ -101,6 +101,11 @@ impl Draft {
 
     fn settings(&mut self, dir: &Path) -> Option<Settings> {
         match Settings::read(dir) {
+            Ok(settings) if !dir.join(settings::FILE).exists() => {
+                let found = format!("{} is missing: all are the defaults, the port any free one", settings::FILE);
+                self.add("settings", Health::Warning, found, "put it back, or other vats look for this one in vain");
+                Some(settings)
+            }
             Ok(settings) => {
                 self.ok("settings", "they can be read");
                 Some(settings)
@@ -232,6 +237,11 @@ impl Draft {
 
     fn mark(&mut self, dir: &Path, mark: Mark) {
         match mark.check(dir) {
+            Ok(()) if !dir.join(mark::FILE).exists() => {
+                let found = format!("{} is missing: a database that went back would not be noticed", mark::FILE);
+                let todo = "the daemon writes it anew; if vat.db is an old copy, start with --after-rollback";
+                self.add("mark", Health::Warning, found, todo);
+            }
             Ok(()) => self.ok("mark", format!("the database is not behind it: commit {}", mark.commit)),
             // The error says what to do.
             Err(error) => self.add("mark", Health::Failed, error.to_string(), ""),

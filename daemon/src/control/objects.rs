@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use hyper::StatusCode;
 use qrt_shared::budget;
 use qrt_shared::control::{At, Install, Listing, MemorySet, Name, Problem, Upgrade};
 use qrt_shared::id::Target;
@@ -13,6 +14,7 @@ use super::Refusal;
 use super::router::{self, Asked, segment};
 use crate::protocol::Native;
 use crate::store::read::{By, Order};
+use crate::vat;
 use crate::vat::request::{self, Action};
 
 /// Objects one request may install.
@@ -137,6 +139,12 @@ pub(super) async fn install(asked: &Asked<'_>) -> Result<Vec<u8>, Refusal> {
 /// `POST /v1/dry/objects`
 pub(super) async fn dry_install(asked: &Asked<'_>) -> Result<Vec<u8>, Refusal> {
     let install = to_install(asked)?;
+    if let Some(memory) = &install.memory {
+        // References have other numbers in the vat, so it may be off by some bytes.
+        let entries = qjson::split_object(&memory.text).map_err(Refusal::failed)?;
+        let fits = vat::budget::fits(&asked.state.settings.limits(), &install, vat::budget::entries_bytes(&entries));
+        fits.map_err(|problem| Refusal { status: StatusCode::CONFLICT, problem })?;
+    }
     router::json(&asked.state.readers.ask(move |db| db.dry_install(&install)).await?)
 }
 
@@ -174,7 +182,7 @@ pub(super) fn check(asked: &Asked<'_>, label: &str, code: &str) -> Result<(), Re
         "an object's code is exactly one function expression: function (args, power) { ... }",
     );
     problem.excerpt = Some(error.excerpt).filter(|excerpt| !excerpt.is_empty());
-    Err(Refusal { status: hyper::StatusCode::BAD_REQUEST, problem })
+    Err(Refusal { status: StatusCode::BAD_REQUEST, problem })
 }
 
 /// `POST /v1/objects/{object}/code`

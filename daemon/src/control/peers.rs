@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use qrt_shared::control::{DropOut, Name, PeerAdd, Problem, Resync, Retry};
-use qrt_shared::id::{PeerName, Subject, VatId};
+use qrt_shared::id::{Location, PeerName, Subject, VatId};
 use qrt_shared::view::Peer;
 use tokio::time::{Instant, timeout_at};
 
@@ -42,7 +42,26 @@ pub(super) async fn add(asked: &Asked<'_>) -> Result<Vec<u8>, Refusal> {
     if urls.is_empty() || urls.len() > 8 {
         return Err(Refusal::bad(format!("{} URLs", urls.len()), "give 1 to 8"));
     }
+    for url in &urls {
+        reachable(url)?;
+    }
     asked.change(Action::PeerAdd { vat, urls }).await
+}
+
+/// Refuses a location that no attempt could ever reach.
+fn reachable(url: &Location) -> Result<(), Refusal> {
+    let uri: hyper::Uri = url.to_string().parse().map_err(Refusal::failed)?;
+    if uri.scheme_str() != Some("http") {
+        let hint = "give an http URL: what is sent is sealed anyway";
+        return Err(Refusal::bad(format!("{url}: only http is supported by this version"), hint));
+    }
+    if uri.port_u16() == Some(0) {
+        return Err(Refusal::bad(
+            format!("{url}: nobody answers at port 0"),
+            "give the port, as `qrt info` shows it there",
+        ));
+    }
+    Ok(())
 }
 
 /// `POST /v1/peers/{peer}/hold` and `/release`

@@ -65,6 +65,7 @@ impl From<ReadError> for Refusal {
             ReadError::Nothing(_) => {
                 Refusal::new(StatusCode::NOT_FOUND, error.to_string(), "`qrt turns`, `inbox` and `outbox` list them")
             }
+            ReadError::Refused(problem) => Refusal { status: StatusCode::CONFLICT, problem },
             // It says what is known instead.
             ReadError::Lost(_) => Refusal::new(StatusCode::CONFLICT, error.to_string(), ""),
             other => Refusal::failed(other),

@@ -11,6 +11,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use serde_json::json;
 use zeroize::Zeroizing;
 
+use super::code::{self, Texts};
 use super::{APPLICATION_ID, Error, FILE, at, connect, history, migrate};
 
 /// `QRTB`: a copy.
@@ -117,6 +118,9 @@ pub fn open(file: &Path) -> Result<(Made, Beside), Error> {
         .map_err(|error| damaged(file, &error))?;
     if let Some(table) = broken {
         return Err(damaged(file, &format!("a row of {table} belongs to one that is not there")));
+    }
+    if let Texts::Altered(code) = code::look(&db).map_err(|error| damaged(file, &error))? {
+        return Err(damaged(file, &format!("code {code} in it is not what was installed")));
     }
     let beside = db.query_row("SELECT settings, key FROM backup", [], |row| {
         Ok(Beside { settings: row.get(0)?, key: row.get::<_, Option<String>>(1)?.map(Zeroizing::new) })

@@ -12,6 +12,7 @@
 
 mod apply;
 pub mod backup;
+mod code;
 pub mod history;
 mod migrate;
 mod peers;

@@ -11,9 +11,8 @@ use qrt_shared::budget;
 use qrt_shared::control::Problem;
 
 use super::account::{Accounts, Change, signed};
-use super::entropy::Entropy;
 use super::in_flight::Turn;
-use super::request::Refusal;
+use super::request::Install;
 use super::source::Source;
 use super::view::View;
 use super::{Halt, Limits, Step};
@@ -54,19 +53,23 @@ pub(super) fn payers(
     if targets.contains(&source) { Ok(targets) } else { accounts.chain(view, source) }
 }
 
-/// Whether an operator's first memory of so many bytes fits.
-pub(super) fn fits<V: View, E: Entropy>(
-    step: &mut Step<'_, V, E>,
-    account: Handle,
-    own: &budget::Budget,
-    bytes: u64,
-) -> Result<(), Refusal> {
-    let most = stored_max(&step.vat.limits, own);
-    let change = Change { memory_bytes: signed(bytes), ..Change::default() };
-    let total = step.vat.accounts.over(step.view, &[account], change)?.map(|over| over.most);
-    let Some(most) = Some(most).filter(|most| bytes > *most).or(total) else { return Ok(()) };
-    let what = format!("the first memory is {bytes} bytes, and its budget is {most}");
-    Err(Problem::new(what, "give it less, or a larger budget (`--budget stored=...`)").into())
+/// Whether the first memory, of so many bytes, of what an operator installs fits what the object may keep, and what its
+/// account may, which is new.
+///
+/// # Errors
+/// It does not.
+pub fn fits(limits: &Limits, install: &Install, bytes: u64) -> Result<(), Problem> {
+    let total = limits.account.with(&install.account).memory_bytes.unwrap_or(u64::MAX);
+    for (whose, most, flag) in [
+        ("the object", stored_max(limits, &install.budget), "--budget stored=..."),
+        ("its account", total, "--account-budget memory=..."),
+    ] {
+        if bytes > most {
+            let what = format!("the first memory is {bytes} bytes, and {whose} may keep {most}");
+            return Err(Problem::new(what, format!("give it less, or more room: `{flag}`")));
+        }
+    }
+    Ok(())
 }
 
 /// A limit that a turn has passed which the worker cannot know of.
@@ -143,6 +146,6 @@ fn over<V: View, E>(step: &mut Step<'_, V, E>, changes: &[(Handle, Change)]) -> 
 }
 
 /// The bytes of keys and values.
-pub(super) fn entries_bytes(entries: &[(String, String)]) -> u64 {
+pub fn entries_bytes(entries: &[(String, String)]) -> u64 {
     entries.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>() as u64
 }

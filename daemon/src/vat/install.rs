@@ -33,6 +33,9 @@ pub(super) fn install<V: View, E: Entropy>(
 ) -> Result<Installed, Refusal> {
     let statics = step.localise(&install.statics)?;
     let memory = install.memory.as_ref().map(|memory| step.localise(memory)).transpose()?;
+    if let Some(text) = &memory {
+        budget::fits(&step.vat.limits, &install, budget::entries_bytes(&split(text)?))?;
+    }
     let mut objects = Vec::new();
     for (label, code, petname) in install.objects {
         let code = step.code(&code)?;
@@ -42,8 +45,6 @@ pub(super) fn install<V: View, E: Entropy>(
         let memory = match &memory {
             Some(text) => {
                 let entries = split(text)?;
-                let bytes = budget::entries_bytes(&entries);
-                budget::fits(step, object, &install.budget, bytes)?;
                 Some(step.new_memory(&entries, object)?)
             }
             None => None,

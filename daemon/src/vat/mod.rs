@@ -30,15 +30,16 @@
 //! [`request`] (what operators do), then the driver, which owns the loop.
 
 pub mod account;
+pub mod budget;
 pub mod checkpoint;
 pub mod entropy;
 pub mod lane;
+pub mod name;
 pub mod request;
 pub mod turn;
 pub mod verify;
 pub mod view;
 
-mod budget;
 mod death;
 mod edit;
 mod fair;
@@ -47,7 +48,6 @@ mod hold;
 mod in_flight;
 mod install;
 mod memory;
-mod name;
 pub mod peer;
 mod remove;
 pub mod replay;

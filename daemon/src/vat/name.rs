@@ -27,6 +27,14 @@ pub(super) fn name<V: View, E: Entropy>(
     Ok(Named { qrid: step.qrid(object)?, name })
 }
 
+/// That a name is somebody's.
+pub fn taken_already(name: &Petname) -> Problem {
+    Problem::new(
+        format!("something else is named {name}"),
+        format!("choose another name, or free it with `qrt name DIR {name} --remove`"),
+    )
+}
+
 /// Makes `name` the name of `object`, unless another object has it.
 pub(super) fn claim<V: View, E: Entropy>(
     step: &mut Step<'_, V, E>,
@@ -39,11 +47,7 @@ pub(super) fn claim<V: View, E: Entropy>(
         matches!(write, Write::Petname { object: other, name: Some(other_name) } if *other_name == name && *other != object)
     });
     if taken || claimed || step.view.peer_named(&name)?.is_some() {
-        let problem = Problem::new(
-            format!("something else is named {name}"),
-            format!("choose another name, or free it with `qrt name DIR {name} --remove`"),
-        );
-        return Err(problem.into());
+        return Err(taken_already(&name).into());
     }
     step.checkpoint.writes.push(Write::Petname { object, name: Some(name) });
     Ok(())

@@ -122,6 +122,18 @@ fn what_is_no_request_gets_an_error_and_a_hint_and_the_vat_goes_on() {
         ("POST", "/v1/faults/18446744073709551616/retry", "", 400),
         ("PUT", "/v1/objects/none/memory/", r#"{"value":1}"#, 409),
         ("POST", "/v1/messages", "{", 400),
+        (
+            "POST",
+            "/v1/peers",
+            r#"{"vat":"rnll4pb23zsgr5bw2idvqqmn6zqn3wa6zgiubrtw2r4f4p5tm55q","urls":["https://x:1"]}"#,
+            400,
+        ),
+        (
+            "POST",
+            "/v1/peers",
+            r#"{"vat":"rnll4pb23zsgr5bw2idvqqmn6zqn3wa6zgiubrtw2r4f4p5tm55q","urls":["http://x:0"]}"#,
+            400,
+        ),
         ("POST", "/v1/messages", r#"{"target":"none","args":1}"#, 409),
         ("POST", "/v1/messages", r#"{"target":"none","args":{"@x":1}}"#, 400),
         ("POST", "/v1/messages", r#"{"target":"none","args":1,"extra":1}"#, 400),

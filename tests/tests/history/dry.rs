@@ -23,7 +23,11 @@ fn a_dry_install_checks_the_code_and_says_what_it_would_reach() {
     assert_eq!(dry["natives_reached"], json!({ "log": 1, "make_object": 2, "random": 1 }));
     let shown = vat.qrt("install", &[file, "--power", &power, "--dry-run"]).ok();
     assert!(shown.contains("the code is good") && shown.contains("it could reach 2 objects"), "{shown}");
-    assert!(vat.qrt("install", &[file, "--name", "inner", "--dry-run"]).refusal(1).contains("the name inner is taken"));
+    assert!(
+        vat.qrt("install", &[file, "--name", "inner", "--dry-run"])
+            .refusal(1)
+            .contains("something else is named inner")
+    );
     let bad = vat.scratch.file("bad.js", "function (");
     let ran = vat.qrt("install", &[bad.to_str().expect("UTF-8"), "--dry-run"]);
     assert!(ran.code == Some(1) && ran.stderr.contains("bad.js:1:"), "{}", ran.stderr);
@@ -51,4 +55,32 @@ fn a_dry_upgrade_shows_the_difference_and_what_waits_for_it() {
     vat.scratch.file("new.js", PLAIN);
     let same = vat.qrt("upgrade", &[&args[..], &["--json"]].concat()).json();
     assert_eq!((&same["same"], &same["diff"]), (&json!(true), &json!("")));
+}
+
+#[test]
+fn a_dry_install_refuses_what_an_install_would_with_the_same_words() {
+    let vat = Scratch::default().vat();
+    vat.install("taken", "() => 1", &[]);
+    let code = vat.scratch.file("new.js", "() => 2");
+    let install = |args: &[&str]| {
+        let args = [&[code.to_str().expect("UTF-8")], args].concat();
+        let refused = vat.qrt("install", &args);
+        (refused.code, refused.stderr)
+    };
+    for (args, words) in [
+        (
+            &["--memory", r#"{"a":"bbbbbbbbb"}"#, "--budget", "stored=5"][..],
+            ["the object may keep 5", "--budget stored"],
+        ),
+        (
+            &["--memory", r#"{"a":"bbbbbbbbb"}"#, "--account-budget", "memory=1"],
+            ["its account", "--account-budget memory"],
+        ),
+        (&["--name", "taken"], ["something else is named taken", "choose another"]),
+    ] {
+        let dry = install(&[args, &["--dry-run"]].concat());
+        assert_eq!(dry, install(args));
+        assert_eq!(dry.0, Some(1));
+        assert!(words.iter().all(|word| dry.1.contains(word)), "{}", dry.1);
+    }
 }

@@ -8,6 +8,7 @@ use std::process::Command;
 use qrt_shared::control::{Listing, Retry};
 use qrt_shared::view::{Peer, PeerState};
 use qrt_tests::{Scratch, Vat, programs};
+use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use super::{SINK, friends, got, id, send, text, until};
@@ -154,6 +155,11 @@ fn what_is_no_whole_backup_is_refused_and_nothing_is_made() {
     }
     fs::write(&damaged, &whole[..whole.len() - 4096]).expect("a file");
     assert!(refused(&damaged, &[]).contains("is damaged"));
+    fs::write(&damaged, &whole).expect("a file");
+    let db = Connection::open(&damaged).expect("a database");
+    db.execute("UPDATE code SET text = text || ' '", []).expect("other code");
+    db.close().expect("it closes");
+    assert!(refused(&damaged, &[]).contains("is not what was installed"));
     // Nor does a daemon serve a copy.
     fs::copy(&file, vat.dir().join("vat.db")).expect("a copy");
     assert!(vat.qrt("start", &[]).refusal(1).contains("is not a vat's database"));

@@ -71,7 +71,7 @@ fn a_vat_that_has_lived_is_well_running_and_stopped() {
     let [a, _b] = lived();
     for args in [&[][..], &["--full"]] {
         let checks = report(&a, args, 0);
-        assert_eq!(checks.len(), 16, "{checks:?}");
+        assert_eq!(checks.len(), 17, "{checks:?}");
         assert!(checks.iter().all(|check| check["health"] != "failed"), "{checks:?}");
     }
     let shown = a.qrt("check", &[]).ok();
@@ -100,6 +100,7 @@ fn each_promise_that_is_broken_is_named() {
         ("UPDATE vat SET inbox = inbox + 1", "counters"),
         ("UPDATE vat SET outbox_bytes = 0", "counters"),
         ("UPDATE vat SET next_reference = 1", "counters"),
+        ("UPDATE code SET text = replace(text, 'power', 'might')", "code"),
         ("UPDATE message SET target = 1000", "queues"),
         ("UPDATE memory SET bytes = bytes + 1 WHERE memory = 1", "memories"),
         ("DELETE FROM memory_edge WHERE reference = (SELECT max(reference) FROM memory_edge)", "memories"),
@@ -138,6 +139,14 @@ fn what_is_wrong_around_the_database_is_named_too() {
     fs::write(&settings, "nonsense = 1").expect("the settings");
     assert!(failed(&vat, "settings").contains("nonsense"));
     fs::write(&settings, right).expect("the settings");
+    for (name, file) in [("settings", &settings), ("mark", &vat.dir().join("vat.db.mark"))] {
+        let was = fs::read(file).expect("the file");
+        fs::remove_file(file).expect("it goes");
+        let checks = report(&vat, &[], 0);
+        let check = checks.iter().find(|check| check["name"] == name).expect("a check");
+        assert!(check["health"] == "warning" && check["found"].to_string().contains("is missing"), "{check}");
+        fs::write(file, was).expect("the file");
+    }
     let other = Scratch::default().vat();
     let mine = fs::read(&key).expect("the key");
     fs::copy(other.dir().join("key"), &key).expect("another key");

@@ -14,6 +14,7 @@ use rusqlite::{ErrorCode, OptionalExtension, ToSql};
 
 use super::{Asked, Read, ReadError, Reader, why};
 use crate::protocol::Handle;
+use crate::store::code::{self, Texts};
 use crate::store::{peers, view};
 
 /// How long one check may take unless all is to be read.
@@ -34,8 +35,9 @@ pub enum Found {
 }
 
 /// The checks but the file's own, by name, in order.
-const CHECKS: [(&str, Check); 7] = [
+const CHECKS: [(&str, Check); 8] = [
     ("counters", |db| db.check_counters()),
+    ("code", |db| db.check_code()),
     ("queues", |db| db.check_queues()),
     ("memories", |db| db.check_memories()),
     ("references", |db| db.check_references()),
@@ -151,6 +153,14 @@ impl Asked<'_> {
             }
         }
         Ok(Found::Well(format!("{} sums fit their rows", sums.len())))
+    }
+
+    /// Code is what it was when its SHA-256 was taken.
+    fn check_code(&self) -> Read<Found> {
+        Ok(match code::look(self.db)? {
+            Texts::Whole(looked) => Found::Well(format!("{} of it as installed", why::count(looked, "text"))),
+            Texts::Altered(code) => Found::Wrong(format!("code {code} is not what was installed")),
+        })
     }
 
     /// Whoever a message is for is there.

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Asked, Read, ReadError};
 use crate::protocol::Handle;
+use crate::vat::name;
 use crate::vat::request::Install;
 
 /// How much of what a new object could reach is listed.
@@ -73,7 +74,7 @@ impl Asked<'_> {
     fn free(&self, name: &Petname) -> Read<()> {
         let sql = "SELECT 1 FROM petname WHERE name = ?1 UNION ALL SELECT 1 FROM peer WHERE name = ?1";
         if self.db.prepare_cached(sql)?.exists([name.as_str()])? {
-            return Err(ReadError::Lost(format!("the name {name} is taken")));
+            return Err(ReadError::Refused(name::taken_already(name)));
         }
         Ok(())
     }

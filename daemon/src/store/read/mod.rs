@@ -30,6 +30,7 @@ mod why;
 
 use std::path::{Path, PathBuf};
 
+use qrt_shared::control::Problem;
 use qrt_shared::id::{ObjectId, PeerName, Petname, Qrid, Target, VatId};
 use qrt_shared::qjson;
 use qrt_shared::view::{CodeError, Outcome};
@@ -62,6 +63,9 @@ pub enum ReadError {
     /// It was known once.
     #[error("{0}")]
     Lost(String),
+    /// A change would be refused.
+    #[error(transparent)]
+    Refused(#[from] Problem),
     /// The database could not be read.
     #[error(transparent)]
     Sqlite(#[from] rusqlite::Error),
