@@ -108,7 +108,7 @@ impl<R: Rows> Pane for Table<R> {
 
     fn queries(&self) -> Vec<Query> {
         // What is paused at the end does not move on.
-        let still = R::LIVE && !self.follows && self.list.listing().at == At::Last && self.list.rows().is_some();
+        let still = R::LIVE && !self.follows && self.list.listing().at == At::Last && self.list.came();
         if still { Vec::new() } else { vec![R::query(self.list.listing())] }
     }
 
