@@ -281,7 +281,7 @@ impl State {
         if !self.popups.is_empty() {
             return;
         }
-        let body = frame::body(area);
+        let body = self.body(area);
         if y + 1 == body.y {
             self.screen = self.screen_at(x).unwrap_or(self.screen);
         } else if y >= body.y && y < body.bottom() {
