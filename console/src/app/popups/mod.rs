@@ -25,9 +25,9 @@ use super::thing::Thing;
 
 pub use change::{change, edit_code, edit_value};
 
-/// Asks for the text that rows must have.
-pub fn filter(now: String) -> Box<dyn Popup> {
-    prompt::prompt("Filter", "part of a name or an id; nothing shows all", now, |text| Ok(vec![Do::Filter(text)]))
+/// Asks for the text that rows must have; `told` says where.
+pub fn filter(told: &str, now: String) -> Box<dyn Popup> {
+    prompt::prompt("Filter", told, now, |text| Ok(vec![Do::Filter(text)]))
 }
 
 /// Shows what keys do; `here` are the commands of the pane.

@@ -136,6 +136,34 @@ fn a_key_that_changed_is_marked_until_it_is_looked_at() {
 }
 
 #[test]
+fn keys_are_found_by_how_they_begin() {
+    let mut script = pane(Some("count"));
+    script.answers(answer);
+    script.keys("/fri\n");
+    let asked = script.state.queries();
+    assert!(
+        asked.iter().any(|query| matches!(query, Query::Entries(_, listing) if listing.filter == "fri")),
+        "{asked:?}"
+    );
+    script.answers(|query| {
+        matches!(query, Query::Entries(..)).then(|| Data::Entries(page(vec![entry("friends", 7, "null")])))
+    });
+    script.shows(&["keys that begin with \"fri\"", "friends: null"]);
+    assert!(!script.drawn().contains("count:"), "{}", script.drawn());
+    script.answers(|query| matches!(query, Query::Entries(..)).then(|| Data::Entries(page(vec![]))));
+    script.shows(&["no key begins with this"]);
+}
+
+#[test]
+fn what_a_part_does_not_do_it_says() {
+    let mut script = pane(None);
+    for (keys, word) in [("/", "filter"), (" ", "pause"), ("o", "sort"), ("\t ", "pause")] {
+        script.keys(keys);
+        script.shows(&[&format!("{word} does nothing here")]);
+    }
+}
+
+#[test]
 fn a_value_is_edited_shown_and_set_only_when_asked_to() {
     let mut script = pane(Some("count"));
     script.answers(answer);
