@@ -11,8 +11,8 @@ use std::thread;
 use std::time::Duration;
 
 use qrt_shared::control::{
-    Backup, Client, ClientError, DropOut, Install, InstallObject, MemorySet, Name, PeerAdd, Replay, Resync, Retry,
-    Send, Upgrade, WAIT_MS_MAX,
+    Backup, Client, ClientError, DropOut, Install, InstallObject, Listing, MemorySet, Name, PeerAdd, Replay, Resync,
+    Retry, Send, Upgrade, WAIT_MS_MAX,
 };
 use qrt_shared::id::{MessageName, PeerName, Target};
 use qrt_shared::view::{self, Awaited};
@@ -433,9 +433,15 @@ async fn perform(dir: &Path, request: &Request) -> Result<Reply, Failure> {
             Reply::Code(client.object_brief(&Target::Qrid(object.clone())).await?.code.text)
         }
         Request::ReadKey(object, key) => {
-            let entry = client.entry(&Target::Qrid(object.clone()), key).await?;
+            let object = Target::Qrid(object.clone());
+            // Of the keys that begin with it, it is the first itself.
+            let first = Listing { filter: key.clone(), limit: Some(1), ..Listing::default() };
+            if client.entries(&object, &first).await?.items.iter().all(|entry| entry.key != *key) {
+                return Ok(Reply::Value(None));
+            }
             // One key comes whole; a value that is null reads as one that is missing.
-            Reply::Value(entry.value.map_or_else(|| "null".to_owned(), |value| value.get().to_owned()))
+            let value = client.entry(&object, key).await?.value;
+            Reply::Value(Some(value.map_or_else(|| "null".to_owned(), |value| value.get().to_owned())))
         }
         Request::Upgrade { object, code } => {
             let upgrade = Upgrade { label: "code".to_owned(), code: code.clone() };
@@ -443,7 +449,8 @@ async fn perform(dir: &Path, request: &Request) -> Result<Reply, Failure> {
             Reply::Upgraded(upgraded.version, upgraded.turn)
         }
         Request::MemorySet { object, key, value, expect } => {
-            let set = MemorySet { value: cli::value(value, "value")?, expect: Some(cli::value(expect, "expect")?) };
+            let expect = expect.as_deref().map(|expect| cli::value(expect, "expect")).transpose()?;
+            let set = MemorySet { value: cli::value(value, "value")?, expect };
             Reply::Set(client.memory_set(&Target::Qrid(object.clone()), key, &set).await?.turn)
         }
         Request::Hold(object, held) => Reply::Held(client.hold(&Target::Qrid(object.clone()), *held).await?.held),

@@ -227,7 +227,7 @@ impl State {
                 wanted.push(popups::edit_code(object.clone(), name.clone(), code.clone()));
             }
             (Request::ReadKey(object, key), Ok(Reply::Value(value))) => {
-                wanted.push(popups::edit_value(object.clone(), key.clone(), value));
+                wanted.push(popups::edit_value(object.clone(), key.clone(), value.as_deref()));
             }
             _ => {}
         }

@@ -38,7 +38,8 @@ pub fn change(edit: Edit) -> Option<Box<dyn Popup>> {
         Edited::Value { object, key, before } => {
             let (object, value) = (object.clone(), edit.text.trim().to_owned());
             let title = format!("New value for {}?", format::clip(key, 40));
-            let request = Request::MemorySet { object, key: key.clone(), value, expect: before.trim().to_owned() };
+            let expect = Some(before.trim().to_owned()).filter(|before| !before.is_empty());
+            let request = Request::MemorySet { object, key: key.clone(), value, expect };
             (title, before.clone(), request)
         }
         Edited::Field(_) => return None,
@@ -52,10 +53,14 @@ pub fn edit_code(object: Qrid, name: String, code: String) -> Do {
     Do::Edit(Edit { text: code, suffix: ".js", what })
 }
 
-/// Lets the operator edit the value of a key of an object's memory.
-pub fn edit_value(object: Qrid, key: String, value: &str) -> Do {
-    // What is not safe to show is left as it is written: laid out, it would be another value.
-    let text = if format::line(value) == value { format::qjson(value, 100) } else { value.to_owned() } + "\n";
+/// Lets the operator edit the value of a key of an object's memory; of a key that is new, there is none.
+pub fn edit_value(object: Qrid, key: String, value: Option<&str>) -> Do {
+    let text = match value {
+        None => String::new(),
+        Some(value) if format::line(value) == value => format::qjson(value, 100) + "\n",
+        // What is not safe to show is left as it is written: laid out, it would be another value.
+        Some(value) => format!("{value}\n"),
+    };
     let what = Edited::Value { object, key, before: text.clone() };
     Do::Edit(Edit { text, suffix: ".json", what })
 }

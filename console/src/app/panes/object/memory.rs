@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 use super::value::{fold, folds, reference, summary};
 use crate::app::Context;
 use crate::app::command::{self, Command, Motion};
-use crate::app::event::Do;
+use crate::app::event::{Do, Note};
 use crate::app::list::{self, List};
 use crate::app::pane::{Pane, not_here};
 use crate::app::panes::of;
@@ -299,10 +299,14 @@ impl Pane for Memory {
     }
 
     fn key(&mut self, key: KeyEvent, _: &Context) -> Option<Vec<Do>> {
+        let Some(place) = self.sheet.selected() else {
+            // Without a key, what is selected is the object: its code must not open in a key's stead.
+            let edits = command::of(key) == Some(Command::Edit);
+            return edits.then(|| vec![Do::Say(Note::dim("there is no key to edit: m sets a new one"))]);
+        };
         if command::of(key) != Some(Command::Into) {
             return None;
         }
-        let place = self.sheet.selected()?;
         if self.value(&place).is_some_and(|value| reference(value).is_some()) {
             return None;
         }
@@ -333,7 +337,7 @@ impl Pane for Memory {
     }
 
     fn commands(&self) -> Vec<Command> {
-        vec![Command::Edit, Command::Filter, Command::Move(Motion::Right), Command::Move(Motion::Left)]
+        vec![Command::Edit, Command::Set, Command::Filter, Command::Move(Motion::Right), Command::Move(Motion::Left)]
     }
 
     fn draw(&self, cx: &Context, area: Rect, buf: &mut Buffer) {
@@ -342,7 +346,7 @@ impl Pane for Memory {
             (None, None) => text::paragraph("reading ...", cx.theme.dim(), area, buf),
             (None, Some([])) => {
                 let told = if self.list.listing().filter.is_empty() {
-                    "no keys: what its code puts into its memory stands here after the turn that did"
+                    "no keys: what its code puts into its memory stands here after the turn that did; m sets one"
                 } else {
                     "no key begins with this: / changes the filter"
                 };
