@@ -11,8 +11,8 @@ use std::thread;
 use std::time::Duration;
 
 use qrt_shared::control::{
-    Backup, Client, ClientError, DropOut, Install, InstallObject, MemorySet, Name, PeerAdd, Replay, Resync, Retry,
-    Send, Upgrade, WAIT_MS_MAX,
+    Backup, Client, ClientError, DropOut, Install, InstallObject, Listing, MemorySet, Name, PeerAdd, Replay, Resync,
+    Retry, Send, Upgrade, WAIT_MS_MAX,
 };
 use qrt_shared::id::{MessageName, PeerName, Target};
 use qrt_shared::view::{self, Awaited};
@@ -64,9 +64,17 @@ impl Events {
     }
 }
 
+/// What is on the screen.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Wanted {
+    queries: Vec<Query>,
+    /// How many panes and popups were opened so far.
+    opened: u64,
+}
+
 /// What the drawing thread tells the link.
 pub struct Link {
-    queries: watch::Sender<Vec<Query>>,
+    wanted: watch::Sender<Wanted>,
     requests: mpsc::UnboundedSender<Request>,
     woken: OwnedFd,
 }
@@ -81,7 +89,7 @@ impl Link {
         let flags = rustix::pipe::PipeFlags::CLOEXEC | rustix::pipe::PipeFlags::NONBLOCK;
         let (woken, wake) = rustix::pipe::pipe_with(flags).map_err(|error| failed(error.into()))?;
         let events = Events { to: events, wake: Arc::new(wake), record };
-        let (queries, wanted) = watch::channel(Vec::new());
+        let (screen, wanted) = watch::channel(Wanted::default());
         let (requests, asked) = mpsc::unbounded_channel();
         // Whoever takes the terminal afterwards must be able to give it back whatever comes.
         let (ready, listening) = std::sync::mpsc::channel::<()>();
@@ -100,7 +108,7 @@ impl Link {
         started.map_err(failed)?;
         // It says so by letting go of its end.
         listening.recv().ok();
-        Ok(Self { queries, requests, woken })
+        Ok(Self { wanted: screen, requests, woken })
     }
 
     /// What can be read when an event has come.
@@ -114,11 +122,12 @@ impl Link {
         while rustix::io::read(&self.woken, &mut bytes).is_ok_and(|read| read == bytes.len()) {}
     }
 
-    /// Says what is on the screen now.
-    pub fn watch(&self, queries: Vec<Query>) {
-        self.queries.send_if_modified(|now| {
-            let other = *now != queries;
-            *now = queries;
+    /// Says what is on the screen now, and how many panes and popups were opened so far.
+    pub fn watch(&self, queries: Vec<Query>, opened: u64) {
+        let wanted = Wanted { queries, opened };
+        self.wanted.send_if_modified(|now| {
+            let other = *now != wanted;
+            *now = wanted;
             other
         });
     }
@@ -142,7 +151,7 @@ impl Drop for Ending {
 async fn run(
     dir: PathBuf,
     events: Events,
-    wanted: watch::Receiver<Vec<Query>>,
+    wanted: watch::Receiver<Wanted>,
     mut asked: mpsc::UnboundedReceiver<Request>,
     ending: Asked,
 ) {
@@ -241,19 +250,36 @@ impl Seen {
     }
 }
 
+/// What was read of what is on the screen.
+#[derive(Default)]
+struct Read {
+    opened: u64,
+    seen: Vec<Seen>,
+}
+
+impl Read {
+    /// Forgets what is on the screen no more; and all of it once something opened: that has not seen what came before,
+    /// and a vat that is quiet gives no other occasion to read it.
+    fn keep(&mut self, wanted: &Wanted) {
+        let opened = std::mem::replace(&mut self.opened, wanted.opened) != wanted.opened;
+        self.seen.retain(|seen| !opened && wanted.queries.contains(&seen.query));
+    }
+}
+
 /// Reads what is wanted when it is new on the screen, and when the vat has changed since.
-async fn read(dir: &Path, events: &Events, mut wanted: watch::Receiver<Vec<Query>>, mut changed: watch::Receiver<()>) {
+async fn read(dir: &Path, events: &Events, mut wanted: watch::Receiver<Wanted>, mut changed: watch::Receiver<()>) {
     let mut client = None;
-    let mut seen: Vec<Seen> = Vec::new();
+    let mut read = Read::default();
     loop {
-        let queries = wanted.borrow_and_update().clone();
-        seen.retain(|seen| queries.contains(&seen.query));
+        let screen = wanted.borrow_and_update().clone();
+        read.keep(&screen);
+        let seen = &mut read.seen;
         let now = Instant::now();
         let is_due = |query: &Query| {
             let known = seen.iter().find(|seen| seen.query == *query);
             known.is_none_or(|seen| seen.due().is_some_and(|due| due <= now))
         };
-        let due: Vec<Query> = queries.into_iter().filter(is_due).collect();
+        let due: Vec<Query> = screen.queries.into_iter().filter(is_due).collect();
         for query in due {
             let event = match load(dir, &mut client, &query).await {
                 Ok(data) => {
@@ -286,7 +312,7 @@ async fn read(dir: &Path, events: &Events, mut wanted: watch::Receiver<Vec<Query
             }
         }
         let next = seen.iter().filter_map(Seen::due).min();
-        let unseen = wanted.borrow().iter().any(|query| seen.iter().all(|seen| seen.query != *query));
+        let unseen = wanted.borrow().queries.iter().any(|query| seen.iter().all(|seen| seen.query != *query));
         tokio::select! {
             biased;
             changed = wanted.changed() => if changed.is_err() { return },
@@ -407,9 +433,15 @@ async fn perform(dir: &Path, request: &Request) -> Result<Reply, Failure> {
             Reply::Code(client.object_brief(&Target::Qrid(object.clone())).await?.code.text)
         }
         Request::ReadKey(object, key) => {
-            let entry = client.entry(&Target::Qrid(object.clone()), key).await?;
+            let object = Target::Qrid(object.clone());
+            // Of the keys that begin with it, it is the first itself.
+            let first = Listing { filter: key.clone(), limit: Some(1), ..Listing::default() };
+            if client.entries(&object, &first).await?.items.iter().all(|entry| entry.key != *key) {
+                return Ok(Reply::Value(None));
+            }
             // One key comes whole; a value that is null reads as one that is missing.
-            Reply::Value(entry.value.map_or_else(|| "null".to_owned(), |value| value.get().to_owned()))
+            let value = client.entry(&object, key).await?.value;
+            Reply::Value(Some(value.map_or_else(|| "null".to_owned(), |value| value.get().to_owned())))
         }
         Request::Upgrade { object, code } => {
             let upgrade = Upgrade { label: "code".to_owned(), code: code.clone() };
@@ -417,7 +449,8 @@ async fn perform(dir: &Path, request: &Request) -> Result<Reply, Failure> {
             Reply::Upgraded(upgraded.version, upgraded.turn)
         }
         Request::MemorySet { object, key, value, expect } => {
-            let set = MemorySet { value: cli::value(value, "value")?, expect: Some(cli::value(expect, "expect")?) };
+            let expect = expect.as_deref().map(|expect| cli::value(expect, "expect")).transpose()?;
+            let set = MemorySet { value: cli::value(value, "value")?, expect };
             Reply::Set(client.memory_set(&Target::Qrid(object.clone()), key, &set).await?.turn)
         }
         Request::Hold(object, held) => Reply::Held(client.hold(&Target::Qrid(object.clone()), *held).await?.held),
@@ -503,6 +536,18 @@ async fn installation(install: &request::Install) -> Result<Install, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_opened_is_read_though_it_was_read_for_what_was_there_before() {
+        let screen = |opened, queries: &[Query]| Wanted { queries: queries.to_vec(), opened };
+        let mut read = Read::default();
+        let seen = |query| Seen { query, at: Instant::now(), stale: false };
+        read.seen = vec![seen(Query::Settings), seen(Query::Overview)];
+        read.keep(&screen(0, &[Query::Overview]));
+        assert_eq!(read.seen.iter().map(|seen| &seen.query).collect::<Vec<_>>(), [&Query::Overview]);
+        read.keep(&screen(1, &[Query::Overview]));
+        assert!(read.seen.is_empty());
+    }
 
     #[test]
     fn code_and_directories_are_listed_and_nothing_else() {

@@ -130,7 +130,7 @@ fn turn(vats: &mut [Vat], screen: &mut Screen) -> io::Result<()> {
     let (mut stale, mut hurry) = (true, true);
     loop {
         let vat = &mut vats[here];
-        vat.link.watch(vat.state.queries());
+        vat.link.watch(vat.state.queries(), vat.state.opened());
         if stale && (hurry || drawn.is_none_or(|at| at.elapsed() >= DRAW)) {
             screen.terminal.draw(|frame| vat.state.draw(frame.area(), frame.buffer_mut()))?;
             (drawn, stale, hurry) = (Some(Instant::now()), false, false);
@@ -158,7 +158,7 @@ fn turn(vats: &mut [Vat], screen: &mut Screen) -> io::Result<()> {
                 match effect {
                     Effect::Quit => return Ok(()),
                     Effect::Vat => {
-                        vats[here].link.watch(Vec::new());
+                        vats[here].link.watch(Vec::new(), 0);
                         here = (here + 1) % vats.len();
                         (stale, hurry) = (true, true);
                     }

@@ -29,6 +29,8 @@ pub enum Command {
     Install,
     /// Edit the object's code, or the key's value.
     Edit,
+    /// Set a key of the object's memory by its name.
+    Set,
     /// Try again now.
     Retry,
     /// Drop it.
@@ -197,6 +199,9 @@ pub static COMMANDS: &[Entry] = &[
     entry(C::Edit, &[key('e')], "edit", "edit the object's code, or the value of its memory's key, in $EDITOR")
         .verb("upgrade")
         .fits(editable),
+    entry(C::Set, &[key('m')], "set key", "set a key of the object's memory, a new one too, in $EDITOR")
+        .verb("memory-set")
+        .fits(object),
     entry(C::Retry, &[key('r')], "retry", "try the delivery, or the failed message, again now")
         .verb("retry")
         .fits(retried),

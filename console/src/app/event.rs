@@ -127,7 +127,7 @@ pub enum Edited {
         object: Qrid,
         /// The key.
         key: String,
-        /// The value it has, as it was laid out to be edited.
+        /// The value it has, as it was laid out to be edited; empty when the key is new.
         before: String,
     },
     /// What the popup on top calls so.

@@ -12,6 +12,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
+use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Borders, Clear, Widget};
 use unicode_width::UnicodeWidthStr;
 
@@ -22,9 +23,20 @@ use super::popup::Popup;
 use super::widgets::text;
 use super::{Context, Link, State};
 use crate::format;
+use crate::output::Tone;
 
 /// The smallest screen anything is drawn on.
 const SMALLEST: (u16, u16) = (40, 8);
+
+/// Lines of a screen that what came of a command leaves to everything else, as far as it can.
+const LEFT: u16 = 7;
+
+/// Lines that what came of a command takes at most, and the command line that does the same of those.
+const NOTE_MOST: u16 = 6;
+const COMMAND_MOST: usize = 2;
+
+/// Columns of a command line that are worth to be shown of one that is longer.
+const COMMAND_LEAST: usize = 20;
 
 /// Commands every pane's bottom line ends with.
 const ALWAYS: &[Command] = &[Command::Palette, Command::Help, Command::Quit];
@@ -40,12 +52,14 @@ impl State {
         let line = |y: u16| Rect { y, height: 1, ..area };
         self.draw_title(line(area.y), buf);
         self.draw_screens(line(area.y + 1), buf);
-        let body = body(area);
+        let body = self.body(area);
         self.pane().draw(&self.cx, body, buf);
         if matches!(self.cx.link, Link::Away(..)) {
             buf.set_style(body, self.cx.theme.dim());
         }
-        self.draw_note(line(area.bottom() - 2), buf);
+        let below =
+            Rect { x: area.x + 1, y: body.bottom(), width: area.width - 2, height: area.bottom() - 1 - body.bottom() };
+        text::lines(&self.note(area), 0, below, buf);
         for popup in &self.popups {
             draw_popup(&**popup, &self.cx, body, buf);
         }
@@ -109,27 +123,37 @@ impl State {
         }
     }
 
-    fn draw_note(&self, area: Rect, buf: &mut Buffer) {
+    /// What came of the last command, in the lines it takes on a screen of that size, and the command line that does
+    /// the same: beside it where both fit, else below. Why the vat does not answer stands there when nothing else does.
+    fn note(&self, area: Rect) -> Vec<Line<'static>> {
         let theme = self.cx.theme;
-        if let (Link::Away(_, why), None) = (&self.cx.link, &self.note) {
-            buf.set_stringn(area.x + 1, area.y, format::line(why), usize::from(area.width - 2), theme.bad());
-            return;
+        let width = usize::from(area.width.saturating_sub(2));
+        let most = usize::from(area.height.saturating_sub(LEFT).clamp(1, NOTE_MOST));
+        let (tone, text, command) = match (&self.note, &self.cx.link) {
+            (Some(Note { tone, text, command }), _) => (*tone, text, command.as_deref()),
+            (None, Link::Away(_, why)) => (Tone::Bad, why, None),
+            (None, _) => return Vec::new(),
+        };
+        let mut lines = at_most(text::wrapped(text, theme.tone(tone), width), most, width);
+        let Some(command) = command else { return lines };
+        let room = lines.first().map_or(0, |line| width.saturating_sub(line.width() + 4));
+        let command = format::line(command);
+        let beside = lines.len() == 1 && (command.width() <= room || (most == 1 && room > COMMAND_LEAST));
+        if let ([line], true) = (lines.as_mut_slice(), beside) {
+            let command = text::clip(&command, room);
+            line.spans.push(Span::raw(" ".repeat(room + 4 - command.width())));
+            line.spans.push(Span::styled(command, theme.dim()));
+        } else if lines.len() < most {
+            let room = (most - lines.len()).min(COMMAND_MOST);
+            lines.extend(at_most(text::broken(Line::styled(command, theme.dim()), width), room, width));
         }
-        let Some(Note { tone, text, command }) = &self.note else { return };
-        let (x, _) = buf.set_stringn(
-            area.x + 1,
-            area.y,
-            text::clip(&format::line(text), usize::from(area.width - 2)),
-            usize::from(area.width - 2),
-            theme.tone(*tone),
-        );
-        let Some(command) = command else { return };
-        let room = usize::from(area.right().saturating_sub(x + 4));
-        if room > 20 {
-            // It may have a value in it that is much longer than the screen is wide.
-            let command = text::clip(&format::clip(command, room), room);
-            buf.set_string(area.right() - width(&command) - 1, area.y, command, theme.dim());
-        }
+        lines
+    }
+
+    /// Where the pane stands on a screen of that size.
+    pub(super) fn body(&self, area: Rect) -> Rect {
+        let note = u16::try_from(self.note(area).len()).unwrap_or(u16::MAX).max(1);
+        Rect { y: area.y + 2, height: area.height.saturating_sub(note + 3), ..area }
     }
 
     /// What keys do in the pane, key and word.
@@ -176,9 +200,16 @@ impl State {
     }
 }
 
-/// Where the pane stands.
-pub(super) fn body(area: Rect) -> Rect {
-    Rect { y: area.y + 2, height: area.height.saturating_sub(4), ..area }
+/// The first of the lines, the last of those with a mark if there are more.
+fn at_most(mut lines: Vec<Line<'static>>, most: usize, width: usize) -> Vec<Line<'static>> {
+    if lines.len() > most {
+        lines.truncate(most);
+        if let Some(last) = lines.last_mut() {
+            let cut = text::clip(&last.to_string(), width.saturating_sub(2));
+            *last = Line::styled(format!("{}..", cut.trim_end_matches('.')), last.style);
+        }
+    }
+    lines
 }
 
 fn named(command: Command) -> Option<(String, String)> {
@@ -227,4 +258,55 @@ fn tail(path: &str, width: usize) -> String {
     }
     let kept: String = path.chars().skip(count - width.saturating_sub(2)).collect();
     format!("..{kept}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::event::{Do, Event};
+    use super::super::script::Script;
+    use super::*;
+
+    fn said(text: &str, command: &str) -> Script {
+        let mut script = Script::new(true);
+        let note = Note { command: Some(command.to_owned()), ..Note::bad(text) };
+        script.state.perform(vec![Do::Say(note)], &mut Vec::new());
+        script
+    }
+
+    #[test]
+    fn what_came_of_a_command_can_be_read_to_its_end() {
+        let text =
+            format!("/srv/vat.backup is there already: {}choose another FILE", "one must not be lost, ".repeat(5));
+        let script = said(&text, &format!("qrt backup /srv/vat {}", "x".repeat(100)));
+        script.shows(&["/srv/vat.backup is there", "another FILE\n", "\n qrt backup /srv/vat x", "xxx\n Enter into"]);
+        let drawn = script.drawn_at(160, 24);
+        assert!(drawn.contains("choose another\n FILE\n") && drawn.contains("qrt backup"), "{drawn}");
+    }
+
+    #[test]
+    fn the_command_stands_beside_what_came_of_it_where_both_fit() {
+        let drawn = said("queued as in:7", "qrt send /v").drawn();
+        let line = drawn.lines().nth(22).expect("the line above the keys");
+        assert!(
+            line.starts_with(" queued as in:7  ") && line.ends_with("  qrt send /v") && line.len() == 79,
+            "{drawn}"
+        );
+    }
+
+    #[test]
+    fn what_is_too_long_for_any_screen_is_marked_and_leaves_the_pane_its_room() {
+        for (width, height, lines) in [(40, 8, 1), (80, 24, 6)] {
+            let drawn = said(&"a word ".repeat(500), "qrt send").drawn_at(width, height);
+            let said = drawn.lines().filter(|line| line.contains(" word a "));
+            assert_eq!(said.clone().count(), lines, "{drawn}");
+            assert!(said.last().is_some_and(|line| line.ends_with("..")), "{drawn}");
+        }
+    }
+
+    #[test]
+    fn why_the_vat_is_away_can_be_read_to_its_end() {
+        let mut script = Script::new(true);
+        script.event(Event::Away("no daemon is running, and nobody has started one since, ".repeat(2) + "start it"));
+        script.shows(&["no daemon", " start it\n Enter into"]);
+    }
 }

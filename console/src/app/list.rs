@@ -20,8 +20,8 @@ pub trait Row {
 pub struct List<T> {
     listing: Listing,
     page: Option<Page<T>>,
-    /// Where the page that is here stands: the one that is asked for may not have come yet.
-    here: At,
+    /// What the page that is here was asked for: the one that is asked for now may not have come yet.
+    here: Listing,
     /// Where it begins.
     home: At,
     scroll: Scroll,
@@ -43,7 +43,8 @@ impl<T: Row> List<T> {
     pub fn new(listing: Listing) -> Self {
         let listing = Listing { limit: Some(ROWS), ..listing };
         let land = if listing.at == At::Last { Land::Last } else { Land::First };
-        Self { here: listing.at, home: listing.at, listing, page: None, scroll: Scroll::default(), land, refused: None }
+        let (here, home) = (listing.clone(), listing.at);
+        Self { listing, page: None, here, home, scroll: Scroll::default(), land, refused: None }
     }
 
     /// What is to be asked for.
@@ -86,7 +87,7 @@ impl<T: Row> List<T> {
         let follows = self.listing.at == At::Last && self.land == Land::Last;
         self.land = if follows { Land::Last } else { Land::Same };
         self.page = Some(page.clone());
-        self.here = listing.at;
+        self.here = listing.clone();
     }
 
     /// Why it cannot be shown.
@@ -99,6 +100,11 @@ impl<T: Row> List<T> {
     /// Why it cannot be shown, if it cannot.
     pub fn refused(&self) -> Option<&str> {
         self.refused.as_deref()
+    }
+
+    /// Whether the rows that are here are those that are asked for.
+    pub fn came(&self) -> bool {
+        self.page.is_some() && self.here == self.listing
     }
 
     /// The rows that are here; `None` when none have come yet.
@@ -149,7 +155,7 @@ impl<T: Row> List<T> {
     /// Goes on to the page where a movement leads that leaves this one, if there is any.
     pub fn turn(&mut self, motion: Motion) {
         let Some(page) = &self.page else { return };
-        let leaves = self.listing.at != self.here;
+        let leaves = self.listing.at != self.here.at;
         let at = match motion {
             Motion::Up | Motion::PageUp => page.prev.map(At::Before),
             Motion::Down | Motion::PageDown => page.next.map(At::After),
@@ -234,6 +240,9 @@ mod tests {
         list.ask(|listing| listing.filter = "x".into());
         list.loaded(&old, &page(&[5], None, None));
         assert_eq!(list.selected(), Some(&1));
+        assert!(!list.came(), "what is here is of another filter");
+        list.loaded(&list.listing(), &page(&[7], None, None));
+        assert!(list.came());
     }
 
     #[test]

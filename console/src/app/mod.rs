@@ -88,6 +88,8 @@ pub struct State {
     popups: Vec<Box<dyn Popup>>,
     note: Option<Note>,
     totals: Totals,
+    /// How many panes and popups were opened so far.
+    opened: u64,
     /// Where it was drawn last: drawing knows, a click needs it.
     area: Cell<Rect>,
 }
@@ -113,6 +115,7 @@ impl State {
             popups: Vec::new(),
             note: None,
             totals: Totals::default(),
+            opened: 0,
             area: Cell::default(),
         }
     }
@@ -133,6 +136,12 @@ impl State {
         queries.extend(self.pane().queries());
         queries.extend(self.popups.iter().flat_map(|popup| popup.queries()));
         queries
+    }
+
+    /// How many panes and popups were opened so far. What has just opened has nothing to show yet, though it may ask
+    /// what was on the screen already: it is read anew.
+    pub fn opened(&self) -> u64 {
+        self.opened
     }
 
     /// What is selected.
@@ -218,7 +227,7 @@ impl State {
                 wanted.push(popups::edit_code(object.clone(), name.clone(), code.clone()));
             }
             (Request::ReadKey(object, key), Ok(Reply::Value(value))) => {
-                wanted.push(popups::edit_value(object.clone(), key.clone(), value));
+                wanted.push(popups::edit_value(object.clone(), key.clone(), value.as_deref()));
             }
             _ => {}
         }
@@ -272,7 +281,7 @@ impl State {
         if !self.popups.is_empty() {
             return;
         }
-        let body = frame::body(area);
+        let body = self.body(area);
         if y + 1 == body.y {
             self.screen = self.screen_at(x).unwrap_or(self.screen);
         } else if y >= body.y && y < body.bottom() {
@@ -318,6 +327,7 @@ impl State {
 
     fn perform(&mut self, wanted: Vec<Do>, effects: &mut Vec<Effect>) {
         for wanted in wanted {
+            self.opened += u64::from(matches!(wanted, Do::Push(_) | Do::Show(..) | Do::Popup(_)));
             match wanted {
                 Do::Push(pane) => self.screens[self.screen].push(pane),
                 Do::Screen(screen) if screen < self.screens.len() => self.screen = screen,
@@ -385,5 +395,22 @@ mod tests {
         click(&mut script, 5, 3);
         script.key(crossterm::event::KeyCode::Esc);
         assert_eq!(script.state.thing().called(), "market", "a popup lay over it");
+    }
+
+    #[test]
+    fn what_opens_is_read_anew_though_the_same_was_on_the_screen() {
+        let mut script = Script::new(true);
+        script.typed("2");
+        script.objects(&[object("counter")]);
+        script.keys("\n");
+        let asked =
+            |script: &Script| script.state.queries().into_iter().find(|query| matches!(query, Query::Object(_)));
+        let (query, opened) = (asked(&script).expect("the object is shown"), script.state.opened());
+        script.keys("a");
+        assert_eq!((asked(&script), script.state.opened()), (Some(query), opened + 1));
+        script.keys("j");
+        assert_eq!(script.state.opened(), opened + 1, "what only moves is not read anew");
+        script.keys("w");
+        assert_eq!(script.state.opened(), opened + 2);
     }
 }

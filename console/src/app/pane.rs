@@ -5,11 +5,17 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::Context;
-use super::command::{Command, Motion};
-use super::event::{Answer, Do};
+use super::command::{self, Command, Motion};
+use super::event::{Answer, Do, Note};
 use super::query::{Data, Query};
 use super::request::Request;
 use super::thing::Thing;
+
+/// Says that a command does nothing in a pane: who typed it must not believe that it did.
+pub fn not_here(command: Command) -> Vec<Do> {
+    let word = command::entry_of(command).map_or("this", |entry| entry.word);
+    vec![Do::Say(Note::dim(format!("{word} does nothing here: ? shows the keys")))]
+}
 
 /// A pane. What it does not say it does not do.
 pub trait Pane {
@@ -45,8 +51,8 @@ pub trait Pane {
     }
 
     /// Carries out [`Command::Filter`], [`Command::Sort`], [`Command::Pause`] or [`Command::Focus`].
-    fn act(&mut self, _command: Command) -> Vec<Do> {
-        Vec::new()
+    fn act(&mut self, command: Command) -> Vec<Do> {
+        not_here(command)
     }
 
     /// Shows only what has this text.

@@ -27,7 +27,7 @@ pub enum Request {
     Install(Install),
     /// Read an object's code, which is called so, to edit it.
     ReadCode(Qrid, String),
-    /// Read the value of a key of an object's memory, to edit it.
+    /// Read the value of a key of an object's memory, if it is there, to edit it.
     ReadKey(Qrid, String),
     /// Give an object other code.
     Upgrade {
@@ -44,8 +44,8 @@ pub enum Request {
         key: String,
         /// Its value.
         value: String,
-        /// Only if it is this now.
-        expect: String,
+        /// Only if it is this now; `None` when it was not there.
+        expect: Option<String>,
     },
     /// Hold an object, or release it.
     Hold(Qrid, bool),
@@ -126,8 +126,8 @@ pub enum Reply {
     Installed(Vec<InstalledObject>),
     /// The object's code.
     Code(String),
-    /// The key's value.
-    Value(String),
+    /// The key's value, if the key is there.
+    Value(Option<String>),
     /// The object has this version of code now, since this turn.
     Upgraded(u64, u64),
     /// The key was set, by this turn.
@@ -179,7 +179,8 @@ impl Reply {
                 format!("installed {}", qrids.join(" "))
             }
             Self::Code(_) => "its code is in the editor".to_owned(),
-            Self::Value(_) => "its value is in the editor".to_owned(),
+            Self::Value(Some(_)) => "its value is in the editor".to_owned(),
+            Self::Value(None) => "the key is new: its value is wanted in the editor".to_owned(),
             Self::Upgraded(version, turn) => format!("version {version} of its code runs from turn {turn} on"),
             Self::Set(turn) => format!("set, as turn {turn}"),
             Self::Held(true) => "held: what is queued waits".to_owned(),
@@ -239,7 +240,9 @@ impl Request {
             Self::ReadKey(object, _) => words(&["memory", dir, &object.to_string()]),
             Self::Upgrade { object, .. } => words(&["upgrade", dir, &object.to_string(), "FILE"]),
             Self::MemorySet { object, key, value, expect } => {
-                words(&["memory-set", dir, &object.to_string(), key, value, "--expect", expect])
+                let object = object.to_string();
+                let expect = expect.iter().flat_map(|expect| ["--expect", expect]);
+                words(&["memory-set", dir, &object, key, value].into_iter().chain(expect).collect::<Vec<_>>())
             }
             Self::Hold(object, held) => words(&[hold(*held), dir, &object.to_string()]),
             Self::HoldPeer(peer, held) => words(&[hold(*held), dir, &peer.to_string()]),

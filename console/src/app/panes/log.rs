@@ -8,7 +8,7 @@ use ratatui::text::{Line, Span};
 use super::super::Context;
 use super::super::command::{Command, Motion};
 use super::super::event::Do;
-use super::super::pane::Pane;
+use super::super::pane::{Pane, not_here};
 use super::super::query::{Data, Query};
 use super::super::theme::Theme;
 use super::super::thing::Thing;
@@ -94,9 +94,10 @@ impl Pane for Log {
     }
 
     fn act(&mut self, command: Command) -> Vec<Do> {
-        if command == Command::Pause {
-            self.follow(!self.follows);
+        if command != Command::Pause {
+            return not_here(command);
         }
+        self.follow(!self.follows);
         Vec::new()
     }
 

@@ -12,7 +12,7 @@ use super::super::Context;
 use super::super::command::{Command, Motion};
 use super::super::event::Do;
 use super::super::list::{List, Row};
-use super::super::pane::Pane;
+use super::super::pane::{Pane, not_here};
 use super::super::popups;
 use super::super::query::{Data, Query};
 use super::super::thing::Thing;
@@ -108,7 +108,7 @@ impl<R: Rows> Pane for Table<R> {
 
     fn queries(&self) -> Vec<Query> {
         // What is paused at the end does not move on.
-        let still = R::LIVE && !self.follows && self.list.listing().at == At::Last && self.list.rows().is_some();
+        let still = R::LIVE && !self.follows && self.list.listing().at == At::Last && self.list.came();
         if still { Vec::new() } else { vec![R::query(self.list.listing())] }
     }
 
@@ -144,8 +144,11 @@ impl<R: Rows> Pane for Table<R> {
 
     fn act(&mut self, command: Command) -> Vec<Do> {
         match command {
-            Command::Filter => return vec![Do::Popup(popups::filter(self.list.listing().filter))],
-            Command::Sort => self.list.ask(R::sort),
+            Command::Filter => {
+                let told = "part of a name or an id; nothing shows all";
+                return vec![Do::Popup(popups::filter(told, self.list.listing().filter))];
+            }
+            Command::Sort if R::COMMANDS.contains(&command) => self.list.ask(R::sort),
             Command::Pause if R::LIVE => {
                 self.follows = !self.follows;
                 if self.follows {
@@ -153,7 +156,7 @@ impl<R: Rows> Pane for Table<R> {
                     self.list.ask(|_| {});
                 }
             }
-            _ => {}
+            command => return not_here(command),
         }
         Vec::new()
     }

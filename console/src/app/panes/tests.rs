@@ -5,7 +5,7 @@ use super::*;
 use crate::app::event::{Effect, Event};
 use crate::app::query::{Data, Query};
 use crate::app::request::Request;
-use crate::app::script::{OTHER, Script, VAT, json, nth, page};
+use crate::app::script::{self, OTHER, Script, VAT, json, nth, page};
 
 fn why(query: &Query, sentence: &str) -> Option<Data> {
     let why = json(&format!(
@@ -157,6 +157,24 @@ fn the_log_is_followed_until_one_moves() {
         matches!(query, Query::Audit(_)).then(|| Data::Audit(page(vec![json(&row)])))
     });
     script.shows(&["[Audit]", "hold", "uid 1000, pid 77"]);
+}
+
+#[test]
+fn a_paused_list_is_filtered_all_the_same() {
+    let mut script = Script::new(false);
+    let turns = |script: &Script| script.state.queries().iter().any(|query| matches!(query, Query::Turns(_)));
+    script.keys("3");
+    script.answers(|query| {
+        matches!(query, Query::Turns(_)).then(|| Data::Turns(page(vec![*script::turn(7), *script::turn(8)])))
+    });
+    script.keys("k");
+    script.shows(&["paused"]);
+    assert!(!turns(&script), "what is paused at the end stays");
+    script.keys("/x\n");
+    assert!(turns(&script), "other rows are wanted");
+    script.answers(|query| matches!(query, Query::Turns(_)).then(|| Data::Turns(page(vec![*script::turn(9)]))));
+    script.shows(&["   9  ok", "paused"]);
+    assert!(!turns(&script));
 }
 
 /// An object of which only the references are of interest.

@@ -38,7 +38,8 @@ pub fn change(edit: Edit) -> Option<Box<dyn Popup>> {
         Edited::Value { object, key, before } => {
             let (object, value) = (object.clone(), edit.text.trim().to_owned());
             let title = format!("New value for {}?", format::clip(key, 40));
-            let request = Request::MemorySet { object, key: key.clone(), value, expect: before.trim().to_owned() };
+            let expect = Some(before.trim().to_owned()).filter(|before| !before.is_empty());
+            let request = Request::MemorySet { object, key: key.clone(), value, expect };
             (title, before.clone(), request)
         }
         Edited::Field(_) => return None,
@@ -52,18 +53,21 @@ pub fn edit_code(object: Qrid, name: String, code: String) -> Do {
     Do::Edit(Edit { text: code, suffix: ".js", what })
 }
 
-/// Lets the operator edit the value of a key of an object's memory.
-pub fn edit_value(object: Qrid, key: String, value: &str) -> Do {
-    // What is not safe to show is left as it is written: laid out, it would be another value.
-    let text = if format::line(value) == value { format::qjson(value, 100) } else { value.to_owned() } + "\n";
+/// Lets the operator edit the value of a key of an object's memory; of a key that is new, there is none.
+pub fn edit_value(object: Qrid, key: String, value: Option<&str>) -> Do {
+    let text = match value {
+        None => String::new(),
+        Some(value) if format::line(value) == value => format::qjson(value, 100) + "\n",
+        // What is not safe to show is left as it is written: laid out, it would be another value.
+        Some(value) => format!("{value}\n"),
+    };
     let what = Edited::Value { object, key, before: text.clone() };
     Do::Edit(Edit { text, suffix: ".json", what })
 }
 
 impl Change {
-    fn lines(&self, cx: &Context) -> Vec<Line<'static>> {
-        let refused = self.refused.iter().flat_map(|why| why.lines());
-        let refused = refused.map(|line| Line::styled(format::line(line), cx.theme.bad()));
+    fn lines(&self, cx: &Context, width: usize) -> Vec<Line<'static>> {
+        let refused = self.refused.iter().flat_map(|why| text::refusal(why, cx.theme.bad(), width));
         refused.chain(diff::lines(&self.before, &self.edit.text, cx.theme)).collect()
     }
 }
@@ -106,10 +110,30 @@ impl Popup for Change {
     }
 
     fn size(&self, cx: &Context, room: Rect) -> (u16, u16) {
-        (room.width.min(120), u16::try_from(self.lines(cx).len() + 2).unwrap_or(u16::MAX))
+        let width = room.width.min(120);
+        let lines = self.lines(cx, usize::from(width.saturating_sub(4))).len();
+        (width, u16::try_from(lines + 2).unwrap_or(u16::MAX))
     }
 
     fn draw(&self, cx: &Context, area: Rect, buf: &mut Buffer) {
-        text::scrolled(&self.lines(cx), &self.top, cx, area, buf);
+        text::scrolled(&self.lines(cx, usize::from(area.width)), &self.top, cx, area, buf);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::script::{Script, qrid};
+
+    #[test]
+    fn why_code_was_refused_can_be_read_to_its_end() {
+        let mut script = Script::new(true);
+        let what = Edited::Code { object: qrid(), name: "counter".to_owned(), before: "a".to_owned() };
+        let edit = Edit { text: "b(".to_owned(), suffix: ".js", what };
+        script.state.perform(change(edit).map(Do::Popup).into_iter().collect(), &mut Vec::new());
+        let asked = Script::asked(&script.typed("y"));
+        let why = format!("code:1:3: {}THE-END\n  b(\n   ^", "a word or two, ".repeat(9));
+        script.answered(&asked[0], Err(why));
+        script.shows(&["code:1:3: a word", "THE-END", "|   b( ", "|    ^ "]);
     }
 }

@@ -212,7 +212,7 @@ impl Sent {
     fn lines(&self, cx: &Context, width: usize) -> Vec<Line<'static>> {
         let theme = cx.theme;
         if let Some(why) = &self.refused {
-            return why.lines().map(|line| Line::styled(format::line(line), theme.bad())).collect();
+            return text::refusal(why, theme.bad(), width);
         }
         let Some(message) = self.message else { return vec![Line::styled("asking the vat ...", theme.dim())] };
         let mut lines = vec![Line::styled(

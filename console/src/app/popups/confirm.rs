@@ -14,7 +14,6 @@ use super::super::popup::Popup;
 use super::super::request::Request;
 use super::super::widgets::text;
 use super::report::{scrolled, wheel};
-use crate::format;
 
 /// A question.
 pub(super) struct Confirm {
@@ -44,12 +43,16 @@ impl Confirm {
     }
 
     fn lines(&self, cx: &Context, width: usize) -> Vec<Line<'static>> {
-        let mut text = format::wrap(&format::block(&self.told), width);
+        let style = cx.theme.plain();
+        // A paragraph of nothing is a line all the same.
+        let paragraph =
+            |text: &str| if text.is_empty() { vec![Line::default()] } else { text::wrapped(text, style, width) };
+        let mut lines: Vec<_> = self.told.lines().flat_map(paragraph).collect();
         if let Some(request) = &self.request {
-            text.push_str("\n\n");
-            text.push_str(&format::wrap(&format::line(&request.line(&cx.dir)), width));
+            lines.push(Line::default());
+            lines.extend(text::wrapped(&request.line(&cx.dir), style, width));
         }
-        text.lines().map(|line| Line::raw(line.to_owned())).collect()
+        lines
     }
 }
 

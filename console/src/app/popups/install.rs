@@ -237,13 +237,7 @@ impl Install {
         if self.asked.is_some() {
             return wrapped("installing ...", theme.dim());
         }
-        // An excerpt of code has its caret under the place: its lines stay as they are.
-        let refused = |head: &str, why: &str| {
-            let mut lines = why.lines();
-            let mut told = wrapped(&format!("{head}: {}", lines.next().unwrap_or_default()), theme.bad());
-            told.extend(lines.map(|line| Line::raw(format::block(line))));
-            told
-        };
+        let refused = |head: &str, why: &str| text::refusal(&format!("{head}: {why}"), theme.bad(), width);
         if let Some(why) = &self.refused {
             return refused("not installed", why);
         }

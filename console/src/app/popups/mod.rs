@@ -25,9 +25,9 @@ use super::thing::Thing;
 
 pub use change::{change, edit_code, edit_value};
 
-/// Asks for the text that rows must have.
-pub fn filter(now: String) -> Box<dyn Popup> {
-    prompt::prompt("Filter", "part of a name or an id; nothing shows all", now, |text| Ok(vec![Do::Filter(text)]))
+/// Asks for the text that rows must have; `told` says where.
+pub fn filter(told: &str, now: String) -> Box<dyn Popup> {
+    prompt::prompt("Filter", told, now, |text| Ok(vec![Do::Filter(text)]))
 }
 
 /// Shows what keys do; `here` are the commands of the pane.
@@ -47,6 +47,7 @@ pub fn of(command: Command, thing: &Thing, cx: &Context) -> Vec<Do> {
         Command::Retry => retry(thing),
         Command::Drop => drop(thing),
         Command::Edit => edit(thing),
+        Command::Set => set(thing),
         Command::Name => name(thing),
         Command::Palette => vec![Do::Popup(Box::new(palette::Palette::new(thing, cx)))],
         Command::Replay => replay(thing),
@@ -132,6 +133,18 @@ fn edit(thing: &Thing) -> Vec<Do> {
     }
     let called = thing.called();
     thing.object().map(|object| Do::Ask(Request::ReadCode(object.clone(), called))).into_iter().collect()
+}
+
+/// Whether the key is there is read first.
+fn set(thing: &Thing) -> Vec<Do> {
+    let Some(object) = thing.object().cloned() else { return Vec::new() };
+    let told = "its name: your editor opens on its value, or on nothing when the key is new";
+    vec![Do::Popup(prompt::prompt("Set a key of its memory", told, String::new(), move |key| {
+        if key.is_empty() {
+            return Err("which key? Its name is wanted".to_owned());
+        }
+        Ok(vec![Do::Ask(Request::ReadKey(object.clone(), key))])
+    }))]
 }
 
 fn name(thing: &Thing) -> Vec<Do> {

@@ -3,11 +3,13 @@
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::text::Line as Styled;
 use unicode_width::UnicodeWidthStr;
 
 use super::super::Context;
-use super::super::event::Do;
+use super::super::event::{Answer, Do};
 use super::super::popup::Popup;
+use super::super::request::Request;
 use super::super::widgets::text;
 use crate::format;
 
@@ -18,11 +20,15 @@ struct Prompt {
     title: String,
     told: String,
     line: Line,
+    /// What was asked for and is not answered.
+    asked: Option<Request>,
+    /// Why it will not do: what was typed is there to be mended.
     refused: Option<String>,
     then: Then,
 }
 
-/// Asks for a line of text, `now` to begin with.
+/// Asks for a line of text, `now` to begin with. What the vat is asked for then must be all that is wanted: the
+/// prompt closes once the vat has taken it.
 pub(super) fn prompt(
     title: &str,
     told: &str,
@@ -30,7 +36,38 @@ pub(super) fn prompt(
     then: impl Fn(String) -> Result<Vec<Do>, String> + 'static,
 ) -> Box<dyn Popup> {
     let line = Line::new(now);
-    Box::new(Prompt { title: title.to_owned(), told: told.to_owned(), line, refused: None, then: Box::new(then) })
+    let (title, told) = (title.to_owned(), told.to_owned());
+    Box::new(Prompt { title, told, line, asked: None, refused: None, then: Box::new(then) })
+}
+
+impl Prompt {
+    fn enter(&mut self) -> Vec<Do> {
+        if self.asked.is_some() {
+            return Vec::new();
+        }
+        match (self.then)(self.line.text.trim().to_owned()) {
+            Ok(wanted) => match wanted.as_slice() {
+                [Do::Ask(request)] => {
+                    self.asked = Some(request.clone());
+                    wanted
+                }
+                _ => [Do::Close].into_iter().chain(wanted).collect(),
+            },
+            Err(why) => {
+                self.refused = Some(why);
+                Vec::new()
+            }
+        }
+    }
+
+    /// What is said between what is typed and what is wanted.
+    fn said(&self, cx: &Context, width: usize) -> Vec<Styled<'static>> {
+        match (&self.asked, &self.refused) {
+            (Some(_), _) => vec![Styled::styled("asking the vat ...", cx.theme.dim())],
+            (None, Some(why)) => text::refusal(why, cx.theme.bad(), width),
+            (None, None) => vec![Styled::default()],
+        }
+    }
 }
 
 impl Popup for Prompt {
@@ -45,10 +82,7 @@ impl Popup for Prompt {
     fn key(&mut self, key: KeyEvent, _: &Context) -> Vec<Do> {
         match key.code {
             KeyCode::Esc => return vec![Do::Close],
-            KeyCode::Enter => match (self.then)(self.line.text.trim().to_owned()) {
-                Ok(wanted) => return [Do::Close].into_iter().chain(wanted).collect(),
-                Err(why) => self.refused = Some(why),
-            },
+            KeyCode::Enter => return self.enter(),
             _ => {
                 self.refused = None;
                 self.line.key(key);
@@ -57,24 +91,38 @@ impl Popup for Prompt {
         Vec::new()
     }
 
+    fn answered(&mut self, request: &Request, answer: &Answer) -> Vec<Do> {
+        if self.asked.as_ref() != Some(request) {
+            return Vec::new();
+        }
+        self.asked = None;
+        match answer {
+            Ok(_) => vec![Do::Close],
+            Err(why) => {
+                self.refused = Some(why.clone());
+                Vec::new()
+            }
+        }
+    }
+
     fn paste(&mut self, text: &str) {
+        self.refused = None;
         self.line.insert(text);
     }
 
-    fn size(&self, _: &Context, room: Rect) -> (u16, u16) {
+    fn size(&self, cx: &Context, room: Rect) -> (u16, u16) {
         let width = room.width.min(76);
-        let lines = format::wrap(&self.told, usize::from(width - 4)).lines().count();
-        (width, u16::try_from(lines).unwrap_or(u16::MAX).saturating_add(5))
+        let inner = usize::from(width - 4);
+        let lines = self.said(cx, inner).len() + format::wrap(&self.told, inner).lines().count();
+        (width, u16::try_from(lines).unwrap_or(u16::MAX).saturating_add(4))
     }
 
     fn draw(&self, cx: &Context, area: Rect, buf: &mut Buffer) {
         self.line.draw(true, cx, area, buf);
-        if let Some(why) = &self.refused {
-            let row = Rect { y: area.y + 1, height: area.height.saturating_sub(1).min(1), ..area };
-            text::row(ratatui::text::Line::styled(format::line(why), cx.theme.bad()), row, buf);
-        }
-        let below = Rect { y: area.y + 2, height: area.height.saturating_sub(2), ..area };
-        text::paragraph(&self.told, cx.theme.dim(), below, buf);
+        let mut lines = self.said(cx, usize::from(area.width));
+        lines.extend(text::wrapped(&self.told, cx.theme.dim(), area.width.into()));
+        let below = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
+        text::lines(&lines, 0, below, buf);
     }
 }
 
@@ -170,6 +218,8 @@ impl Line {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::request::Reply;
+    use crate::app::script::{Script, object, qrid};
 
     fn typed(keys: &[(KeyCode, KeyModifiers)]) -> String {
         let mut line = Line::new("aé b".into());
@@ -177,6 +227,30 @@ mod tests {
             assert!(line.key(KeyEvent::new(*code, *modifiers)));
         }
         line.text
+    }
+
+    #[test]
+    fn what_the_vat_refuses_stays_and_is_mended() {
+        let mut script = Script::new(true);
+        script.typed("2");
+        script.objects(&[object("counter")]);
+        script.typed("n");
+        script.ctrl('u');
+        let asked = Script::asked(&script.keys("Dead Vat\n"));
+        assert_eq!(asked, [Request::Name(qrid(), Some("Dead Vat".into()))]);
+        script.shows(&["+ Petname", "Dead Vat", "asking the vat"]);
+        assert!(Script::asked(&script.keys("\n")).is_empty(), "once");
+        script.answered(
+            &asked[0],
+            Err("a petname has no blank, and no capital letter either, of that it can be sure: MEND-IT".into()),
+        );
+        script.shows(&["+ Petname", "Dead Vat", "MEND-IT", "nothing takes the name away"]);
+        script.keys("x");
+        script.shows(&["Dead Vatx"]);
+        script.ctrl('u');
+        let asked = Script::asked(&script.keys("dead\n"));
+        script.answered(&asked[0], Ok(Reply::Named(Some("dead".into()))));
+        assert!(!script.drawn().contains("+ Petname"), "{}", script.drawn());
     }
 
     #[test]

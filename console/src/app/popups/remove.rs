@@ -130,6 +130,7 @@ mod tests {
         {
             assert!(drawn.contains(says), "{says}: {drawn}");
         }
+        assert!(drawn.contains(&qrid().to_string()[80..]), "the command is there to its end: {drawn}");
         assert_eq!(Script::asked(&script.typed("y")), [Request::Remove(qrid())]);
     }
 

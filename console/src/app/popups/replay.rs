@@ -70,7 +70,7 @@ impl Replay {
         let wrapped = |text: &str, style| text::wrapped(text, style, width);
         let found = match &self.found {
             None => return wrapped("running it again, apart: nothing is changed and nothing is sent ...", theme.dim()),
-            Some(Err(why)) => return why.lines().map(|line| Line::styled(format::block(line), theme.bad())).collect(),
+            Some(Err(why)) => return text::refusal(why, theme.bad(), width),
             Some(Ok(found)) => found,
         };
         let did = &found.replayed;

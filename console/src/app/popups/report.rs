@@ -53,7 +53,7 @@ impl Health {
         let theme = cx.theme;
         let report = match &self.found {
             None => return vec![Line::styled("looking ...", theme.dim())],
-            Some(Err(why)) => return vec![Line::styled(format::line(why), theme.bad())],
+            Some(Err(why)) => return text::refusal(why, theme.bad(), width),
             Some(Ok(report)) => report,
         };
         let mut lines = Vec::new();

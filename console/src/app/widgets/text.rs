@@ -39,6 +39,15 @@ pub fn wrapped(text: &str, style: Style, width: usize) -> Vec<Line<'static>> {
     text.lines().flat_map(|line| broken(Line::styled(line.to_owned(), style), width)).collect()
 }
 
+/// Why something was refused, in lines of so many columns. An excerpt of code below the reason has its caret under the
+/// place: its lines stay as they are.
+pub fn refusal(why: &str, style: Style, width: usize) -> Vec<Line<'static>> {
+    let (reason, excerpt) = why.split_once('\n').unwrap_or((why, ""));
+    let mut lines = wrapped(reason, style, width);
+    lines.extend(excerpt.lines().map(|line| Line::raw(crate::format::block(line))));
+    lines
+}
+
 /// A line as lines of at most so many columns.
 pub fn broken(line: Line<'static>, width: usize) -> Vec<Line<'static>> {
     if line.width() <= width {
@@ -121,6 +130,8 @@ mod tests {
         let shown = |lines: Vec<Line<'_>>| lines.iter().map(ToString::to_string).collect::<Vec<_>>();
         let text = format!("one {} é", "x".repeat(30));
         assert_eq!(shown(wrapped(&text, Style::new(), 20)), ["one", &"x".repeat(20), &"x".repeat(10), "é"]);
+        let refused = refusal("a name too long\n  f(x)\n    ^", Style::new(), 20);
+        assert_eq!(shown(refused), ["a name too long", "  f(x)", "    ^"]);
         let line = Line::from(vec![Span::raw("abc"), Span::raw("déf")]);
         assert_eq!(shown(broken(line, 2)), ["ab", "cd", "éf"]);
         assert_eq!(shown(broken(Line::raw("日本語"), 5)), ["日本", "語"]);

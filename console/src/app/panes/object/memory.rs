@@ -15,10 +15,11 @@ use serde_json::value::RawValue;
 use super::value::{fold, folds, reference, summary};
 use crate::app::Context;
 use crate::app::command::{self, Command, Motion};
-use crate::app::event::Do;
+use crate::app::event::{Do, Note};
 use crate::app::list::{self, List};
-use crate::app::pane::Pane;
+use crate::app::pane::{Pane, not_here};
 use crate::app::panes::of;
+use crate::app::popups;
 use crate::app::query::{Data, Query};
 use crate::app::theme::Theme;
 use crate::app::thing::Thing;
@@ -224,7 +225,10 @@ impl Pane for Memory {
     fn title(&self) -> String {
         let marked = |entry: &&Entry| self.seen.get(&entry.key).is_some_and(|seen| *seen != entry.turn);
         let changed = self.list.rows().unwrap_or_default().iter().filter(marked).count();
-        if changed > 0 { format!("* {changed} changed since you looked") } else { String::new() }
+        let changed = (changed > 0).then(|| format!("* {changed} changed since you looked"));
+        let filter = self.list.listing().filter;
+        let filter = (!filter.is_empty()).then(|| format!("keys that begin with \"{}\"", format::clip(&filter, 20)));
+        filter.into_iter().chain(changed).collect::<Vec<_>>().join("; ")
     }
 
     fn queries(&self) -> Vec<Query> {
@@ -295,10 +299,14 @@ impl Pane for Memory {
     }
 
     fn key(&mut self, key: KeyEvent, _: &Context) -> Option<Vec<Do>> {
+        let Some(place) = self.sheet.selected() else {
+            // Without a key, what is selected is the object: its code must not open in a key's stead.
+            let edits = command::of(key) == Some(Command::Edit);
+            return edits.then(|| vec![Do::Say(Note::dim("there is no key to edit: m sets a new one"))]);
+        };
         if command::of(key) != Some(Command::Into) {
             return None;
         }
-        let place = self.sheet.selected()?;
         if self.value(&place).is_some_and(|value| reference(value).is_some()) {
             return None;
         }
@@ -311,13 +319,25 @@ impl Pane for Memory {
         Some(Vec::new())
     }
 
+    fn act(&mut self, command: Command) -> Vec<Do> {
+        if command != Command::Filter {
+            return not_here(command);
+        }
+        vec![Do::Popup(popups::filter("how a key begins; nothing shows all keys", self.list.listing().filter))]
+    }
+
+    fn filter(&mut self, text: String) {
+        self.list.ask(|listing| listing.filter = text);
+        self.sheet.renew();
+    }
+
     fn into(&self, _: &Context) -> Option<Box<dyn Pane>> {
         let qrid = reference(self.value(&self.sheet.selected()?)?)?;
         of(&Thing::Object { qrid, name: None, held: false })
     }
 
     fn commands(&self) -> Vec<Command> {
-        vec![Command::Move(Motion::Right), Command::Move(Motion::Left), Command::Edit]
+        vec![Command::Edit, Command::Set, Command::Filter, Command::Move(Motion::Right), Command::Move(Motion::Left)]
     }
 
     fn draw(&self, cx: &Context, area: Rect, buf: &mut Buffer) {
@@ -325,7 +345,11 @@ impl Pane for Memory {
             (Some(why), _) => text::paragraph(why, cx.theme.bad(), area, buf),
             (None, None) => text::paragraph("reading ...", cx.theme.dim(), area, buf),
             (None, Some([])) => {
-                let told = "no keys: what its code puts into its memory stands here after the turn that did";
+                let told = if self.list.listing().filter.is_empty() {
+                    "no keys: what its code puts into its memory stands here after the turn that did; m sets one"
+                } else {
+                    "no key begins with this: / changes the filter"
+                };
                 text::paragraph(told, cx.theme.dim(), area, buf);
             }
             (None, Some(_)) => self.sheet.draw(0, cx, area, buf, |width| self.rows(cx.theme, width)),

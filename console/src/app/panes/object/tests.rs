@@ -136,12 +136,40 @@ fn a_key_that_changed_is_marked_until_it_is_looked_at() {
 }
 
 #[test]
+fn keys_are_found_by_how_they_begin() {
+    let mut script = pane(Some("count"));
+    script.answers(answer);
+    script.keys("/fri\n");
+    let asked = script.state.queries();
+    assert!(
+        asked.iter().any(|query| matches!(query, Query::Entries(_, listing) if listing.filter == "fri")),
+        "{asked:?}"
+    );
+    script.answers(|query| {
+        matches!(query, Query::Entries(..)).then(|| Data::Entries(page(vec![entry("friends", 7, "null")])))
+    });
+    script.shows(&["keys that begin with \"fri\"", "friends: null"]);
+    assert!(!script.drawn().contains("count:"), "{}", script.drawn());
+    script.answers(|query| matches!(query, Query::Entries(..)).then(|| Data::Entries(page(vec![]))));
+    script.shows(&["no key begins with this"]);
+}
+
+#[test]
+fn what_a_part_does_not_do_it_says() {
+    let mut script = pane(None);
+    for (keys, word) in [("/", "filter"), (" ", "pause"), ("o", "sort"), ("\t ", "pause")] {
+        script.keys(keys);
+        script.shows(&[&format!("{word} does nothing here")]);
+    }
+}
+
+#[test]
 fn a_value_is_edited_shown_and_set_only_when_asked_to() {
     let mut script = pane(Some("count"));
     script.answers(answer);
     let effects = script.keys("e");
     let [Effect::Ask(read @ Request::ReadKey(..))] = &effects[..] else { panic!("{effects:?}") };
-    let effects = script.answered(read, Ok(Reply::Value("41".to_owned())));
+    let effects = script.answered(read, Ok(Reply::Value(Some("41".to_owned()))));
     let [Effect::Edit(edit)] = &effects[..] else { panic!("{effects:?}") };
     assert_eq!((edit.text.as_str(), edit.suffix), ("41\n", ".json"));
     script.event(Event::Edited(edit.clone(), Some("42\n".to_owned())));
@@ -152,13 +180,32 @@ fn a_value_is_edited_shown_and_set_only_when_asked_to() {
         object: nth(0).parse().expect("a QRID"),
         key: "count".into(),
         value: "42".into(),
-        expect: "41".into(),
+        expect: Some("41".into()),
     };
     assert_eq!(*set, expected);
     script.answered(set, Err("no such value".to_owned()));
     script.shows(&["New value for count?", "no such value"]);
     script.answered(set, Ok(Reply::Set(9)));
     script.shows(&["[Memory]", "set, as turn 9"]);
+}
+
+#[test]
+fn a_key_that_is_not_there_yet_is_set() {
+    let mut script = pane(Some("none"));
+    script.answers(|query| matches!(query, Query::Entries(..)).then(|| Data::Entries(page(vec![]))));
+    script.shows(&["no keys", "m sets one"]);
+    assert!(Script::asked(&script.keys("e")).is_empty(), "what is not there is not edited, nor anything else");
+    script.shows(&["there is no key to edit"]);
+    let asked = Script::asked(&script.keys("mnew\n"));
+    let object: Qrid = nth(0).parse().expect("a QRID");
+    assert_eq!(asked, [Request::ReadKey(object.clone(), "new".into())]);
+    let effects = script.answered(&asked[0], Ok(Reply::Value(None)));
+    let [Effect::Edit(edit)] = &effects[..] else { panic!("{effects:?}") };
+    assert_eq!(edit.text, "");
+    script.event(Event::Edited(edit.clone(), Some("7\n".to_owned())));
+    script.shows(&["New value for new?", "+ 7"]);
+    let set = Request::MemorySet { object, key: "new".into(), value: "7".into(), expect: None };
+    assert_eq!(Script::asked(&script.keys("y")), [set]);
 }
 
 #[test]

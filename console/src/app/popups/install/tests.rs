@@ -122,7 +122,7 @@ fn what_is_installed_is_copied_and_gone_to() {
     let effects = script.answered(&asked[0], Ok(Reply::Installed(vec![installed])));
     assert!(matches!(&effects[..], [Effect::Copy(text)] if *text == qrid().to_string()), "{effects:?}");
     let drawn = script.drawn();
-    assert!(drawn.starts_with(" Objects") && drawn.contains("copied; installed qrt:"), "{drawn}");
+    assert!(drawn.starts_with(" Objects") && drawn.contains("copied; installed\n qrt:"), "{drawn}");
     script.typed("i");
     assert!(!script.drawn().contains("> file   sample"), "what is installed is not left to do");
 }
