@@ -132,9 +132,9 @@ async fn wait(client: &mut Client, dir: &Path, send: &Send, name: &mut Option<Me
     }
 }
 
-/// A daemon that goes away before it answers has queued the message, or not.
+/// A daemon that goes away before it answers, or hangs, has queued the message, or not.
 fn unanswered(error: ClientError, send: &Send) -> Failure {
-    if !matches!(error, ClientError::Gone { .. }) {
+    if !matches!(error, ClientError::Gone { .. } | ClientError::Hangs { .. }) {
         return error.into();
     }
     let again =

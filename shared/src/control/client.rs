@@ -13,6 +13,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 use tokio::net::UnixStream;
 
+use super::attend::attended;
 use super::listing::{At, Listed, Listing};
 use super::{
     Backup, Checkpointed, Done, DropOut, Dropped, Due, Held, Install, Installed, MemorySet, MemoryWas, Name, Named,
@@ -75,7 +76,10 @@ pub enum ClientError {
         dir: String,
     },
     /// The daemon took longer than the asker would wait.
-    #[error("the daemon on {dir} has not answered for {seconds} s")]
+    #[error(
+        "the daemon on {dir} has not answered for {seconds} s: see {dir}/qrtd.log, or end it with `kill -9 $(cat \
+         {dir}/qrtd.pid)`"
+    )]
     Hangs {
         /// The base directory.
         dir: String,
@@ -153,7 +157,7 @@ impl Client {
         Ok(())
     }
 
-    /// One request; `body` is sent as JSON.
+    /// One request; `body` is sent as JSON. It is waited for as long as the daemon answers anybody.
     ///
     /// # Errors
     /// Any [`ClientError`].
@@ -163,14 +167,20 @@ impl Client {
         path: &str,
         body: Option<&impl Serialize>,
     ) -> Result<T, ClientError> {
-        let answered = self.ask(method, path, body).await?;
-        let bytes =
-            answered.collect().await.map_err(|source| ClientError::Gone { dir: self.dir(), source })?.to_bytes();
+        let dir = self.dir.clone();
+        let gone = |source| ClientError::Gone { dir: dir.display().to_string(), source };
+        let answered = async { self.ask(method, path, body).await?.collect().await.map_err(gone) };
+        let bytes = attended(&dir, answered).await?.to_bytes();
         serde_json::from_slice(&bytes).map_err(|source| ClientError::Answer { path: path.to_owned(), source })
     }
 
     /// One request; the body of the answer to it, which is not a refusal.
-    async fn ask(&mut self, method: &str, path: &str, body: Option<&impl Serialize>) -> Result<Incoming, ClientError> {
+    pub(super) async fn ask(
+        &mut self,
+        method: &str,
+        path: &str,
+        body: Option<&impl Serialize>,
+    ) -> Result<Incoming, ClientError> {
         let bytes = match body {
             Some(body) => serde_json::to_vec(body),
             None => Ok(Vec::new()),
@@ -245,7 +255,8 @@ impl Client {
             after.map(|after| format!("after={after}")),
         ];
         let parameters: Vec<_> = parameters.into_iter().flatten().collect();
-        let body = self.ask("GET", &format!("/v1/events?{}", parameters.join("&")), None::<&()>).await?;
+        let (dir, path) = (self.dir.clone(), format!("/v1/events?{}", parameters.join("&")));
+        let body = attended(&dir, self.ask("GET", &path, None::<&()>)).await?;
         Ok(Events { dir: self.dir(), body, rest: BytesMut::new(), _client: self })
     }
 
