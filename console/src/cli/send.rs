@@ -9,6 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use qrt_shared::control::{BODY_BYTES_MAX, Client, ClientError, Queued, Send, WAIT_MS_MAX};
+use qrt_shared::hint;
 use qrt_shared::id::{MessageName, VatId};
 use qrt_shared::view::{Awaited, Ended, Outcome};
 use serde::Serialize;
@@ -74,7 +75,7 @@ async fn until<T>(deadline: Option<Instant>, future: impl Future<Output = T>) ->
 
 /// Where to look for a message that is not waited for any longer.
 fn still_queued(name: MessageName, why: &str, dir: &Path) -> String {
-    let dir = dir.display();
+    let dir = hint::path(dir);
     let look = match name {
         MessageName::In(_) => format!("`qrt inbox {dir}` shows it until its turn, `qrt turns {dir}` afterwards"),
         MessageName::Out(..) => format!(
@@ -159,7 +160,7 @@ fn perhaps(send: &Send) -> String {
 /// # Errors
 /// The outcome is not ok.
 fn tell(call: &mut Call, came: Came, dir: &Path) -> Done {
-    let dir = dir.display();
+    let dir = hint::path(dir);
     let (message, ended) = match came {
         Came::Acked(peer, seq) => return Ok(call.out.json(&Receipt { peer, seq, acked: true })?),
         Came::Unknown(message) => {
