@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn a_stopped_daemon_is_exit_3_and_a_closed_pipe_no_failure() {
         assert_eq!(Failure::Client(ClientError::NotRunning { dir: "d".into() }).code(), 3);
-        assert_eq!(Failure::Client(ClientError::NotAVat { dir: "d".into() }).code(), 1);
+        assert_eq!(Failure::Client(ClientError::NotAVat { dir: "d".into(), advice: String::new() }).code(), 1);
         let pipe = Failure::from(io::Error::from(io::ErrorKind::BrokenPipe));
         assert_eq!((pipe.code(), pipe.told()), (0, None));
     }

@@ -1,8 +1,9 @@
 //! How people read things: times in UTC, ages, sizes in KiB, aligned tables, QJSON in lines.
 //!
-//! Text that object code or another vat had a say in goes through [`line()`] or [`block`], so that it
+//! Text that object code or another vat had a say in goes through [`line()`], [`block`] or [`json`], so that it
 //! can neither move the cursor nor look like another line.
 
+use std::borrow::Cow;
 use std::fmt::{Display, Write as _};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -149,6 +150,27 @@ pub fn block(text: &str) -> String {
     out
 }
 
+/// JSON whose strings cannot steer a terminal: what could becomes its escape of JSON, which every reader takes for the
+/// same.
+pub fn json(text: &str) -> Cow<'_, str> {
+    // Outside of strings JSON has nothing but ASCII and white space.
+    let is_unsafe = |c: char| is_unsafe(c) && !c.is_ascii_whitespace();
+    if !text.contains(is_unsafe) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if is_unsafe(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                write!(out, "\\u{unit:04x}").expect("a String takes all");
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    Cow::Owned(out)
+}
+
 /// `text` as one line of at most `width` characters, its end replaced by `..` when it is longer.
 pub fn clip(text: &str, width: usize) -> String {
     // A longer text cannot fit, and need not be walked to its end.
@@ -188,7 +210,7 @@ pub fn wrap(text: &str, width: usize) -> String {
 /// QJSON in lines for people: what fits in `width` stays on one line, the rest is indented by two.
 pub fn qjson(text: &str, width: usize) -> String {
     let mut out = String::with_capacity(text.len() * 2);
-    let safe = line(text);
+    let safe = json(text).replace(['\n', '\r', '\t'], " ");
     lay_out(&safe, 0, 0, width, &mut out);
     out
 }
@@ -363,6 +385,18 @@ mod tests {
     fn untrusted_text_cannot_steer_the_terminal() {
         assert_eq!(line("a\n\u{1b}[2Jb\u{9b}\u{202e}c"), "a \\u{1b}[2Jb\\u{9b}\\u{202e}c");
         assert_eq!(block("a\r\n\tb\rc"), "a\n\tb\\u{d}c");
+    }
+
+    #[test]
+    fn json_cannot_steer_it_either_and_stays_the_same() {
+        let text = "{\"a\": [\"\u{9b}31mRED\u{202e}\",\n\"\u{7f}\u{2028}\u{feff}\u{e9}\"]}";
+        let safe = json(text);
+        assert_eq!(safe, "{\"a\": [\"\\u009b31mRED\\u202e\",\n\"\\u007f\\u2028\\ufeff\u{e9}\"]}");
+        let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).expect("JSON");
+        assert_eq!(value(&safe), value(text));
+        assert!(matches!(json("{\"a\": \"\u{e9}\"}"), Cow::Borrowed(_)));
+        assert_eq!(value(&qjson(text, 8)), value(text));
+        assert!(!qjson(text, 8).contains(|c: char| is_unsafe(c) && c != '\n'));
     }
 
     #[test]

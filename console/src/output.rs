@@ -7,6 +7,8 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 
 use serde::Serialize;
 
+use crate::format;
+
 /// The width people's output is laid out for when it does not go to a terminal.
 const WIDTH: usize = 80;
 
@@ -103,8 +105,14 @@ impl Output {
     /// # Errors
     /// Standard output cannot be written.
     pub fn json(&mut self, document: &impl Serialize) -> io::Result<()> {
-        serde_json::to_writer(&mut self.to, document)?;
+        self.document(document)?;
         self.to.write_all(b"\n")
+    }
+
+    /// A document may hold what object code or another vat wrote.
+    fn document(&mut self, document: &impl Serialize) -> io::Result<()> {
+        let text = serde_json::to_string(document)?;
+        self.to.write_all(format::json(&text).as_bytes())
     }
 
     /// Rows of one JSON array; `started` says whether it has rows already.
@@ -114,7 +122,7 @@ impl Output {
     pub fn json_rows<T: Serialize>(&mut self, rows: &[T], started: bool) -> io::Result<()> {
         for (number, row) in rows.iter().enumerate() {
             self.to.write_all(if number == 0 && !started { b"[" } else { b",\n" })?;
-            serde_json::to_writer(&mut self.to, row)?;
+            self.document(row)?;
         }
         Ok(())
     }
@@ -204,7 +212,7 @@ impl Table {
         for (number, row) in rows.iter().enumerate() {
             self.rows(out, std::slice::from_ref(row))?;
             for detail in details(number) {
-                let lines = crate::format::wrap(&detail, out.width.saturating_sub(INDENT.len()));
+                let lines = format::wrap(&detail, out.width.saturating_sub(INDENT.len()));
                 for line in lines.lines() {
                     let line = out.paint(Tone::Dim, line);
                     out.line(format!("{INDENT}{line}"))?;
@@ -289,6 +297,15 @@ pub(crate) mod tests {
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
         }
+    }
+
+    #[test]
+    fn a_document_of_strangers_cannot_steer_the_terminal() {
+        let shared = Shared::default();
+        let mut out = Output::to(shared.clone());
+        out.json(&"\u{9b}31m").expect("a buffer");
+        out.json_rows(&["\u{202e}"], false).expect("a buffer");
+        assert_eq!(shared.text(), "\"\\u009b31m\"\n[\"\\u202e\"");
     }
 
     #[test]

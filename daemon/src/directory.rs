@@ -24,6 +24,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use qrt_shared::control::{SOCKET, SOCKET_PATH_MAX};
+use qrt_shared::hint;
 use rustix::fs::FlockOperation;
 
 use crate::key::{self, Key};
@@ -40,7 +41,7 @@ pub const LOG: &str = "qrtd.log";
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// It is none.
-    #[error("{} is not a vat's directory: make one with `qrt create-node {}`", .0.display(), .0.display())]
+    #[error("{} is not a vat's directory: {}", .0.display(), hint::make_a_vat(.0))]
     NotAVat(PathBuf),
     /// A part of it is gone.
     #[error("{} is missing: the rest of a vat is there; put the file back from a copy", .0.display())]
@@ -52,7 +53,7 @@ pub enum Error {
     #[error("{} does not exist: make it first", .0.display())]
     NoParent(PathBuf),
     /// A daemon runs on it.
-    #[error("{} is in use by the daemon with pid {pid}: stop it with `qrt stop {}`", dir.display(), dir.display())]
+    #[error("{} is in use by the daemon with pid {pid}: stop it with `qrt stop {}`", dir.display(), hint::path(dir))]
     InUse {
         /// The directory.
         dir: PathBuf,
@@ -60,7 +61,7 @@ pub enum Error {
         pid: String,
     },
     /// Others can read it.
-    #[error("{} can be used by others than its owner (mode {mode:03o}): run `chmod go-rwx {}`", path.display(), path.display())]
+    #[error("{} can be used by others than its owner (mode {mode:03o}): run `chmod go-rwx {}`", path.display(), hint::path(path))]
     Loose {
         /// What.
         path: PathBuf,

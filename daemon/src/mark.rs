@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use data_encoding::HEXLOWER;
+use qrt_shared::hint;
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
@@ -41,7 +42,7 @@ pub enum Error {
     #[error(
         "the database in {} went back: its last commit is {found}, but commit {marked} had been made; put the right \
          vat.db and vat.db-wal back, or go on with this one by `qrt start --after-rollback {}`: every peer is then \
-         asked where it stands before anything is sent to it", dir.display(), dir.display()
+         asked where it stands before anything is sent to it", dir.display(), hint::path(dir)
     )]
     Behind {
         /// The directory.
@@ -55,7 +56,7 @@ pub enum Error {
     #[error(
         "the database in {} is not the one that was there before: put the right vat.db back, or go on with this one \
          by `qrt start --after-rollback {}`: every peer is then asked where it stands before anything is sent to it",
-        dir.display(), dir.display()
+        dir.display(), hint::path(dir)
     )]
     Another {
         /// The directory.

@@ -6,13 +6,15 @@
 //! - [`action`]: the one table every verb, help text and control path is made from.
 //! - [`view`]: plain structs that people and scripts see.
 //! - [`control`]: the control protocol's requests and errors, and its client.
+//! - [`hint`]: commands that lines for people advise.
 //! - [`wire`]: what vats say to each other, as bytes.
 //!
-//! This crate does no I/O but the control client's. It never sees a key, a database or an engine.
+//! This crate does no I/O but the control client's and a look at where a vat could be made. It never sees a key, a database or an engine.
 
 pub mod action;
 pub mod budget;
 pub mod control;
+pub mod hint;
 pub mod id;
 pub mod qjson;
 pub mod view;

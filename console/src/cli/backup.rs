@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use qrt_shared::control::{Backup, Client, ClientError};
+use qrt_shared::hint;
 use qrt_shared::view::{BackedUp, Restored};
 
 use super::{Call, Done};
@@ -79,6 +80,6 @@ pub(super) fn restore(call: &mut Call) -> Done {
         ),
     };
     out.line(format::wrap(&said, out.width()))?;
-    out.line(format!("\nStart it with `qrt start {dir}`."))?;
+    out.line(format!("\nStart it with `qrt start {}`.", hint::word(&dir)))?;
     Ok(())
 }

@@ -33,6 +33,6 @@ pub(super) fn run(call: &mut Call) -> Done {
     if let Some(url) = &made.url {
         call.out.line(format!("url  {url}"))?;
     }
-    call.out.line(format!("\nStart it with `qrt start {}`.", call.dir().display()))?;
+    call.out.line(format!("\nStart it with `qrt start {}`.", call.dir_word()))?;
     Ok(())
 }

@@ -18,7 +18,7 @@ pub(super) async fn run(call: &mut Call) -> Done {
     let mut client = call.client().await?;
     if !call.flag("yes") {
         let Some(message) = find(&mut client, &peer, seq).await? else {
-            let dir = call.dir().display();
+            let dir = call.dir_word();
             return Err(Failure::new(format!("{peer}#{seq} is not in the outbox: `qrt outbox {dir}` shows what is")));
         };
         if !call.operator.agrees(&question(&format!("{peer}#{seq}"), &message))? {

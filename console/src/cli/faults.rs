@@ -4,6 +4,7 @@ use std::io;
 use std::path::Path;
 
 use qrt_shared::control::Listing;
+use qrt_shared::hint;
 use qrt_shared::view::{Fault, Outcome};
 
 use super::{Call, Done, list as pages};
@@ -77,7 +78,7 @@ fn place(fault: &Fault) -> String {
 }
 
 fn advise(out: &mut Output, dir: &Path) -> io::Result<()> {
-    let dir = dir.display();
+    let dir = hint::path(dir);
     out.line(format!("Queue one again with `qrt fault-retry {dir} ID`, forget it with `qrt fault-drop {dir} ID`."))
 }
 

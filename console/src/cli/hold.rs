@@ -6,7 +6,7 @@ use crate::format;
 
 pub(super) async fn run(call: &mut Call, held: bool) -> Done {
     let text = call.text("QRID").expect("the parser demands it").to_owned();
-    let dir = call.dir().display().to_string();
+    let dir = call.dir_word();
     let mut client = call.client().await?;
     let line = match named::find(&mut client, &text).await? {
         Named::Object(object) => {

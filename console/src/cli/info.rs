@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use qrt_shared::control::{Client, ClientError};
+use qrt_shared::hint;
 use qrt_shared::view::{Info, Sandbox, State, WorkerProcess};
 
 use super::{Call, Done};
@@ -55,7 +56,7 @@ fn show(out: &mut Output, info: &Info, dir: &Path) -> std::io::Result<()> {
             format!("{}{pid}{}", out.paint(Tone::Good, "running"), since.unwrap_or_default())
         }
     };
-    let dir = dir.display();
+    let dir = hint::path(dir);
     let mut field = |name: &str, value: &str| out.line(format!("{name:<9}{value}"));
     field("vat", &info.vat.to_string())?;
     field("state", &state)?;

@@ -65,6 +65,7 @@ use clap::error::ErrorKind;
 use clap::{ArgAction, ArgMatches, Command};
 use qrt_shared::action::{ACTIONS, Action, Arg, Kind};
 use qrt_shared::control::Client;
+use qrt_shared::hint;
 use qrt_shared::id::{PeerName, Target};
 use qrt_shared::qjson;
 use serde_json::value::RawValue;
@@ -283,6 +284,11 @@ impl Call {
 
     fn dir(&self) -> &Path {
         self.path("DIR")
+    }
+
+    /// The same as a word of a command to copy.
+    fn dir_word(&self) -> String {
+        hint::path(self.dir())
     }
 
     /// The object the argument `QRID` names.

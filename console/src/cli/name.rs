@@ -53,7 +53,7 @@ pub(super) async fn run(call: &mut Call) -> Done {
         Some(name) => call.out.line(name.as_str())?,
         None if taken => call.out.line("it has no name now")?,
         None => {
-            let dir = call.dir().display().to_string();
+            let dir = call.dir_word();
             call.out.line(format!("it has no name: give it one with `qrt name {dir} {written} PETNAME`"))?;
         }
     }

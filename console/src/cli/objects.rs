@@ -11,7 +11,7 @@ pub(super) async fn run(call: &mut Call) -> Done {
     let filter = call.text("filter").map(str::to_owned);
     let empty = match &filter {
         Some(filter) => format!("no object has {filter:?} in its petname or QRID"),
-        None => format!("no objects yet: `qrt install {} sample-methods --name counter`", call.dir().display()),
+        None => format!("no objects yet: `qrt install {} sample-methods --name counter`", call.dir_word()),
     };
     let mut table = Table::new(&[">TURNS", ">FAULTS", ">MEMORY", ">CPU", "MADE", "OBJECT"]);
     let now = format::now_ms();

@@ -37,7 +37,7 @@ pub(super) async fn run(call: &mut Call) -> Done {
     )
     .await?;
     if let Some(first) = first.filter(|_| !call.json()) {
-        let dir = call.dir().display().to_string();
+        let dir = call.dir_word();
         call.out.line(format!("\nWhy the first one waits: `qrt why {dir} {first}`."))?;
     }
     Ok(())

@@ -11,7 +11,7 @@ use crate::output::{Cell, Table, Tone};
 const ERROR_MAX: usize = 300;
 
 pub(super) async fn run(call: &mut Call) -> Done {
-    let dir = call.dir().display().to_string();
+    let dir = call.dir_word();
     let empty =
         format!("no other vat is known: `qrt gossip {dir} DIR2` or `qrt peer-add {dir} VATID URL` tells of one");
     let mut table = Table::new(&["PEER", "STATE", ">NEXT", ">ACKED", ">LAST IN", ">PENDING", "LAST CONTACT"]);

@@ -13,7 +13,7 @@ pub(super) async fn run(call: &mut Call) -> Done {
     } else if due.peers == 0 {
         call.out.line("nothing waits to be tried")?;
     } else {
-        let dir = call.dir().display().to_string();
+        let dir = call.dir_word();
         let peers = format::count(due.peers, "peer");
         call.out.line(format!("{peers} tried now: `qrt outbox {dir}` shows what is left"))?;
     }

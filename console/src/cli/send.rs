@@ -9,6 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use qrt_shared::control::{BODY_BYTES_MAX, Client, ClientError, Queued, Send, WAIT_MS_MAX};
+use qrt_shared::hint;
 use qrt_shared::id::{MessageName, VatId};
 use qrt_shared::view::{Awaited, Ended, Outcome};
 use serde::Serialize;
@@ -19,12 +20,14 @@ use super::{Call, Done, input, value};
 use crate::failure::Failure;
 use crate::format;
 
+/// The least time a message is given to become durable, however short the wait for its turn: then it has a name.
+const QUEUED_MIN: Duration = Duration::from_secs(10);
+
 pub(super) async fn run(call: &mut Call) -> Done {
     let timeout = call.args.get_one::<Duration>("timeout").copied();
     if timeout.is_some() && !call.flag("wait") {
         return Err(Failure::Usage("--timeout is how long --wait waits: give both".to_owned()));
     }
-    let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
     let target = call.object()?;
     let mut args = call.text("ARGSJSON").expect("the parser demands it").to_owned();
     if args == "-" {
@@ -43,15 +46,14 @@ pub(super) async fn run(call: &mut Call) -> Done {
         }
         return Ok(());
     }
-    let mut name = None;
-    let waited = until(deadline, wait(&mut client, &dir, &send, &mut name)).await;
-    match (waited, name) {
-        (Ok(done), _) => tell(call, done?, &dir),
-        (Err(why), Some(name)) => Err(Failure::new(still_queued(name, why, &dir))),
-        (Err(why), None) => Err(Failure::new(format!(
-            "stopped before the daemon answered ({why}): the message may be queued; send it again with the same --key \
-             to have it queued once"
-        ))),
+    let within = |timeout: Option<Duration>| timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+    let queued = until(within(timeout.map(|timeout| timeout.max(QUEUED_MIN))), queue(&mut client, &dir, &send)).await;
+    let message = queued.unwrap_or_else(|why| {
+        Err(Failure::new(format!("stopped before the daemon answered ({why}); {}", perhaps(&send))))
+    })?;
+    match until(within(timeout), wait(&mut client, &dir, message)).await {
+        Ok(done) => tell(call, done?, &dir),
+        Err(why) => Err(Failure::new(still_queued(message, why, &dir))),
     }
 }
 
@@ -73,7 +75,7 @@ async fn until<T>(deadline: Option<Instant>, future: impl Future<Output = T>) ->
 
 /// Where to look for a message that is not waited for any longer.
 fn still_queued(name: MessageName, why: &str, dir: &Path) -> String {
-    let dir = dir.display();
+    let dir = hint::path(dir);
     let look = match name {
         MessageName::In(_) => format!("`qrt inbox {dir}` shows it until its turn, `qrt turns {dir}` afterwards"),
         MessageName::Out(..) => format!(
@@ -102,19 +104,22 @@ struct Receipt {
     acked: bool,
 }
 
-/// Sends the message, puts its durable name in `name`, and waits for what comes of it.
-async fn wait(client: &mut Client, dir: &Path, send: &Send, name: &mut Option<MessageName>) -> Result<Came, Failure> {
+/// Sends the message; its durable name.
+async fn queue(client: &mut Client, dir: &Path, send: &Send) -> Result<MessageName, Failure> {
     let mut patience = Patience::new();
-    let message = loop {
+    loop {
         match client.send(send).await {
-            Ok(Queued { message, .. }) => break message,
+            Ok(Queued { message, .. }) => return Ok(message),
             // Under its key the message is queued once, however often it is asked for.
             Err(error) if send.key.is_some() => patience.pause_after(error, dir).await?,
             Err(error) => return Err(unanswered(error, send)),
         }
-    };
-    *name = Some(message);
-    patience.answered();
+    }
+}
+
+/// Waits for what comes of the message.
+async fn wait(client: &mut Client, dir: &Path, message: MessageName) -> Result<Came, Failure> {
+    let mut patience = Patience::new();
     loop {
         match client.outcome(message, Duration::from_millis(WAIT_MS_MAX)).await {
             Ok(Awaited::Ended(ended)) => return Ok(Came::Ended(message, ended)),
@@ -132,14 +137,22 @@ async fn wait(client: &mut Client, dir: &Path, send: &Send, name: &mut Option<Me
     }
 }
 
-/// A daemon that goes away before it answers has queued the message, or not.
+/// A daemon that goes away before it answers, or hangs, has queued the message, or not.
 fn unanswered(error: ClientError, send: &Send) -> Failure {
-    if !matches!(error, ClientError::Gone { .. }) {
+    if !matches!(error, ClientError::Gone { .. } | ClientError::Hangs { .. }) {
         return error.into();
     }
-    let again =
-        if send.key.is_some() { "send it again with the same --key" } else { "--key makes it safe to send again" };
-    Failure::new(format!("{error}; the message may be queued: {again}"))
+    Failure::new(format!("{error}; {}", perhaps(send)))
+}
+
+/// What to do about a message of which nobody said whether it is queued.
+fn perhaps(send: &Send) -> String {
+    let again = if send.key.is_some() {
+        "send it again with the same --key to have it queued once"
+    } else {
+        "--key makes it safe to send again"
+    };
+    format!("the message may be queued: {again}")
 }
 
 /// Prints the outcome.
@@ -147,7 +160,7 @@ fn unanswered(error: ClientError, send: &Send) -> Failure {
 /// # Errors
 /// The outcome is not ok.
 fn tell(call: &mut Call, came: Came, dir: &Path) -> Done {
-    let dir = dir.display();
+    let dir = hint::path(dir);
     let (message, ended) = match came {
         Came::Acked(peer, seq) => return Ok(call.out.json(&Receipt { peer, seq, acked: true })?),
         Came::Unknown(message) => {
@@ -209,11 +222,11 @@ mod tests {
             Answer::Json(ended.into()),
         ]);
         let mut client = Client::open(fake.dir()).await.expect("it serves");
-        let mut name = None;
-        let done = wait(&mut client, fake.dir(), &message(None), &mut name).await.expect("an outcome");
+        let name = queue(&mut client, fake.dir(), &message(None)).await.expect("a name");
+        let done = wait(&mut client, fake.dir(), name).await.expect("an outcome");
         let Came::Ended(MessageName::In(5), ended) = done else { panic!("{done:?}") };
         assert_eq!(ended.result.get(), r#"{"n":1e+21}"#);
-        assert_eq!(name, Some(MessageName::In(5)));
+        assert_eq!(name, MessageName::In(5));
         let asked = fake.requests();
         assert!(asked[0].starts_with("POST /v1/messages "), "{asked:?}");
         assert!(asked[1..].iter().all(|line| line.starts_with("GET /v1/messages/in%3A5/outcome?")), "{asked:?}");
@@ -223,14 +236,15 @@ mod tests {
     async fn only_a_keyed_message_is_sent_again_unasked() {
         let fake = Fake::new(vec![Answer::HangUp]);
         let mut client = Client::open(fake.dir()).await.expect("it serves");
-        let failure = wait(&mut client, fake.dir(), &message(None), &mut None).await.expect_err("it went away");
+        let failure = queue(&mut client, fake.dir(), &message(None)).await.expect_err("it went away");
         assert!(failure.to_string().contains("the message may be queued"), "{failure}");
         assert_eq!(fake.requests().len(), 1);
 
         let gone = r#"{"state":"unknown"}"#;
         let fake = Fake::new(vec![Answer::HangUp, Answer::Json(QUEUED.into()), Answer::Json(gone.into())]);
         let mut client = Client::open(fake.dir()).await.expect("it serves");
-        let done = wait(&mut client, fake.dir(), &message(Some("k")), &mut None).await.expect("an answer");
+        let name = queue(&mut client, fake.dir(), &message(Some("k"))).await.expect("a name");
+        let done = wait(&mut client, fake.dir(), name).await.expect("an answer");
         assert!(matches!(done, Came::Unknown(MessageName::In(5))), "{done:?}");
         assert_eq!(fake.requests().len(), 3);
     }
@@ -265,6 +279,16 @@ mod tests {
         assert!(line.starts_with(&format!("stopped waiting for {PEER}#9 (timed out)")), "{line}");
         assert!(line.contains("`qrt outbox /v`") && line.contains(&format!("`qrt why /v {PEER}#9`")), "{line}");
         assert!(still_queued(MessageName::In(5), "interrupted", Path::new("/v")).contains("`qrt inbox /v`"));
+    }
+
+    #[tokio::test]
+    async fn a_wait_of_no_time_still_names_the_message() {
+        let fake = Fake::new(vec![Answer::Json(QUEUED.into()), Answer::Away(Duration::ZERO)]);
+        let dir = fake.dir().display().to_string();
+        let (mut call, shown) = call(&["send", "-d", &dir, "--wait", "--timeout", "0", "counter", "1"]);
+        let failure = run(&mut call).await.expect_err("no time");
+        assert!(failure.to_string().starts_with("qrt: stopped waiting for in:5 (timed out)"), "{failure}");
+        assert_eq!(shown.text(), "");
     }
 
     #[tokio::test]

@@ -12,7 +12,7 @@ use crate::output::{Output, Tone};
 pub(super) async fn run(call: &mut Call) -> Done {
     let subject: Option<Subject> = call.text("SUBJECT").map(str::parse).transpose()?;
     let mut why = call.client().await?.why(subject.as_ref()).await?;
-    let dir = shell_word(&call.dir().display().to_string());
+    let dir = call.dir_word();
     // The daemon does not know by which path it is called from here.
     why.command = why.command.map(|command| with_dir(&command, &dir));
     if call.json() {
@@ -26,14 +26,6 @@ pub(super) async fn run(call: &mut Call) -> Done {
 /// `command` with `dir` in place of the word `DIR`.
 fn with_dir(command: &str, dir: &str) -> String {
     command.split(' ').map(|word| if word == "DIR" { dir } else { word }).collect::<Vec<_>>().join(" ")
-}
-
-/// `text` as one word of a shell's command line.
-fn shell_word(text: &str) -> String {
-    if !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+:@".contains(c)) {
-        return text.to_owned();
-    }
-    format!("'{}'", text.replace('\'', "'\\''"))
 }
 
 fn show(out: &mut Output, why: &Why) -> io::Result<()> {
@@ -76,9 +68,8 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_stays_one_word() {
-        assert_eq!(shell_word("/srv/vat-1.x"), "/srv/vat-1.x");
-        assert_eq!(with_dir("qrt hold DIR x", &shell_word("/a b's")), r"qrt hold '/a b'\''s' x");
+    fn the_directory_takes_the_place_of_the_word_for_it() {
+        assert_eq!(with_dir("qrt hold DIR x", "'/a b'"), "qrt hold '/a b' x");
     }
 
     #[tokio::test]

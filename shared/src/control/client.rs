@@ -13,6 +13,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 use tokio::net::UnixStream;
 
+use super::attend::attended;
 use super::listing::{At, Listed, Listing};
 use super::{
     Backup, Checkpointed, Done, DropOut, Dropped, Due, Held, Install, Installed, MemorySet, MemoryWas, Name, Named,
@@ -20,11 +21,15 @@ use super::{
     Upgrade, Upgraded, VERSION_HEADER,
 };
 use crate::VERSION;
+use crate::hint;
 use crate::id::{MessageName, PeerName, Subject, Target};
 use crate::view::{
     Awaited, BackedUp, DryInstall, DryUpgrade, Empowered, Entry, Event, EventKind, Info, KeyBlame, Log, MemoryDiff,
     Object, Overview, Page, Peer, Reach, Replayed, Report, Setting, Storage, Sweep, Traced, Turn, Way, Why,
 };
+
+/// The signs of a vat.
+const VAT_FILES: [&str; 2] = ["vat.db", "key"];
 
 /// What a path segment or query value may hold unescaped.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -33,16 +38,18 @@ const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_'
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// No daemon serves the directory.
-    #[error("no daemon is running on {dir}: start it with `qrt start {dir}`")]
+    #[error("no daemon is running on {dir}: start it with `qrt start {}`", hint::word(dir))]
     NotRunning {
         /// The base directory.
         dir: String,
     },
     /// There is no vat in the directory.
-    #[error("{dir} is not a vat's directory: make one with `qrt create-node {dir}`")]
+    #[error("{dir} is not a vat's directory: {advice}")]
     NotAVat {
         /// The base directory.
         dir: String,
+        /// How to come to one.
+        advice: String,
     },
     /// The socket's path is longer than the system takes.
     #[error("{path} is longer than the {SOCKET_PATH_MAX} bytes a socket's path may have: use a shorter directory")]
@@ -69,13 +76,16 @@ pub enum ClientError {
         source: hyper::Error,
     },
     /// The daemon is about to end and takes no more requests (status 503).
-    #[error("the daemon on {dir} is stopping: start it again with `qrt start {dir}` when it has ended")]
+    #[error("the daemon on {dir} is stopping: start it again with `qrt start {}` when it has ended", hint::word(dir))]
     Stopping {
         /// The base directory.
         dir: String,
     },
     /// The daemon took longer than the asker would wait.
-    #[error("the daemon on {dir} has not answered for {seconds} s")]
+    #[error(
+        "the daemon on {dir} has not answered for {seconds} s: see {dir}/qrtd.log, or end it with `kill -9 $(cat {})`",
+        hint::word(&format!("{dir}/qrtd.pid"))
+    )]
     Hangs {
         /// The base directory.
         dir: String,
@@ -136,11 +146,13 @@ impl Client {
             Err(error) => {
                 use std::io::ErrorKind::{ConnectionRefused, NotADirectory, NotFound};
                 return Err(match error.kind() {
-                    // The database's name is the one sign of a vat that needs no permission to read.
-                    NotFound | ConnectionRefused if self.dir.join("vat.db").exists() => {
+                    // Where one of them is missing, `qrtd` says so. Their names need no permission to read them.
+                    NotFound | ConnectionRefused if VAT_FILES.iter().any(|name| self.dir.join(name).exists()) => {
                         ClientError::NotRunning { dir: self.dir() }
                     }
-                    NotFound | NotADirectory => ClientError::NotAVat { dir: self.dir() },
+                    NotFound | NotADirectory => {
+                        ClientError::NotAVat { dir: self.dir(), advice: hint::make_a_vat(&self.dir) }
+                    }
                     _ => ClientError::Socket { path: shown, source: error },
                 });
             }
@@ -153,7 +165,7 @@ impl Client {
         Ok(())
     }
 
-    /// One request; `body` is sent as JSON.
+    /// One request; `body` is sent as JSON. It is waited for as long as the daemon answers anybody.
     ///
     /// # Errors
     /// Any [`ClientError`].
@@ -163,14 +175,20 @@ impl Client {
         path: &str,
         body: Option<&impl Serialize>,
     ) -> Result<T, ClientError> {
-        let answered = self.ask(method, path, body).await?;
-        let bytes =
-            answered.collect().await.map_err(|source| ClientError::Gone { dir: self.dir(), source })?.to_bytes();
+        let dir = self.dir.clone();
+        let gone = |source| ClientError::Gone { dir: dir.display().to_string(), source };
+        let answered = async { self.ask(method, path, body).await?.collect().await.map_err(gone) };
+        let bytes = attended(&dir, answered).await?.to_bytes();
         serde_json::from_slice(&bytes).map_err(|source| ClientError::Answer { path: path.to_owned(), source })
     }
 
     /// One request; the body of the answer to it, which is not a refusal.
-    async fn ask(&mut self, method: &str, path: &str, body: Option<&impl Serialize>) -> Result<Incoming, ClientError> {
+    pub(super) async fn ask(
+        &mut self,
+        method: &str,
+        path: &str,
+        body: Option<&impl Serialize>,
+    ) -> Result<Incoming, ClientError> {
         let bytes = match body {
             Some(body) => serde_json::to_vec(body),
             None => Ok(Vec::new()),
@@ -245,7 +263,8 @@ impl Client {
             after.map(|after| format!("after={after}")),
         ];
         let parameters: Vec<_> = parameters.into_iter().flatten().collect();
-        let body = self.ask("GET", &format!("/v1/events?{}", parameters.join("&")), None::<&()>).await?;
+        let (dir, path) = (self.dir.clone(), format!("/v1/events?{}", parameters.join("&")));
+        let body = attended(&dir, self.ask("GET", &path, None::<&()>)).await?;
         Ok(Events { dir: self.dir(), body, rest: BytesMut::new(), _client: self })
     }
 
@@ -534,4 +553,21 @@ impl Events {
 /// A path segment or query value, escaped.
 pub(super) fn segment(text: impl std::fmt::Display) -> String {
     utf8_percent_encode(&text.to_string(), PLAIN).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn refused(dir: &Path) -> ClientError {
+        Client::open(dir).await.map(|_| ()).expect_err("nobody serves")
+    }
+
+    #[tokio::test]
+    async fn a_vat_that_lost_its_database_is_still_a_vat() {
+        let scratch = tempfile::tempdir().expect("a scratch directory");
+        assert!(matches!(refused(scratch.path()).await, ClientError::NotAVat { .. }));
+        std::fs::write(scratch.path().join("key"), "").expect("a file");
+        assert!(matches!(refused(scratch.path()).await, ClientError::NotRunning { .. }));
+    }
 }

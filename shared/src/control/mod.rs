@@ -5,6 +5,7 @@
 //! [`Problem`]. The routes stand in [`crate::action::ACTIONS`], and `GET /v1/` returns them. Every
 //! reply carries the daemon's version in the header [`VERSION_HEADER`].
 
+mod attend;
 mod client;
 mod listing;
 
