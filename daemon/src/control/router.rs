@@ -144,8 +144,15 @@ fn decode(segment: &str) -> Result<String, Refusal> {
 }
 
 fn query(text: &str) -> Result<BTreeMap<String, String>, Refusal> {
-    let pairs = text.split('&').filter(|pair| !pair.is_empty());
-    pairs.map(|pair| pair.split_once('=').unwrap_or((pair, ""))).map(|(k, v)| Ok((decode(k)?, decode(v)?))).collect()
+    let mut query = BTreeMap::new();
+    for pair in text.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let name = decode(name)?;
+        if query.insert(name.clone(), decode(value)?).is_some() {
+            return Err(Refusal::bad(format!("the parameter {name:?} is there twice"), "give it once"));
+        }
+    }
+    Ok(query)
 }
 
 impl Asked<'_> {
@@ -175,7 +182,10 @@ impl Asked<'_> {
     where
         T: std::str::FromStr<Err: std::fmt::Display>,
     {
-        let parse = |text: &String| text.parse().map_err(|error: T::Err| Refusal::bad(error, format!("mend `{name}`")));
+        let parse = |text: &String| {
+            let bad = |error: T::Err| Refusal::bad(format!("{name}={text}: {error}"), format!("mend `{name}`"));
+            text.parse().map_err(bad)
+        };
         self.query.get(name).map(parse).transpose()
     }
 
@@ -221,7 +231,9 @@ impl Asked<'_> {
     /// The body, as what it must be.
     pub(super) fn body<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
         let hint = || format!("a body it takes is {}", self.route.map_or("{}", |route| route.body));
-        serde_json::from_slice(self.body).map_err(|error| Refusal::bad(error, hint()))
+        // Nothing says as much as an object without fields.
+        let body = if self.body.is_empty() { b"{}" } else { &**self.body };
+        serde_json::from_slice(body).map_err(|error| Refusal::bad(error, hint()))
     }
 }
 

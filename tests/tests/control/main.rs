@@ -111,6 +111,7 @@ fn what_is_no_request_gets_an_error_and_a_hint_and_the_vat_goes_on() {
         ("GET", "/v1/objects/%ff", "", 400),
         ("GET", "/v1/objects/none", "", 404),
         ("GET", "/v1/turns?after=x", "", 400),
+        ("GET", "/v1/turns?limit=2&limit=3", "", 400),
         ("GET", "/v1/turns?object=none", "", 404),
         ("GET", "/v1/events?tell=turns,all", "", 400),
         ("GET", "/v1/events?tell=", "", 400),
@@ -122,6 +123,7 @@ fn what_is_no_request_gets_an_error_and_a_hint_and_the_vat_goes_on() {
         ("POST", "/v1/faults/18446744073709551616/retry", "", 400),
         ("PUT", "/v1/objects/none/memory/", r#"{"value":1}"#, 409),
         ("POST", "/v1/messages", "{", 400),
+        ("POST", "/v1/messages", "", 400),
         (
             "POST",
             "/v1/peers",
