@@ -177,6 +177,16 @@ fn a_paused_list_is_filtered_all_the_same() {
     assert!(!turns(&script));
 }
 
+#[test]
+fn a_held_object_shows_as_held_however_long_its_name_is() {
+    let mut script = Script::new(true);
+    script.keys("2");
+    let mut held = script::object("warehouse-of-the-eastern-provinces-and-islands-overseas");
+    held.held = true;
+    script.objects(&[held]);
+    script.shows(&["(held) warehouse"]);
+}
+
 /// An object of which only the references are of interest.
 fn knot(own: u8, holds: &[(String, &str)], held_by: &[(String, &str)]) -> Data {
     let holdings = |list: &[(String, &str)]| {
