@@ -310,7 +310,8 @@ impl State {
             }
             Command::Into => {
                 let into = self.pane().into(&self.cx).or_else(|| panes::of(&thing));
-                into.map(Do::Push).into_iter().collect()
+                let nothing = || Do::Say(Note::dim("there is nothing here to go into"));
+                vec![into.map_or_else(nothing, Do::Push)]
             }
             Command::Move(motion) => {
                 self.pane_mut().go(motion);
@@ -319,7 +320,7 @@ impl State {
             Command::Filter | Command::Sort | Command::Pause | Command::Focus(_) => self.pane_mut().act(command),
             Command::Reach => panes::reached(&thing).into_iter().collect(),
             Command::Trace => panes::traced(&thing).into_iter().collect(),
-            Command::Help => vec![Do::Popup(popups::help(self.pane().commands()))],
+            Command::Help => vec![Do::Popup(popups::help(self.pane()))],
             _ => popups::of(command, &thing, &self.cx),
         };
         self.perform(wanted, effects);

@@ -187,6 +187,51 @@ fn a_held_object_shows_as_held_however_long_its_name_is() {
     script.shows(&["(held) warehouse"]);
 }
 
+fn bottom(script: &Script) -> String {
+    script.drawn_at(120, 24).lines().last().expect("a line").to_owned()
+}
+
+#[test]
+fn the_bottom_line_names_no_key_that_does_nothing() {
+    let mut script = Script::new(true);
+    script.keys("2");
+    script.objects(&[]);
+    assert!(!bottom(&script).contains("Enter"), "{}", bottom(&script));
+    script.keys("\n");
+    script.shows(&["there is nothing here to go into"]);
+    script.keys("7");
+    assert!(!bottom(&script).contains("open") && !bottom(&script).contains("send"), "{}", bottom(&script));
+    let mut script = into(&Thing::Object { qrid: script::qrid(), name: None, held: false });
+    assert!(!bottom(&script).contains("Enter into"), "code is the end: {}", bottom(&script));
+    script.keys("\t");
+    assert!(!bottom(&script).contains("edit"), "no key is here: {}", bottom(&script));
+    let mut script = into(&Thing::Fault { id: 3, object: Some(script::qrid()), turn: Some(1) });
+    assert!(bottom(&script).contains("r retry"), "{}", bottom(&script));
+    script.answers(|query| matches!(query, Query::Faults(_)).then(|| Data::Faults(page(vec![]))));
+    let line = bottom(&script);
+    assert!(!["retry", "drop", "edit"].iter().any(|word| line.contains(word)) && line.contains("t trace"), "{line}");
+}
+
+#[test]
+fn what_goes_through_outcomes_says_so_and_how_one_comes_back() {
+    let mut script = Script::new(true);
+    script.keys("3");
+    assert!(bottom(&script).contains("Space pause") && bottom(&script).contains("o outcome"), "{}", bottom(&script));
+    script.keys(" ");
+    assert!(bottom(&script).contains("Space follow"), "{}", bottom(&script));
+    let none = |script: &mut Script| {
+        script.answers(|query| matches!(query, Query::Turns(_)).then(|| Data::Turns(page(vec![]))));
+    };
+    script.keys("o");
+    none(&mut script);
+    script.shows(&["no turn here ended in error: o goes on"]);
+    script.keys("/x\n");
+    none(&mut script);
+    script.shows(&["no turn with this text ended in error", "o the outcome"]);
+    script.keys("?");
+    script.shows(&["show turns that failed, then those", "follow what happens"]);
+}
+
 /// An object of which only the references are of interest.
 fn knot(own: u8, holds: &[(String, &str)], held_by: &[(String, &str)]) -> Data {
     let holdings = |list: &[(String, &str)]| {

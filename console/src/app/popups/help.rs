@@ -18,8 +18,8 @@ use super::report::{scrolled, wheel};
 
 /// The help.
 pub(super) struct Help {
-    /// The commands of the pane below.
-    here: Vec<Command>,
+    /// The commands of the pane below, with their help where it is another there.
+    here: Vec<(Command, Option<&'static str>)>,
     search: prompt::Line,
     /// Whether keys are typed into the search.
     searches: bool,
@@ -28,7 +28,7 @@ pub(super) struct Help {
 
 impl Help {
     /// The help for a pane with these commands.
-    pub(super) fn new(here: Vec<Command>) -> Self {
+    pub(super) fn new(here: Vec<(Command, Option<&'static str>)>) -> Self {
         Self { here, search: prompt::Line::default(), searches: false, top: Cell::default() }
     }
 
@@ -41,20 +41,23 @@ impl Help {
             let line = [Span::styled(format!("{keys:<16}"), theme.key()), Span::styled(help, theme.plain())];
             has.then(|| Line::from(line.to_vec()))
         };
-        let entry = |entry: &Entry| {
+        let entry = |entry: &Entry, help: Option<&'static str>| {
             let keys: Vec<_> = entry.keys.iter().map(|key| command::label(*key)).collect();
             let keys = if keys.is_empty() { format!(": {}", entry.word) } else { keys.join(" ") };
             let verb = entry.verb.map(|verb| format!("  (qrt {verb})")).unwrap_or_default();
             let changes = if cx.read_only && !entry.looks() { "  [not in a read-only console]" } else { "" };
-            row(keys, format!("{}{verb}{changes}", entry.help))
+            row(keys, format!("{}{verb}{changes}", help.unwrap_or(entry.help)))
         };
         let screen = |(number, screen): (usize, &super::super::panes::Screen)| {
             row((number + 1).to_string(), format!("the screen {}", screen.title))
         };
         let parts: [(&'static str, Vec<Line<'static>>); 3] = [
-            ("Here", self.here.iter().filter_map(|command| command::entry_of(*command)).filter_map(entry).collect()),
+            (
+                "Here",
+                self.here.iter().filter_map(|(command, help)| entry(command::entry_of(*command)?, *help)).collect(),
+            ),
             ("Screens", SCREENS.iter().enumerate().filter_map(screen).collect()),
-            ("All keys", COMMANDS.iter().filter_map(entry).collect()),
+            ("All keys", COMMANDS.iter().filter_map(|each| entry(each, None)).collect()),
         ];
         let mut lines = Vec::new();
         for (title, rows) in parts {
