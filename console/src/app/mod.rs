@@ -175,9 +175,12 @@ impl State {
                 self.totals = totals;
             }
             Event::Away(why) => {
-                if !matches!(self.cx.link, Link::Away(..)) {
-                    self.cx.link = Link::Away(now, why);
+                for popup in &mut self.popups {
+                    popup.away(&why);
                 }
+                // The newest reason says most: what went away may be known not to run by now.
+                let since = if let Link::Away(since, _) = self.cx.link { since } else { now };
+                self.cx.link = Link::Away(since, why);
             }
             Event::Answered(request, answer) => self.answered(&request, &answer, &mut effects),
             Event::Edited(edit, text) => {
