@@ -184,6 +184,8 @@ impl State {
             }
             Event::Answered(request, answer) => self.answered(&request, &answer, &mut effects),
             Event::Edited(edit, text) => {
+                // It said that there was something in the editor.
+                self.note = None;
                 let done = match (&edit.what, text, self.popups.last_mut()) {
                     (Edited::Field(field), Some(text), Some(popup)) => popup.edited(field, text),
                     (_, text, _) => edit.done(text),
