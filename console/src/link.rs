@@ -226,7 +226,7 @@ async fn listen(dir: &Path, events: &Events, changed: &watch::Sender<()>) {
             Ok::<_, ClientError>(())
         };
         if let Err(error) = watched.await {
-            events.send(Event::Away(error.to_string()));
+            events.send(Event::Away(gone(&error)));
         }
         sleep(AWAY).await;
     }
@@ -291,7 +291,7 @@ async fn read(dir: &Path, events: &Events, mut wanted: watch::Receiver<Wanted>, 
                 }
                 Err(Failure::Client(error)) if !matches!(error, ClientError::Refused(_)) => {
                     client = None;
-                    Event::Away(error.to_string())
+                    Event::Away(gone(&error))
                 }
                 Err(failure) => Event::Refused(query.clone(), failure.reason()),
             };
@@ -387,13 +387,23 @@ fn files(typed: &str) -> Vec<String> {
     files
 }
 
+/// Why the daemon does not answer, and what to do about it: what the connection said is a library's words.
+fn gone(error: &ClientError) -> String {
+    match error {
+        ClientError::Gone { dir, .. } => {
+            format!("the daemon on {dir} went away: unless it comes back, start it with `qrt start {dir}`")
+        }
+        error => error.to_string(),
+    }
+}
+
 /// Carries a request out, and says what came of it.
 async fn answer(dir: &Path, request: Request, events: &Events) {
-    let answer = perform(dir, &request).await.map_err(|failure| failure.reason());
-    let queued = match &answer {
-        Ok(Reply::Queued(message, _)) => Some(*message),
-        _ => None,
-    };
+    let answer = perform(dir, &request).await.map_err(|failure| match failure {
+        Failure::Client(error @ ClientError::Gone { .. }) => gone(&error),
+        failure => failure.reason(),
+    });
+    let queued = answer.as_ref().ok().and_then(Reply::message);
     events.send(Event::Answered(request.clone(), answer));
     if let Some(message) = queued {
         let ended = outcome(dir, message).await;

@@ -18,6 +18,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::command::{self, Command};
 use super::event::Note;
+use super::pane::Told;
 use super::panes::SCREENS;
 use super::popup::Popup;
 use super::widgets::text;
@@ -160,9 +161,10 @@ impl State {
     fn keys(&self) -> Vec<(String, String)> {
         let thing = self.thing();
         let back = Some(Command::Back).filter(|_| self.screens[self.screen].len() > 1);
-        let commands = [Command::Into].into_iter().chain(back).chain(self.pane().commands());
+        let into = Some(Command::Into).filter(|_| self.pane().leads(&self.cx));
+        let commands = into.into_iter().chain(back).chain(self.pane().commands());
         let allowed = commands.filter(|command| command::allowed(*command, &thing, self.cx.read_only).is_ok());
-        allowed.filter_map(named).collect()
+        allowed.filter_map(|command| named(command, self.pane().told(command))).collect()
     }
 
     fn draw_keys(&self, area: Rect, buf: &mut Buffer) {
@@ -173,7 +175,7 @@ impl State {
                 let keys = popup.keys().into_iter().map(|(key, word)| (key.to_owned(), word.to_owned()));
                 (keys.collect(), Vec::new())
             }
-            None => (self.keys(), ALWAYS.iter().filter_map(|command| named(*command)).collect()),
+            None => (self.keys(), ALWAYS.iter().filter_map(|command| named(*command, None)).collect()),
         };
         let wide =
             |keys: &[(String, String)]| keys.iter().map(|(key, word)| key.width() + word.width() + 3).sum::<usize>();
@@ -212,9 +214,11 @@ fn at_most(mut lines: Vec<Line<'static>>, most: usize, width: usize) -> Vec<Line
     lines
 }
 
-fn named(command: Command) -> Option<(String, String)> {
+/// A command's key and its word, where the pane does not call it otherwise.
+fn named(command: Command, told: Option<Told>) -> Option<(String, String)> {
     let entry = command::entry_of(command)?;
-    Some((command::label(*entry.keys.first()?), entry.word.to_owned()))
+    let word = told.map_or(entry.word, |(word, _)| word);
+    Some((command::label(*entry.keys.first()?), word.to_owned()))
 }
 
 fn draw_popup(popup: &dyn Popup, cx: &Context, room: Rect, buf: &mut Buffer) {

@@ -175,12 +175,17 @@ impl State {
                 self.totals = totals;
             }
             Event::Away(why) => {
-                if !matches!(self.cx.link, Link::Away(..)) {
-                    self.cx.link = Link::Away(now, why);
+                for popup in &mut self.popups {
+                    popup.away(&why);
                 }
+                // The newest reason says most: what went away may be known not to run by now.
+                let since = if let Link::Away(since, _) = self.cx.link { since } else { now };
+                self.cx.link = Link::Away(since, why);
             }
             Event::Answered(request, answer) => self.answered(&request, &answer, &mut effects),
             Event::Edited(edit, text) => {
+                // It said that there was something in the editor.
+                self.note = None;
                 let done = match (&edit.what, text, self.popups.last_mut()) {
                     (Edited::Field(field), Some(text), Some(popup)) => popup.edited(field, text),
                     (_, text, _) => edit.done(text),
@@ -310,7 +315,8 @@ impl State {
             }
             Command::Into => {
                 let into = self.pane().into(&self.cx).or_else(|| panes::of(&thing));
-                into.map(Do::Push).into_iter().collect()
+                let nothing = || Do::Say(Note::dim("there is nothing here to go into"));
+                vec![into.map_or_else(nothing, Do::Push)]
             }
             Command::Move(motion) => {
                 self.pane_mut().go(motion);
@@ -319,7 +325,7 @@ impl State {
             Command::Filter | Command::Sort | Command::Pause | Command::Focus(_) => self.pane_mut().act(command),
             Command::Reach => panes::reached(&thing).into_iter().collect(),
             Command::Trace => panes::traced(&thing).into_iter().collect(),
-            Command::Help => vec![Do::Popup(popups::help(self.pane().commands()))],
+            Command::Help => vec![Do::Popup(popups::help(self.pane()))],
             _ => popups::of(command, &thing, &self.cx),
         };
         self.perform(wanted, effects);

@@ -11,6 +11,12 @@ use super::query::{Data, Query};
 use super::request::Request;
 use super::thing::Thing;
 
+/// A command's word in the bottom line, and its help.
+pub type Told = (&'static str, &'static str);
+
+/// What the command that pauses does where what happens is not followed.
+pub const FOLLOW: Told = ("follow", "follow what happens");
+
 /// Says that a command does nothing in a pane: who typed it must not believe that it did.
 pub fn not_here(command: Command) -> Vec<Do> {
     let word = command::entry_of(command).map_or("this", |entry| entry.word);
@@ -55,12 +61,22 @@ pub trait Pane {
         not_here(command)
     }
 
+    /// A command's word and what it does, where these are not what they are elsewhere.
+    fn told(&self, _command: Command) -> Option<Told> {
+        None
+    }
+
     /// Shows only what has this text.
     fn filter(&mut self, _text: String) {}
 
     /// What one goes into from what is selected, where that is not what one goes into from a [`Thing`].
     fn into(&self, _cx: &Context) -> Option<Box<dyn Pane>> {
         None
+    }
+
+    /// Whether there is anything to go into.
+    fn leads(&self, cx: &Context) -> bool {
+        self.into(cx).is_some() || self.thing() != Thing::Vat
     }
 
     /// The commands to name in the bottom line, besides those every pane has.

@@ -29,6 +29,9 @@ pub trait Popup {
     /// The vat has no answer.
     fn refused(&mut self, _query: &Query, _why: &str) {}
 
+    /// The daemon does not answer, for this reason: who waits for an answer says so.
+    fn away(&mut self, _why: &str) {}
+
     /// What came of a request while it was open.
     fn answered(&mut self, _request: &Request, _answer: &Answer) -> Vec<Do> {
         Vec::new()

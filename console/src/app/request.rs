@@ -68,7 +68,7 @@ pub enum Request {
         /// Why.
         reason: String,
     },
-    /// Queue a failed message again.
+    /// Queue a failed message again; what becomes of it is told too.
     FaultRetry(u64),
     /// Forget a failed message.
     FaultDrop(u64),
@@ -159,6 +159,14 @@ pub enum Reply {
 }
 
 impl Reply {
+    /// The message that was queued: what becomes of it is told too.
+    pub fn message(&self) -> Option<MessageName> {
+        match self {
+            Self::Queued(message, _) | Self::Retried(message) => Some(*message),
+            _ => None,
+        }
+    }
+
     /// How good that is.
     pub fn tone(&self) -> Tone {
         match self {
@@ -330,6 +338,13 @@ mod tests {
     #[test]
     fn a_command_of_the_daemons_names_the_directory() {
         assert_eq!(placed("qrt retry DIR --peer bob", "/a b"), "qrt retry '/a b' --peer bob");
+    }
+
+    #[test]
+    fn what_is_sent_or_retried_is_followed_to_its_end() {
+        let message = MessageName::In(8);
+        assert_eq!(Reply::Retried(message).message(), Some(message));
+        assert_eq!(Reply::Gone.message(), None);
     }
 
     #[test]

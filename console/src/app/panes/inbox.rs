@@ -9,6 +9,7 @@ use super::super::list::Row;
 use super::super::query::{Data, Query};
 use super::super::thing::Thing;
 use super::super::widgets::grid::Cell;
+use super::message;
 use super::table::Rows;
 use crate::format;
 
@@ -25,7 +26,7 @@ impl Rows for Inbox {
     type Row = Message;
     const TITLE: &'static str = "Inbox";
     const EMPTY: &'static str = "nothing is queued: every message has had its turn";
-    const HEAD: &'static [&'static str] = &["MESSAGE", "FOR", "FROM", "QUEUED", "?>SIZE", "?>CHAIN", "ARGS"];
+    const HEAD: &'static [&'static str] = &["MESSAGE", "FOR", "FROM", "QUEUED", "?>SIZE", "?>CAUSES", "ARGS"];
     const COMMANDS: &'static [Command] = &[Why, Trace, Send, Filter, Reach, Copy];
 
     fn query(listing: Listing) -> Query {
@@ -51,7 +52,7 @@ impl Rows for Inbox {
             format::source(row.source_name.as_ref(), &row.source).into(),
             Cell::new(format::age(row.queued_at, cx.now), theme.dim()),
             format::size(row.bytes).into(),
-            row.chain.to_string().into(),
+            message::led(row).to_string().into(),
             format::clip(row.args.get(), width).into(),
         ]
     }

@@ -8,7 +8,7 @@ use ratatui::text::{Line, Span};
 use super::super::Context;
 use super::super::command::{Command, Motion};
 use super::super::event::Do;
-use super::super::pane::{Pane, not_here};
+use super::super::pane::{FOLLOW, Pane, Told, not_here};
 use super::super::query::{Data, Query};
 use super::super::theme::Theme;
 use super::super::thing::Thing;
@@ -99,6 +99,10 @@ impl Pane for Log {
         }
         self.follow(!self.follows);
         Vec::new()
+    }
+
+    fn told(&self, command: Command) -> Option<Told> {
+        (command == Command::Pause && !self.follows).then_some(FOLLOW)
     }
 
     fn commands(&self) -> Vec<Command> {

@@ -18,6 +18,12 @@ pub(super) struct OneMessage {
     pub(super) target: Qrid,
 }
 
+/// How many messages of this vat led to it.
+pub(super) fn led(row: &Message) -> u64 {
+    // The chain has the message itself at its end.
+    row.chain.saturating_sub(1)
+}
+
 impl OneMessage {
     fn name(&self) -> MessageName {
         MessageName::In(self.number)
@@ -52,7 +58,11 @@ impl Whole for OneMessage {
         let at = format!("{} UTC, {}", format::time(row.queued_at), format::age(row.queued_at, now));
         lines.extend(fields.plain("queued", at));
         lines.extend(fields.plain("size", format::size(row.bytes)));
-        lines.extend(fields.plain("chain", format!("{} of this vat led to it", format::count(row.chain, "message"))));
+        let led = match led(row) {
+            0 => "no message of this vat".to_owned(),
+            some => format::count(some, "message") + " of this vat",
+        };
+        lines.extend(fields.plain("chain", format!("{led} led to it")));
         if row.deaths > 0 {
             let died = format!("a worker died on it {} already", format::count(row.deaths.into(), "time"));
             lines.extend(fields.field("deaths", died, fields.theme.bad()));

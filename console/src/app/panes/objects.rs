@@ -52,7 +52,8 @@ impl Rows for Objects {
     fn cells(row: &ObjectRow, cx: &Context, _: usize) -> Vec<Cell> {
         let theme = cx.theme;
         let name = row.name.as_ref().map(ToString::to_string).unwrap_or_default();
-        let name = if row.held { format!("{name} (held)") } else { name };
+        // In front: where a name is too long, its end is cut off.
+        let name = if row.held { format!("(held) {name}") } else { name };
         let account = if row.account == row.qrid { "own".to_owned() } else { format::object(None, &row.account) };
         vec![
             Cell::new(name, if row.held { theme.warning() } else { theme.name() }),

@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 
 use super::super::Context;
-use super::super::command::{Command, Motion};
+use super::super::command::{self, Command, Entry, Motion};
 use super::super::pane::Pane;
 use super::super::query::{Data, Query};
 use super::super::thing::Thing;
@@ -62,6 +62,8 @@ pub(super) struct One<W: Whole> {
     whole: W,
     view: Option<W::View>,
     reason: Option<Reason>,
+    /// Whether it is there no more.
+    gone: bool,
     /// Why what is shown is not how it is.
     missing: Option<String>,
     sheet: Sheet<()>,
@@ -70,7 +72,7 @@ pub(super) struct One<W: Whole> {
 impl<W: Whole> One<W> {
     pub(super) fn new(whole: W) -> Self {
         let reason = W::BLOCKS.then(|| Reason::new(whole.thing(None).subject()));
-        Self { whole, view: None, reason, missing: None, sheet: Sheet::default() }
+        Self { whole, view: None, reason, gone: false, missing: None, sheet: Sheet::default() }
     }
 
     fn lines(&self, cx: &Context, width: usize) -> Vec<Line<'static>> {
@@ -116,6 +118,7 @@ impl<W: Whole> Pane for One<W> {
         if *query == self.whole.query()
             && let Some(found) = self.whole.found(data)
         {
+            self.gone = matches!(found, Found::Gone);
             match found {
                 Found::Here(view) => (self.view, self.missing) = (Some(view), None),
                 Found::Gone => self.missing = Some(W::GONE.to_owned()),
@@ -151,7 +154,9 @@ impl<W: Whole> Pane for One<W> {
     }
 
     fn commands(&self) -> Vec<Command> {
-        W::COMMANDS.to_vec()
+        // What is there no more can only be looked at.
+        let looks = |command: &Command| command::entry_of(*command).is_some_and(Entry::looks);
+        W::COMMANDS.iter().copied().filter(|command| !self.gone || looks(command)).collect()
     }
 
     fn draw(&self, cx: &Context, area: Rect, buf: &mut Buffer) {

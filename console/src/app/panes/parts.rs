@@ -9,7 +9,7 @@ use unicode_width::UnicodeWidthStr;
 use super::super::Context;
 use super::super::command::{self, Command, Motion};
 use super::super::event::{Answer, Do, Note};
-use super::super::pane::Pane;
+use super::super::pane::{Pane, Told};
 use super::super::query::{Data, Query};
 use super::super::request::Request;
 use super::super::thing::Thing;
@@ -122,8 +122,7 @@ impl Pane for Parts {
 
     fn key(&mut self, key: KeyEvent, cx: &Context) -> Option<Vec<Do>> {
         let done = self.part_mut().key(key, cx);
-        let nowhere = || self.part().into(cx).is_none() && self.thing().same(&self.of);
-        if done.is_none() && command::of(key) == Some(Command::Into) && nowhere() {
+        if done.is_none() && command::of(key) == Some(Command::Into) && !self.leads(cx) {
             return Some(vec![Do::Say(Note::dim("Tab goes on to the next part"))]);
         }
         done
@@ -139,12 +138,20 @@ impl Pane for Parts {
         Vec::new()
     }
 
+    fn told(&self, command: Command) -> Option<Told> {
+        self.part().told(command)
+    }
+
     fn filter(&mut self, text: String) {
         self.part_mut().filter(text);
     }
 
     fn into(&self, cx: &Context) -> Option<Box<dyn Pane>> {
         self.part().into(cx)
+    }
+
+    fn leads(&self, cx: &Context) -> bool {
+        self.part().into(cx).is_some() || !self.thing().same(&self.of)
     }
 
     fn commands(&self) -> Vec<Command> {

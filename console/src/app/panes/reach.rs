@@ -257,6 +257,9 @@ impl Pane for Reach {
     }
 
     fn commands(&self) -> Vec<Command> {
+        if self.root.is_none() {
+            return Vec::new();
+        }
         vec![Command::Move(Motion::Right), Command::Move(Motion::Left), Command::Reach, Command::Send, Command::Copy]
     }
 

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use qrt_shared::control::{At, Listing};
 use qrt_shared::id::{PeerName, Target};
-use qrt_shared::view::Page;
+use qrt_shared::view::{Outcome, Page};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -12,7 +12,7 @@ use super::super::Context;
 use super::super::command::{Command, Motion};
 use super::super::event::Do;
 use super::super::list::{List, Row};
-use super::super::pane::{Pane, not_here};
+use super::super::pane::{FOLLOW, Pane, Told, not_here};
 use super::super::popups;
 use super::super::query::{Data, Query};
 use super::super::thing::Thing;
@@ -33,6 +33,9 @@ pub(super) trait Rows: 'static {
     const COMMANDS: &'static [Command];
     /// Whether new rows come at the end all the time, and are followed.
     const LIVE: bool = false;
+
+    /// What the command to sort does here, where that is something else.
+    const SORT: Option<Told> = None;
 
     /// What asks for a page of them.
     fn query(listing: Listing) -> Query;
@@ -161,6 +164,14 @@ impl<R: Rows> Pane for Table<R> {
         Vec::new()
     }
 
+    fn told(&self, command: Command) -> Option<Told> {
+        match command {
+            Command::Sort => R::SORT,
+            Command::Pause => (!self.follows).then_some(FOLLOW),
+            _ => None,
+        }
+    }
+
     fn filter(&mut self, text: String) {
         self.list.ask(|listing| listing.filter = text);
     }
@@ -170,9 +181,17 @@ impl<R: Rows> Pane for Table<R> {
     }
 
     fn draw(&self, cx: &Context, area: Rect, buf: &mut Buffer) {
-        let filtered = !self.list.listing().filter.is_empty();
-        let empty = if filtered { "nothing here has this text in it: / changes the filter" } else { R::EMPTY };
+        let Listing { filter, outcome, .. } = self.list.listing();
+        let outcome = outcome.map(Outcome::as_str);
+        let empty = match (outcome, filter.is_empty()) {
+            (None, true) => R::EMPTY.to_owned(),
+            (None, false) => "nothing here has this text in it: / changes the filter".to_owned(),
+            (Some(outcome), true) => format!("no turn here ended in {outcome}: o goes on to others, and back to all"),
+            (Some(outcome), false) => {
+                format!("no turn with this text ended in {outcome}: / changes the text, o the outcome")
+            }
+        };
         let cells = |row: &R::Row| R::cells(row, cx, usize::from(area.width));
-        grid::list(&self.list, R::HEAD, cells, empty, cx, area, buf);
+        grid::list(&self.list, R::HEAD, cells, &empty, cx, area, buf);
     }
 }

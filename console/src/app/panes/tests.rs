@@ -70,7 +70,11 @@ fn a_message_says_what_it_waits_for_and_then_that_it_is_gone() {
         "qrt retry",
         "10 s ago",
         "a worker died on it 1 time",
+        "1 message of this vat led to it",
     ]);
+    let first = row.replace("\"chain\":2", "\"chain\":1");
+    script.answers(|query| matches!(query, Query::Inbox(_)).then(|| Data::Inbox(page(vec![json(&first)]))));
+    script.shows(&["no message of this vat led to it"]);
     script.answers(|query| matches!(query, Query::Inbox(_)).then(|| Data::Inbox(page(vec![]))));
     script.shows(&["it is queued no more"]);
 }
@@ -175,6 +179,61 @@ fn a_paused_list_is_filtered_all_the_same() {
     script.answers(|query| matches!(query, Query::Turns(_)).then(|| Data::Turns(page(vec![*script::turn(9)]))));
     script.shows(&["   9  ok", "paused"]);
     assert!(!turns(&script));
+}
+
+#[test]
+fn a_held_object_shows_as_held_however_long_its_name_is() {
+    let mut script = Script::new(true);
+    script.keys("2");
+    let mut held = script::object("warehouse-of-the-eastern-provinces-and-islands-overseas");
+    held.held = true;
+    script.objects(&[held]);
+    script.shows(&["(held) warehouse"]);
+}
+
+fn bottom(script: &Script) -> String {
+    script.drawn_at(120, 24).lines().last().expect("a line").to_owned()
+}
+
+#[test]
+fn the_bottom_line_names_no_key_that_does_nothing() {
+    let mut script = Script::new(true);
+    script.keys("2");
+    script.objects(&[]);
+    assert!(!bottom(&script).contains("Enter"), "{}", bottom(&script));
+    script.keys("\n");
+    script.shows(&["there is nothing here to go into"]);
+    script.keys("7");
+    assert!(!bottom(&script).contains("open") && !bottom(&script).contains("send"), "{}", bottom(&script));
+    let mut script = into(&Thing::Object { qrid: script::qrid(), name: None, held: false });
+    assert!(!bottom(&script).contains("Enter into"), "code is the end: {}", bottom(&script));
+    script.keys("\t");
+    assert!(!bottom(&script).contains("edit"), "no key is here: {}", bottom(&script));
+    let mut script = into(&Thing::Fault { id: 3, object: Some(script::qrid()), turn: Some(1) });
+    assert!(bottom(&script).contains("r retry"), "{}", bottom(&script));
+    script.answers(|query| matches!(query, Query::Faults(_)).then(|| Data::Faults(page(vec![]))));
+    let line = bottom(&script);
+    assert!(!["retry", "drop", "edit"].iter().any(|word| line.contains(word)) && line.contains("t trace"), "{line}");
+}
+
+#[test]
+fn what_goes_through_outcomes_says_so_and_how_one_comes_back() {
+    let mut script = Script::new(true);
+    script.keys("3");
+    assert!(bottom(&script).contains("Space pause") && bottom(&script).contains("o outcome"), "{}", bottom(&script));
+    script.keys(" ");
+    assert!(bottom(&script).contains("Space follow"), "{}", bottom(&script));
+    let none = |script: &mut Script| {
+        script.answers(|query| matches!(query, Query::Turns(_)).then(|| Data::Turns(page(vec![]))));
+    };
+    script.keys("o");
+    none(&mut script);
+    script.shows(&["no turn here ended in error: o goes on"]);
+    script.keys("/x\n");
+    none(&mut script);
+    script.shows(&["no turn with this text ended in error", "o the outcome"]);
+    script.keys("?");
+    script.shows(&["show turns that failed, then those", "follow what happens"]);
 }
 
 /// An object of which only the references are of interest.

@@ -8,6 +8,7 @@ use ratatui::style::Style;
 use super::super::Context;
 use super::super::command::Command::{self, Copy, Filter, Pause, Reach, Replay, Send, Sort, Trace};
 use super::super::list::Row;
+use super::super::pane::Told;
 use super::super::query::{Data, Query};
 use super::super::theme::Theme;
 use super::super::thing::Thing;
@@ -41,6 +42,7 @@ impl Rows for Turns {
         &[">TURN", "OUTCOME", "OBJECT", "FROM", "?>TICKS", ">CPU", "?>SENT", "?>CHANGED", "WHEN", "WHAT"];
     const COMMANDS: &'static [Command] = &[Pause, Trace, Replay, Filter, Sort, Send, Reach, Copy];
     const LIVE: bool = true;
+    const SORT: Option<Told> = Some(("outcome", "show turns that failed, then those that were killed, then all"));
 
     fn query(listing: Listing) -> Query {
         Query::Turns(listing)

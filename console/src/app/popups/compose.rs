@@ -266,10 +266,11 @@ impl Popup for Compose {
             ],
             Focus::Args => vec![
                 ("Ctrl-S F5 Alt-Enter", "send"),
-                ("Shift-Tab", "object"),
-                ("Ctrl-P Ctrl-N", "sent"),
-                ("Ctrl-U", "undo"),
                 ("Esc", "leave"),
+                ("Shift-Tab", "object"),
+                ("Ctrl-U", "empty it"),
+                ("Ctrl-P Ctrl-N", "sent"),
+                ("Ctrl-R", "undo"),
             ],
         }
     }

@@ -37,6 +37,11 @@ impl Confirm {
         Self { question, told, request: None, top: Cell::default() }
     }
 
+    /// Whether it cannot be answered yet.
+    pub(super) fn waits(&self) -> bool {
+        self.request.is_none()
+    }
+
     /// What is known now, and what `y` asks for.
     pub(super) fn tell(&mut self, told: String, request: Option<Request>) {
         (self.told, self.request) = (told, request);

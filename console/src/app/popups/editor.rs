@@ -1,11 +1,11 @@
 //! JSON to type, of several lines, and what is wrong with it as it stands.
 
-use crossterm::event::KeyEvent;
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::widgets::Widget;
-use ratatui_textarea::{TextArea, WrapMode};
+use ratatui_textarea::{CursorMove, TextArea, WrapMode};
 
 use super::super::Context;
 use super::super::widgets::text;
@@ -29,6 +29,9 @@ impl Editor {
         area.set_wrap_mode(WrapMode::WordOrGlyph);
         area.set_cursor_line_style(Style::new());
         area.set_tab_length(2);
+        // Where one would go on.
+        area.move_cursor(CursorMove::Bottom);
+        area.move_cursor(CursorMove::End);
         let mut editor = Self { area, check, wrong: None };
         editor.look();
         editor
@@ -71,9 +74,18 @@ impl Editor {
         self.look();
     }
 
-    /// A key.
+    /// A key: Ctrl-U empties it as it does a line, Ctrl-R brings back what was there before.
     pub(super) fn key(&mut self, key: KeyEvent) {
-        if self.area.input(key) {
+        let control = key.modifiers.contains(KeyModifiers::CONTROL);
+        let changed = match key.code {
+            KeyCode::Char('u') if control => {
+                self.area.select_all();
+                self.area.cut()
+            }
+            KeyCode::Char('r') if control => self.area.undo(),
+            _ => self.area.input(key),
+        };
+        if changed {
             self.look();
         }
     }

@@ -12,14 +12,28 @@ use super::super::command::{self, COMMANDS, Command, Entry, Motion};
 use super::super::event::Do;
 use super::super::panes::SCREENS;
 use super::super::popup::Popup;
+use super::super::theme::Theme;
 use super::super::widgets::text;
 use super::prompt;
 use super::report::{scrolled, wheel};
 
+/// Columns of a command's keys, with a blank after them.
+const KEYS: usize = 16;
+
+/// What a command does, its keys beside the first line.
+fn beside(keys: &str, help: Vec<Line<'static>>, theme: Theme) -> Vec<Line<'static>> {
+    let heads = std::iter::once(keys).chain(std::iter::repeat(""));
+    let line = |(head, line): (&str, Line<'static>)| {
+        let head = Span::styled(format!("{head:<KEYS$}"), theme.key());
+        std::iter::once(head).chain(line.spans).collect::<Line<'_>>().style(line.style)
+    };
+    heads.zip(help).map(line).collect()
+}
+
 /// The help.
 pub(super) struct Help {
-    /// The commands of the pane below.
-    here: Vec<Command>,
+    /// The commands of the pane below, with their help where it is another there.
+    here: Vec<(Command, Option<&'static str>)>,
     search: prompt::Line,
     /// Whether keys are typed into the search.
     searches: bool,
@@ -28,33 +42,35 @@ pub(super) struct Help {
 
 impl Help {
     /// The help for a pane with these commands.
-    pub(super) fn new(here: Vec<Command>) -> Self {
+    pub(super) fn new(here: Vec<(Command, Option<&'static str>)>) -> Self {
         Self { here, search: prompt::Line::default(), searches: false, top: Cell::default() }
     }
 
-    fn lines(&self, cx: &Context) -> Vec<Line<'static>> {
+    fn lines(&self, cx: &Context, width: usize) -> Vec<Line<'static>> {
         let theme = cx.theme;
         let sought = self.search.text.trim().to_lowercase();
         let row = |keys: String, help: String| {
             let has =
                 sought.is_empty() || keys.to_lowercase().contains(&sought) || help.to_lowercase().contains(&sought);
-            let line = [Span::styled(format!("{keys:<16}"), theme.key()), Span::styled(help, theme.plain())];
-            has.then(|| Line::from(line.to_vec()))
+            has.then(|| beside(&keys, text::wrapped(&help, theme.plain(), width.saturating_sub(KEYS)), theme))
         };
-        let entry = |entry: &Entry| {
+        let entry = |entry: &Entry, help: Option<&'static str>| {
             let keys: Vec<_> = entry.keys.iter().map(|key| command::label(*key)).collect();
             let keys = if keys.is_empty() { format!(": {}", entry.word) } else { keys.join(" ") };
             let verb = entry.verb.map(|verb| format!("  (qrt {verb})")).unwrap_or_default();
             let changes = if cx.read_only && !entry.looks() { "  [not in a read-only console]" } else { "" };
-            row(keys, format!("{}{verb}{changes}", entry.help))
+            row(keys, format!("{}{verb}{changes}", help.unwrap_or(entry.help)))
         };
         let screen = |(number, screen): (usize, &super::super::panes::Screen)| {
             row((number + 1).to_string(), format!("the screen {}", screen.title))
         };
-        let parts: [(&'static str, Vec<Line<'static>>); 3] = [
-            ("Here", self.here.iter().filter_map(|command| command::entry_of(*command)).filter_map(entry).collect()),
+        let parts: [(&'static str, Vec<Vec<Line<'static>>>); 3] = [
+            (
+                "Here",
+                self.here.iter().filter_map(|(command, help)| entry(command::entry_of(*command)?, *help)).collect(),
+            ),
             ("Screens", SCREENS.iter().enumerate().filter_map(screen).collect()),
-            ("All keys", COMMANDS.iter().filter_map(entry).collect()),
+            ("All keys", COMMANDS.iter().filter_map(|each| entry(each, None)).collect()),
         ];
         let mut lines = Vec::new();
         for (title, rows) in parts {
@@ -65,7 +81,7 @@ impl Help {
                 lines.push(Line::default());
             }
             lines.push(Line::styled(title, theme.title()));
-            lines.extend(rows);
+            lines.extend(rows.into_iter().flatten());
         }
         if lines.is_empty() {
             lines.push(Line::styled("nothing here has this in it", theme.dim()));
@@ -120,7 +136,7 @@ impl Popup for Help {
     fn draw(&self, cx: &Context, area: Rect, buf: &mut Buffer) {
         let sought = self.searches || !self.search.text.is_empty();
         let below = Rect { height: area.height.saturating_sub(u16::from(sought)), ..area };
-        text::scrolled(&self.lines(cx), &self.top, cx, below, buf);
+        text::scrolled(&self.lines(cx, usize::from(below.width)), &self.top, cx, below, buf);
         if sought {
             let row = Rect { y: below.bottom(), height: area.height - below.height, ..area };
             text::row(Line::styled("/", cx.theme.key()), row, buf);
@@ -146,6 +162,10 @@ mod tests {
         let drawn = script.drawn();
         assert!(drawn.contains("copy the vat into a file  (qrt backup)"), "{drawn}");
         assert!(!drawn.contains("send a message"), "{drawn}");
+        script.key(KeyCode::Esc);
+        script.typed("/run the turn again");
+        let drawn = script.drawn();
+        assert!(drawn.contains("(qrt replay)"), "what is long has more than one line: {drawn}");
         script.key(KeyCode::Esc);
         assert!(script.drawn().contains("send a message"));
     }

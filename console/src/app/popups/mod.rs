@@ -18,6 +18,7 @@ mod why;
 use super::Context;
 use super::command::Command;
 use super::event::{Do, Note};
+use super::pane::Pane;
 use super::panes::{self, SCREENS};
 use super::popup::Popup;
 use super::request::Request;
@@ -30,9 +31,10 @@ pub fn filter(told: &str, now: String) -> Box<dyn Popup> {
     prompt::prompt("Filter", told, now, |text| Ok(vec![Do::Filter(text)]))
 }
 
-/// Shows what keys do; `here` are the commands of the pane.
-pub fn help(here: Vec<Command>) -> Box<dyn Popup> {
-    Box::new(help::Help::new(here))
+/// Shows what keys do, first those of a pane.
+pub fn help(pane: &dyn Pane) -> Box<dyn Popup> {
+    let told = |command| pane.told(command).map(|(_, help)| help);
+    Box::new(help::Help::new(pane.commands().into_iter().map(|command| (command, told(command))).collect()))
 }
 
 /// What a command comes to that asks, or shows something over the pane.

@@ -8,6 +8,7 @@ use qrt_shared::view::{ObjectRow, Peer};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
+use unicode_width::UnicodeWidthStr;
 
 use super::super::Context;
 use super::super::command::{self, COMMANDS, Command, Entry, Motion};
@@ -39,6 +40,7 @@ struct Row {
     kind: &'static str,
     name: String,
     told: String,
+    keys: String,
     pick: Pick,
 }
 
@@ -85,13 +87,14 @@ impl Palette {
     fn rows(&self) -> Vec<Row> {
         let commands = self.commands.iter().map(|entry| {
             let keys: Vec<_> = entry.keys.iter().map(|key| command::label(*key)).collect();
-            let told = format!("{}  {}", entry.help, keys.join(" "));
-            Row { kind: "command", name: entry.word.to_owned(), told, pick: Pick::Command(entry.command) }
+            let (name, told) = (entry.word.to_owned(), entry.help.to_owned());
+            Row { kind: "command", name, told, keys: keys.join(" "), pick: Pick::Command(entry.command) }
         });
         let screens = SCREENS.iter().enumerate().map(|(number, screen)| Row {
             kind: "screen",
             name: screen.title.to_owned(),
-            told: format!("go to the screen  {}", number + 1),
+            told: "go to the screen".to_owned(),
+            keys: (number + 1).to_string(),
             pick: Pick::Screen(number),
         });
         let known = |row: &&ObjectRow| self.objects.iter().all(|object| object.qrid != row.qrid);
@@ -154,7 +157,7 @@ impl Palette {
 }
 
 fn found(kind: &'static str, name: String, told: String, thing: Thing) -> Row {
-    Row { kind, name, told, pick: Pick::Thing(thing) }
+    Row { kind, name, told, keys: String::new(), pick: Pick::Thing(thing) }
 }
 
 impl Popup for Palette {
@@ -224,10 +227,13 @@ impl Popup for Palette {
         self.text.draw(true, cx, Rect { x: area.x + 2, width: area.width.saturating_sub(2), ..area }, buf);
         let rows = self.rows();
         let line = |row: &Row| {
+            // The keys are there however long the rest is.
+            let room = usize::from(area.width).saturating_sub(9 + 19 + row.keys.width() + 2);
             Line::from(vec![
                 Span::styled(format!("{:<9}", row.kind), theme.dim()),
                 Span::styled(format!("{:<18} ", format::clip(&row.name, 18)), theme.name()),
-                Span::styled(format::line(&row.told), theme.plain()),
+                Span::styled(text::clip(&format::line(&row.told), room), theme.plain()),
+                Span::styled(format!("  {}", row.keys), theme.key()),
             ])
         };
         let lines: Vec<_> = rows.iter().map(line).collect();
@@ -252,6 +258,15 @@ mod tests {
         assert!(drawn.contains("command  backup"), "{drawn}");
         script.key(KeyCode::Enter);
         assert!(script.drawn().contains("+ Backup -"), "{}", script.drawn());
+    }
+
+    #[test]
+    fn what_is_too_long_is_marked_and_its_keys_are_there() {
+        let mut script = Script::new(true);
+        script.typed("2");
+        script.objects(&[object("counter")]);
+        script.typed(":set key");
+        script.shows(&["a new one..  m"]);
     }
 
     #[test]

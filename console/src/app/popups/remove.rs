@@ -85,6 +85,12 @@ impl Popup for Remove {
         }
     }
 
+    fn away(&mut self, why: &str) {
+        if self.ask.waits() {
+            self.ask.tell(why.to_owned(), None);
+        }
+    }
+
     fn key(&mut self, key: KeyEvent, cx: &Context) -> Vec<Do> {
         self.ask.key(key, cx)
     }
@@ -105,6 +111,7 @@ impl Popup for Remove {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::event::Event;
     use crate::app::script::{Script, object, qrid};
 
     fn held(holders: &str) -> Object {
@@ -132,6 +139,20 @@ mod tests {
         }
         assert!(drawn.contains(&qrid().to_string()[80..]), "the command is there to its end: {drawn}");
         assert_eq!(Script::asked(&script.typed("y")), [Request::Remove(qrid())]);
+    }
+
+    #[test]
+    fn a_vat_that_is_away_is_not_waited_for_in_silence() {
+        let mut script = Script::new(true);
+        script.typed("2");
+        script.objects(&[object("counter")]);
+        script.typed("x");
+        script.shows(&["looking who holds it"]);
+        script.event(Event::Away("no daemon is running on /v".to_owned()));
+        script.shows(&["| no daemon is running on /v"]);
+        script.loaded(Query::Object(qrid()), Data::Object(Box::new(held(""))));
+        script.event(Event::Away("no daemon is running on /v".to_owned()));
+        script.shows(&["becomes faults", "y does it"]);
     }
 
     #[test]

@@ -80,7 +80,7 @@ impl Replay {
             (theme.mark("≠", "!="), theme.warning())
         };
         let mut lines = wrapped(&format!("{mark} {}", Reply::Replayed(found.clone()).told()), style);
-        lines.extend(found.differences.iter().flat_map(|each| difference(each, cx, width)));
+        lines.extend(found.differences.iter().flat_map(|each| difference(each, found, cx, width)));
         let ticks = match found.ticks_recorded {
             recorded if recorded == did.ticks => String::new(),
             recorded => format!(", {recorded} when recorded"),
@@ -103,21 +103,52 @@ impl Replay {
     }
 }
 
-fn difference(difference: &Difference, cx: &Context, width: usize) -> Vec<Line<'static>> {
+fn difference(difference: &Difference, of: &Replayed, cx: &Context, width: usize) -> Vec<Line<'static>> {
     let theme = cx.theme;
     let Difference { part, which, recorded, replayed } = difference;
-    let mut lines = vec![Line::from(vec![
-        Span::styled(part.as_str(), theme.title()),
-        Span::raw(format!(" {}", format::line(which))),
-    ])];
-    let none = if *part == Part::Memory { "(not written)" } else { "(none, or not known any more)" };
-    for (mark, style, value) in [("  - ", theme.bad(), recorded), ("  + ", theme.good(), replayed)] {
+    let mut head = vec![Span::styled(part.as_str(), theme.title())];
+    match memory(difference) {
+        // The key first: it says most.
+        Some((object, key)) => {
+            let name = of.name.as_ref().filter(|_| object == of.object);
+            head.push(Span::styled(format!(" {}", format::line(key)), theme.name()));
+            head.push(Span::raw(format!(" of {}", format::object(name, &object))));
+        }
+        None => head.push(Span::raw(format!(" {}", format::line(which)))),
+    }
+    let mut lines = text::broken(Line::from(head), width);
+    let (then, now) = nothing(difference);
+    for (mark, style, value, none) in [("  - ", theme.bad(), recorded, then), ("  + ", theme.good(), replayed, now)] {
         match value {
             Some(value) => lines.extend(did::value(mark, style, Some(value), width, theme)),
             None => lines.push(Line::from(vec![Span::styled(mark, style), Span::styled(none, theme.dim())])),
         }
     }
     lines
+}
+
+/// The object whose memory differs, and the key.
+fn memory(difference: &Difference) -> Option<(Qrid, &str)> {
+    let (object, key) = difference.which.split_once(' ').filter(|_| difference.part == Part::Memory)?;
+    Some((object.parse().ok()?, key))
+}
+
+/// What is said in place of what was recorded, and of what there is now, where there is nothing.
+fn nothing(difference: &Difference) -> (&'static str, &'static str) {
+    const FORGOTTEN: &str = "not known any more";
+    let none = match difference.part {
+        Part::Memory => return ("not written", "not written"),
+        Part::Message => "no message",
+        Part::Object => "no object",
+        Part::Log => "no line",
+        Part::Outcome | Part::Result => "nothing",
+    };
+    match (&difference.recorded, &difference.replayed) {
+        // What is there now differs from what is known not to have been there.
+        (None, Some(_)) | (Some(_), _) => (none, none),
+        (None, None) if difference.which.is_empty() => (FORGOTTEN, FORGOTTEN),
+        (None, None) => (FORGOTTEN, none),
+    }
 }
 
 impl Popup for Replay {
@@ -229,12 +260,24 @@ mod tests {
         let mut script = opened();
         assert!(script.drawn().contains("running it again, apart"), "{}", script.drawn());
         let request = Request::Replay { turn: 9, args: None, code: None };
-        let difference = r#"{"part":"memory","which":"counter n","recorded":3,"replayed":4},{"part":"message","which":"1","recorded":[1]}"#;
-        script.answered(&request, Ok(Reply::Replayed(replayed(difference, ""))));
+        let difference = format!(
+            r#"{{"part":"memory","which":"{} n","recorded":3,"replayed":4}},{{"part":"message","which":"1","recorded":[1]}},{{"part":"object","which":"2"}}"#,
+            qrid()
+        );
+        script.answered(&request, Ok(Reply::Replayed(replayed(&difference, ""))));
         let drawn = script.drawn();
-        for says in
-            ["2 differences", "memory counter n", "- 3", "+ 4", "message 1", "(none, or", "1 when recorded", "- a note"]
-        {
+        for says in [
+            "3 differences",
+            "memory n of counter",
+            "- 3",
+            "+ 4",
+            "message 1",
+            "+ no message",
+            "- not known any more",
+            "+ no object",
+            "1 when recorded",
+            "- a note",
+        ] {
             assert!(drawn.contains(says), "{says}: {drawn}");
         }
         script.answered(&request, Ok(Reply::Replayed(replayed("", ""))));

@@ -51,6 +51,10 @@ impl Popup for Whyever {
         self.reason.refused(query, why);
     }
 
+    fn away(&mut self, why: &str) {
+        self.reason.away(why);
+    }
+
     fn key(&mut self, key: KeyEvent, _: &Context) -> Vec<Do> {
         scrolled(&self.top, key)
     }

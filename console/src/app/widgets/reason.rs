@@ -42,6 +42,11 @@ impl Reason {
         }
     }
 
+    /// Takes that nobody answers, unless there is an answer.
+    pub fn away(&mut self, why: &str) {
+        self.found.get_or_insert_with(|| Err(why.to_owned()));
+    }
+
     /// It in lines.
     pub fn lines(&self, theme: Theme, width: usize) -> Vec<Line<'static>> {
         match &self.found {

@@ -337,7 +337,9 @@ impl Pane for Memory {
     }
 
     fn commands(&self) -> Vec<Command> {
-        vec![Command::Edit, Command::Set, Command::Filter, Command::Move(Motion::Right), Command::Move(Motion::Left)]
+        let on_a_key = [Command::Edit, Command::Move(Motion::Right), Command::Move(Motion::Left)];
+        let on_a_key = on_a_key.into_iter().filter(|_| self.sheet.selected().is_some());
+        on_a_key.chain([Command::Set, Command::Filter]).collect()
     }
 
     fn draw(&self, cx: &Context, area: Rect, buf: &mut Buffer) {

@@ -174,6 +174,7 @@ fn a_value_is_edited_shown_and_set_only_when_asked_to() {
     assert_eq!((edit.text.as_str(), edit.suffix), ("41\n", ".json"));
     script.event(Event::Edited(edit.clone(), Some("42\n".to_owned())));
     script.shows(&["New value for count?", "- 41", "+ 42"]);
+    assert!(!script.drawn().contains("in the editor"), "it has ended: {}", script.drawn());
     let effects = script.keys("y");
     let [Effect::Ask(set)] = &effects[..] else { panic!("{effects:?}") };
     let expected = Request::MemorySet {

@@ -34,6 +34,25 @@ fn a_target_is_completed_and_arguments_are_checked_as_one_types() {
 }
 
 #[test]
+fn a_draft_is_gone_on_with_or_emptied() {
+    let mut script = composed(true);
+    script.key(KeyCode::Esc);
+    script.typed("2");
+    script.objects(&[object("counter")]);
+    script.typed("s");
+    script.shows(&["{\"n\": 1}", "Esc leave", "Ctrl-U empty it"]);
+    script.typed(" x");
+    script.shows(&["{\"n\": 1} x"]);
+    script.ctrl('u');
+    assert!(!script.drawn().contains("{\"n\": 1} x"), "{}", script.drawn());
+    script.ctrl('r');
+    script.shows(&["{\"n\": 1} x"]);
+    script.ctrl('u');
+    script.typed("7");
+    assert!(matches!(&Script::asked(&script.ctrl('s'))[..], [Request::Send { args, .. }] if args == "7"));
+}
+
+#[test]
 fn what_becomes_of_a_message_shows_while_it_happens() {
     let mut script = composed(false);
     let asked = Script::asked(&script.press(KeyCode::Enter, KeyModifiers::ALT));
