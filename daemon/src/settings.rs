@@ -346,7 +346,8 @@ pub fn list(dir: &Path) -> Result<Vec<Setting>, Error> {
     let setting = |(key, default): (String, Value)| {
         let said = said.iter().find(|(known, _)| *known == key).map(|(_, value)| value.clone());
         let from = if said.as_ref().is_some_and(|value| *value != default) { FILE } else { "default" };
-        Setting { key, value: said.unwrap_or_else(|| default.clone()), default, from: from.to_owned(), pending: None }
+        let (value, restart) = (said.unwrap_or_else(|| default.clone()), LASTING.contains(&key.as_str()));
+        Setting { key, value, default, from: from.to_owned(), pending: None, restart }
     };
     Ok(defaults.into_iter().map(setting).collect())
 }

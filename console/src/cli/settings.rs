@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use qrt_shared::control::{Client, ClientError};
+use qrt_shared::hint;
 use qrt_shared::view::Setting;
 
 use super::{Call, Done};
@@ -21,11 +22,15 @@ pub(super) async fn run(call: &mut Call) -> Done {
     let mut table = Table::new(&["SETTING", ">VALUE", ">DEFAULT", "FROM"]);
     let rows: Vec<_> = settings.iter().map(cells).collect();
     table.rows_with_details(&mut call.out, &rows, |row| {
-        let pending = settings[row].pending.as_ref();
-        pending
-            .map(|value| format!("settings.toml says {value} by now: `qrt stop` and `qrt start` take it"))
-            .into_iter()
-            .collect()
+        let Setting { pending, restart, .. } = &settings[row];
+        let take = || {
+            if *restart {
+                "`qrt stop` and `qrt start` take it".to_owned()
+            } else {
+                format!("`kill -HUP $(cat {})` takes it", hint::path(&dir.join("qrtd.pid")))
+            }
+        };
+        pending.iter().map(|value| format!("settings.toml says {value} by now: {}", take())).collect()
     })?;
     Ok(())
 }

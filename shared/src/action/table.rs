@@ -602,8 +602,9 @@ pub static ACTIONS: &[Action] = &[
     Action {
         verb: "settings",
         summary: "List every setting: its value, its default, and where it comes from",
-        details: "Settings are read when the daemon starts. What DIR/settings.toml says by now, if it is something else, \
-                  stands beside it. Works on a stopped vat too.",
+        details: "Settings are read when the daemon starts, and, but for those that only a start takes, when it gets the \
+                  signal HUP. What DIR/settings.toml says by now, if it is something else, stands beside it with what \
+                  takes it. Works on a stopped vat too.",
         effect: Effect::Read,
         via: Via::Control(&[get("/v1/settings")]),
         args: &[DIR, JSON],

@@ -66,8 +66,10 @@ pub struct Setting {
     pub default: serde_json::Value,
     /// Where it comes from: `default` or `settings.toml`.
     pub from: String,
-    /// What the file says by now, when that is something else: the next start takes it.
+    /// What the file says by now, when that is something else: the next start takes it, and unless `restart` SIGHUP.
     pub pending: Option<serde_json::Value>,
+    /// Whether a running daemon keeps it, whatever the file says.
+    pub restart: bool,
 }
 
 /// Lines of a vat's log, and where to go on.

@@ -104,7 +104,8 @@ fn each_setting_says_where_it_comes_from_and_what_a_restart_would_change() {
     let messages = one(&settings, "turn.messages");
     assert_eq!(
         messages,
-        json!({ "key": "turn.messages", "value": 77, "default": 1000, "from": "settings.toml", "pending": null })
+        json!({ "key": "turn.messages", "value": 77, "default": 1000, "from": "settings.toml", "pending": null,
+            "restart": false })
     );
     assert_eq!(one(&settings, "journal.turns")["from"], "default");
     assert_eq!(one(&settings, "listen")["from"], "settings.toml", "the port that was chosen is kept");
@@ -113,7 +114,12 @@ fn each_setting_says_where_it_comes_from_and_what_a_restart_would_change() {
     fs::write(&file, was.replace("messages = 77", "messages = 78")).expect("the settings");
     let messages = one(&vat.qrt("settings", &["--json"]).json(), "turn.messages");
     assert_eq!((&messages["value"], &messages["pending"]), (&json!(77), &json!(78)));
-    assert!(vat.qrt("settings", &[]).ok().contains("settings.toml says 78 by now"));
+    let said = vat.qrt("settings", &[]).ok();
+    assert!(said.contains("settings.toml says 78 by now: `kill -HUP "), "{said}");
+    fs::write(&file, was.replace("isolation = \"shared\"", "isolation = \"account\"")).expect("the settings");
+    let said = vat.qrt("settings", &[]).ok();
+    assert!(said.contains("settings.toml says \"account\" by now: `qrt stop` and `qrt start`"), "{said}");
+    fs::write(&file, was.replace("messages = 77", "messages = 78")).expect("the settings");
     vat.qrt("stop", &[]).ok();
     let messages = one(&vat.qrt("settings", &["--json"]).json(), "turn.messages");
     assert_eq!((&messages["value"], &messages["pending"]), (&json!(78), &Value::Null));
