@@ -132,6 +132,29 @@ fn a_peer_says_in_words_how_both_channels_stand() {
     assert!(listing.peer.is_some());
 }
 
+#[test]
+fn of_a_peer_that_was_never_reached_nothing_is_claimed() {
+    let vat: qrt_shared::id::VatId = OTHER.parse().expect("a vat");
+    let mut script = into(&Thing::Peer { vat, name: None, held: false });
+    let peer = |heard: &str| {
+        let text = format!(
+            r#"{{"vat":"{OTHER}","name":null,"urls":[],"next_out":2,"acked_out":0,"last_in":0,"pending":1,
+            "pending_bytes":9,"state":"ok","state_since":null,"theirs":null,"held":false,"named":true,"attempts":0,
+            "next_attempt_at":null,"last_error":null,"failing_since":null,"last_contact_at":{heard},
+            "round_trip_us":null}}"#
+        );
+        json::<Peer>(&text)
+    };
+    let mut answer = |peer: Peer| {
+        script.answers(|query| matches!(query, Query::Peer(_)).then(|| Data::Peer(Box::new(peer.clone()))));
+        script.drawn()
+    };
+    let never = answer(peer("null"));
+    assert!(never.contains("not yet known") && !never.contains("same history"), "{never}");
+    let heard = answer(peer("1000"));
+    assert!(heard.contains("both ends know the same history"), "{heard}");
+}
+
 fn log(texts: &[&str]) -> Data {
     let lines: Vec<_> = texts
         .iter()
