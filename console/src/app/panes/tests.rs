@@ -319,6 +319,24 @@ fn empty_screens_say_what_would_fill_them() {
 }
 
 #[test]
+fn the_overview_says_what_accounts_pay_for_on_every_screen_that_has_room() {
+    let mut script = Script::new(true);
+    let overview = format!(
+        r#"{{"info":{{"vat":"{VAT}","url":null,"pid":1,"state":"running","version":"1","objects":1,"inbox":0,"outbox":0,
+        "faults":0,"turns":9,"commit":1,"started_at":1,"worker":null}},"totals":{{"turns":9,"failed":0,"ticks":1,
+        "cpu_us":910,"commits":1,"received":0,"sent":0,"acknowledged":0,"attempts":0,"attempts_failed":0}},
+        "oldest_inbox_at":null,"oldest_outbox_at":null,"accounts":[{{"account":"{}","name":"bank","above":null,
+        "budget":{{}},"objects":1,"memory_bytes":1,"queued_bytes":0,"cpu_us":7,"cpu_left_us":null}}],"wrong":[],
+        "database_bytes":1,"wal_bytes":1,"at":1}}"#,
+        nth(1)
+    );
+    script.loaded(Query::Overview, Data::Overview(Box::new(json(&overview))));
+    script.shows(&["ACCOUNTS, PAID FOR WHAT THEY SENT  ", "bank     7 us  no limit        1", "cage no worker now"]);
+    let small = script.drawn_at(40, 8);
+    assert!(small.ends_with(": find  ? help  q quit") && !small.contains("ACCOUNT"), "{small}");
+}
+
+#[test]
 fn accounts_are_below_the_overview() {
     let mut script = Script::new(false);
     script.keys("\n");
