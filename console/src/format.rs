@@ -207,6 +207,12 @@ pub fn wrap(text: &str, width: usize) -> String {
     out
 }
 
+/// A key of an object's memory in at most `width` characters: as JSON writes it where it would not be seen otherwise.
+pub fn key(key: &str, width: usize) -> String {
+    let plain = !key.is_empty() && key.trim() == key && !key.contains(|c: char| c.is_control() || c == '"');
+    if plain { clip(key, width) } else { clip(&serde_json::Value::from(key).to_string(), width) }
+}
+
 /// QJSON in lines for people: what fits in `width` stays on one line, the rest is indented by two.
 pub fn qjson(text: &str, width: usize) -> String {
     let mut out = String::with_capacity(text.len() * 2);
@@ -405,6 +411,13 @@ mod tests {
         assert_eq!(clip("abcdefg", 6), "abcd..");
         assert_eq!(clip("äöüß", 3), "ä..");
         assert_eq!(clip("\u{1b}\u{1b}", 6), "\\u{1..");
+    }
+
+    #[test]
+    fn a_key_is_seen_whatever_it_is() {
+        assert_eq!(key("a b", 9), "a b");
+        assert_eq!((key("", 9), key("a\tb", 9), key(" a", 9)), (r#""""#.into(), r#""a\tb""#.into(), r#"" a""#.into()));
+        assert_eq!(key("abcdefghi", 6), "abcd..");
     }
 
     #[test]

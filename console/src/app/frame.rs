@@ -46,7 +46,8 @@ impl State {
     /// Draws the whole screen.
     pub fn draw(&self, area: Rect, buf: &mut Buffer) {
         if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
-            text::paragraph("make this terminal larger", Style::new(), area, buf);
+            let told = format!("make this terminal larger: {} columns and {} lines at least", SMALLEST.0, SMALLEST.1);
+            text::paragraph(&told, Style::new(), area, buf);
             return;
         }
         self.area.set(area);
@@ -88,7 +89,8 @@ impl State {
         let dir = tail(&self.cx.dir, room.max(12));
         let right = format!("{dir} {vat}{look} ");
         let from = area.right().saturating_sub(width(&right) + state_width + 1);
-        buf.set_stringn(area.x + 1, area.y, title, usize::from(from.saturating_sub(area.x + 2)), theme.title());
+        let room = usize::from(from.saturating_sub(area.x + 2));
+        buf.set_stringn(area.x + 1, area.y, text::clip(&title, room), room, theme.title());
         let (x, _) = buf.set_stringn(from, area.y, right, usize::from(area.right() - from), theme.dim());
         buf.set_stringn(x, area.y, word, usize::from(area.right() - x), style);
     }
@@ -305,6 +307,12 @@ mod tests {
             assert_eq!(said.clone().count(), lines, "{drawn}");
             assert!(said.last().is_some_and(|line| line.ends_with("..")), "{drawn}");
         }
+    }
+
+    #[test]
+    fn a_screen_that_is_too_small_says_how_large_it_must_be() {
+        let drawn = Script::new(true).drawn_at(30, 8).replace('\n', " ");
+        assert!(drawn.starts_with("make this terminal larger: 40 columns and 8 lines at least"), "{drawn}");
     }
 
     #[test]

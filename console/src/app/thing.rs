@@ -141,7 +141,7 @@ impl Thing {
         match self {
             Self::Vat => "the vat".to_owned(),
             Self::Object { qrid, name, .. } => format::object(name.as_ref(), qrid),
-            Self::Key { object, key } => format!("{} of {}", format::line(key), format::object(None, object)),
+            Self::Key { object, key } => format!("{} of {}", format::key(key, 40), format::object(None, object)),
             Self::Message { message, .. } => message.to_string(),
             Self::Outgoing { peer, name, seq } => format!("{}#{seq}", format::vat(name.as_ref(), peer)),
             Self::Peer { vat, name, .. } => format::vat(name.as_ref(), vat),

@@ -35,7 +35,7 @@ impl Rows for Accounts {
     const TITLE: &'static str = "Accounts";
     const EMPTY: &'static str = "no accounts yet: each object you install has one, which pays for what it makes";
     const HEAD: &'static [&'static str] =
-        &["ACCOUNT", "?UNDER", ">CPU", ">LEFT", ">OBJECTS", ">MEMORY", "?>QUEUED", "BUDGET"];
+        &["ACCOUNT", "?UNDER", ">PAID", ">LEFT", ">OBJECTS", ">MEMORY", "?>QUEUED", "BUDGET"];
     const COMMANDS: &'static [Command] = &[Filter, Hold, Send, Reach, Copy];
 
     fn query(listing: Listing) -> Query {

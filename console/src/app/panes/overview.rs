@@ -12,6 +12,7 @@ use super::super::Context;
 use super::super::command::{Command, Motion};
 use super::super::pane::Pane;
 use super::super::query::{Data, Query};
+use super::super::theme::Theme;
 use super::super::widgets::grid::{self, Cell};
 use super::super::widgets::text;
 use super::accounts::{self, Accounts};
@@ -131,7 +132,7 @@ fn figures(overview: &View, cx: &Context) -> Vec<Line<'static>> {
     let attention = |count: u64| if count > 0 { theme.warning() } else { theme.plain() };
     let up = info.started_at.map_or_else(String::new, |at| format::age(at, cx.now).replace(" ago", ""));
     let cage = info.worker.as_ref().map_or_else(
-        || ("no worker yet".to_owned(), theme.plain()),
+        || ("no worker now".to_owned(), theme.plain()),
         |worker| match (worker.sandbox.seccomp, worker.sandbox.landlock) {
             (true, true) => ("seccomp, landlock".to_owned(), theme.plain()),
             (true, false) => ("seccomp, no landlock here".to_owned(), theme.plain()),
@@ -183,9 +184,16 @@ fn charts(cx: &Context, area: Rect, buf: &mut Buffer) {
     }
 }
 
+/// Writes a table's title; the room below it.
+fn titled(title: &str, theme: Theme, area: Rect, buf: &mut Buffer) -> Rect {
+    text::row(Line::styled(title.to_owned(), theme.title()), Rect { height: area.height.min(1), ..area }, buf);
+    Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area }
+}
+
 fn draw_accounts(rows: &[AccountRow], cx: &Context, area: Rect, buf: &mut Buffer) {
-    let head = ["ACCOUNTS BY COMPUTE", ">PAID", ">LEFT", ">OBJECTS"];
     let theme = cx.theme;
+    // What an operator or a peer sends is paid by them, whosever object handles it.
+    let table = titled("ACCOUNTS, PAID FOR WHAT THEY SENT", theme, area, buf);
     let cells = |row: &AccountRow| {
         let (left, none) = accounts::left(row.used.cpu_left_us);
         vec![
@@ -196,11 +204,12 @@ fn draw_accounts(rows: &[AccountRow], cx: &Context, area: Rect, buf: &mut Buffer
         ]
     };
     let cells: Vec<_> = rows.iter().map(cells).collect();
-    grid::grid(&head, &cells, None, cx, area, buf);
+    grid::grid(&["ACCOUNT", ">PAID", ">LEFT", ">OBJECTS"], &cells, None, cx, table, buf);
 }
 
 fn draw_objects(rows: &[ObjectRow], cx: &Context, area: Rect, buf: &mut Buffer) {
     let theme = cx.theme;
+    let table = titled("OBJECTS BY COMPUTE", theme, area, buf);
     let cells = |row: &ObjectRow| {
         vec![
             Cell::new(format::object(row.name.as_ref(), &row.qrid), theme.name()),
@@ -210,5 +219,5 @@ fn draw_objects(rows: &[ObjectRow], cx: &Context, area: Rect, buf: &mut Buffer) 
         ]
     };
     let cells: Vec<_> = rows.iter().map(cells).collect();
-    grid::grid(&["OBJECTS BY COMPUTE", ">CPU", ">TURNS", ">FAULTS"], &cells, None, cx, area, buf);
+    grid::grid(&["OBJECT", ">CPU", ">TURNS", ">FAULTS"], &cells, None, cx, table, buf);
 }

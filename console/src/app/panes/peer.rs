@@ -79,7 +79,9 @@ fn up_to(who: &str, number: u64) -> String {
 /// Whether the history of the channel is the same at both ends.
 fn state(peer: &Peer, fields: Fields) -> Vec<Line<'static>> {
     let theme = fields.theme;
+    let strange = peer.last_contact_at.is_none() && peer.acked_out == 0 && peer.last_in == 0;
     let (said, style) = match peer.state {
+        PeerState::Ok if strange => ("not yet known: nothing has come from it yet", theme.plain()),
         PeerState::Ok => ("ok: both ends know the same history", theme.good()),
         PeerState::Unsure => {
             ("unsure: this vat was restored or went back, and asks the other before it sends anything", theme.warning())

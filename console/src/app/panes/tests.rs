@@ -132,6 +132,29 @@ fn a_peer_says_in_words_how_both_channels_stand() {
     assert!(listing.peer.is_some());
 }
 
+#[test]
+fn of_a_peer_that_was_never_reached_nothing_is_claimed() {
+    let vat: qrt_shared::id::VatId = OTHER.parse().expect("a vat");
+    let mut script = into(&Thing::Peer { vat, name: None, held: false });
+    let peer = |heard: &str| {
+        let text = format!(
+            r#"{{"vat":"{OTHER}","name":null,"urls":[],"next_out":2,"acked_out":0,"last_in":0,"pending":1,
+            "pending_bytes":9,"state":"ok","state_since":null,"theirs":null,"held":false,"named":true,"attempts":0,
+            "next_attempt_at":null,"last_error":null,"failing_since":null,"last_contact_at":{heard},
+            "round_trip_us":null}}"#
+        );
+        json::<Peer>(&text)
+    };
+    let mut answer = |peer: Peer| {
+        script.answers(|query| matches!(query, Query::Peer(_)).then(|| Data::Peer(Box::new(peer.clone()))));
+        script.drawn()
+    };
+    let never = answer(peer("null"));
+    assert!(never.contains("not yet known") && !never.contains("same history"), "{never}");
+    let heard = answer(peer("1000"));
+    assert!(heard.contains("both ends know the same history"), "{heard}");
+}
+
 fn log(texts: &[&str]) -> Data {
     let lines: Vec<_> = texts
         .iter()
@@ -293,6 +316,24 @@ fn empty_screens_say_what_would_fill_them() {
     script.keys("8");
     script.answers(|query| matches!(query, Query::Log(_)).then(|| log(&[])));
     script.shows(&["the log is empty"]);
+}
+
+#[test]
+fn the_overview_says_what_accounts_pay_for_on_every_screen_that_has_room() {
+    let mut script = Script::new(true);
+    let overview = format!(
+        r#"{{"info":{{"vat":"{VAT}","url":null,"pid":1,"state":"running","version":"1","objects":1,"inbox":0,"outbox":0,
+        "faults":0,"turns":9,"commit":1,"started_at":1,"worker":null}},"totals":{{"turns":9,"failed":0,"ticks":1,
+        "cpu_us":910,"commits":1,"received":0,"sent":0,"acknowledged":0,"attempts":0,"attempts_failed":0}},
+        "oldest_inbox_at":null,"oldest_outbox_at":null,"accounts":[{{"account":"{}","name":"bank","above":null,
+        "budget":{{}},"objects":1,"memory_bytes":1,"queued_bytes":0,"cpu_us":7,"cpu_left_us":null}}],"wrong":[],
+        "database_bytes":1,"wal_bytes":1,"at":1}}"#,
+        nth(1)
+    );
+    script.loaded(Query::Overview, Data::Overview(Box::new(json(&overview))));
+    script.shows(&["ACCOUNTS, PAID FOR WHAT THEY SENT  ", "bank     7 us  no limit        1", "cage no worker now"]);
+    let small = script.drawn_at(40, 8);
+    assert!(small.ends_with(": find  ? help  q quit") && !small.contains("ACCOUNT"), "{small}");
 }
 
 #[test]

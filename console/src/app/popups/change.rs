@@ -37,7 +37,7 @@ pub fn change(edit: Edit) -> Option<Box<dyn Popup>> {
         }
         Edited::Value { object, key, before } => {
             let (object, value) = (object.clone(), edit.text.trim().to_owned());
-            let title = format!("New value for {}?", format::clip(key, 40));
+            let title = format!("New value for {}?", format::key(key, 40));
             let expect = Some(before.trim().to_owned()).filter(|before| !before.is_empty());
             let request = Request::MemorySet { object, key: key.clone(), value, expect };
             (title, before.clone(), request)

@@ -54,21 +54,22 @@ impl Help {
                 sought.is_empty() || keys.to_lowercase().contains(&sought) || help.to_lowercase().contains(&sought);
             has.then(|| beside(&keys, text::wrapped(&help, theme.plain(), width.saturating_sub(KEYS)), theme))
         };
+        let does = |entry: &Entry| !cx.read_only || entry.looks();
         let entry = |entry: &Entry, help: Option<&'static str>| {
             let keys: Vec<_> = entry.keys.iter().map(|key| command::label(*key)).collect();
             let keys = if keys.is_empty() { format!(": {}", entry.word) } else { keys.join(" ") };
             let verb = entry.verb.map(|verb| format!("  (qrt {verb})")).unwrap_or_default();
-            let changes = if cx.read_only && !entry.looks() { "  [not in a read-only console]" } else { "" };
+            let changes = if does(entry) { "" } else { "  [not in a read-only console]" };
             row(keys, format!("{}{verb}{changes}", help.unwrap_or(entry.help)))
         };
         let screen = |(number, screen): (usize, &super::super::panes::Screen)| {
             row((number + 1).to_string(), format!("the screen {}", screen.title))
         };
+        // What this console does not do is told once, below.
+        let here = self.here.iter().filter_map(|(command, help)| Some((command::entry_of(*command)?, *help)));
+        let here = here.filter(|(each, _)| does(each)).filter_map(|(each, help)| entry(each, help));
         let parts: [(&'static str, Vec<Vec<Line<'static>>>); 3] = [
-            (
-                "Here",
-                self.here.iter().filter_map(|(command, help)| entry(command::entry_of(*command)?, *help)).collect(),
-            ),
+            ("Here", here.collect()),
             ("Screens", SCREENS.iter().enumerate().filter_map(screen).collect()),
             ("All keys", COMMANDS.iter().filter_map(|each| entry(each, None)).collect()),
         ];
@@ -149,6 +150,18 @@ impl Popup for Help {
 mod tests {
     use super::*;
     use crate::app::script::Script;
+
+    #[test]
+    fn a_console_that_only_looks_names_no_key_of_the_pane_that_changes_something() {
+        let mut script = Script::new(true);
+        script.state.cx.read_only = true;
+        script.typed("6?");
+        let drawn = script.drawn_at(120, 60);
+        let here = drawn.split("Screens").next().expect("what is before");
+        assert!(here.contains("show only what has some text") && !here.contains("drop the message"), "{drawn}");
+        script.typed("/drop the");
+        script.shows(&["[not in a read-only console]"]);
+    }
 
     #[test]
     fn the_keys_of_the_pane_come_first_and_all_can_be_searched() {

@@ -77,8 +77,11 @@ pub fn list<T: Row>(
     }
 }
 
-/// Draws a table.
+/// Draws a table, if there is room for its head.
 pub fn grid(head: &[&str], rows: &[Vec<Cell>], selected: Option<usize>, cx: &Context, area: Rect, buf: &mut Buffer) {
+    if area.is_empty() {
+        return;
+    }
     let names: Vec<&str> = head.iter().map(|name| name.trim_start_matches(['?', '>'])).collect();
     let natural = |column: usize| {
         let widest = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.text.width()).max();

@@ -155,7 +155,7 @@ impl Memory {
     /// The line of a key.
     fn head(&self, entry: &Entry, place: &Place, theme: Theme, width: usize) -> Line<'static> {
         let text = self.text(entry).or(entry.head.as_deref()).unwrap_or("null");
-        let key = format::clip(&entry.key, 40);
+        let key = format::key(&entry.key, 40);
         let by = entry.turn.map_or_else(|| "not changed since".to_owned(), |turn| format!("turn {turn}"));
         let told = format!("  {}, {by}", format::size(entry.bytes));
         let changed = if self.seen.get(&entry.key).is_some_and(|seen| *seen != entry.turn) { "* " } else { "  " };
