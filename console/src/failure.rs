@@ -14,6 +14,8 @@ pub enum Failure {
     Usage(String),
     /// The vat's daemon could not be asked, or refused: exit 3 when it is not running, else 1.
     Client(ClientError),
+    /// It is not running, and this line says what that means here: exit 3.
+    NotRunning(String),
     /// Anything else that did not work: exit 1. One line: what, why, what to do.
     Failed(String),
     /// The verb was left by a signal that `qrt` waits for itself: exit 130, as a shell says it.
@@ -38,7 +40,7 @@ impl Failure {
     pub fn code(&self) -> u8 {
         match self {
             Self::Pipe => 0,
-            Self::Client(ClientError::NotRunning { .. } | ClientError::Stopping { .. }) => 3,
+            Self::Client(ClientError::NotRunning { .. } | ClientError::Stopping { .. }) | Self::NotRunning(_) => 3,
             Self::Client(_) | Self::Failed(_) => 1,
             Self::Usage(_) => 2,
             Self::Interrupted => 130,
@@ -52,11 +54,12 @@ impl Failure {
             Self::Pipe => return None,
             Self::Client(ClientError::Refused(problem)) => {
                 let error = format::line(&problem.error);
-                if let Some(excerpt) = &problem.excerpt {
-                    // `file.js:3:7: ...` stands at the start of the line, where editors look for it.
-                    return Some(format!("{error}\n{}", format::block(excerpt.trim_end_matches('\n'))));
+                let hint = format::line(&problem.hint);
+                let line = if hint.is_empty() { error } else { format!("{error}: {hint}") };
+                match &problem.excerpt {
+                    Some(excerpt) => format!("{line}\n{}", format::block(excerpt.trim_end_matches('\n'))),
+                    None => line,
                 }
-                if problem.hint.is_empty() { error } else { format!("{error}: {}", format::line(&problem.hint)) }
             }
             Self::Client(error @ ClientError::Socket { source, .. })
                 if source.kind() == io::ErrorKind::PermissionDenied =>
@@ -64,7 +67,7 @@ impl Failure {
                 format::line(&format!("{error}: run qrt as the vat's own user, or as root"))
             }
             Self::Client(error) => format::line(&error.to_string()),
-            Self::Failed(line) | Self::Usage(line) => format::line(line),
+            Self::Failed(line) | Self::Usage(line) | Self::NotRunning(line) => format::line(line),
             Self::Interrupted => "interrupted".to_owned(),
         };
         Some(format!("qrt: {line}"))
@@ -119,7 +122,7 @@ mod tests {
         let mut problem = Problem::new("a.js:1:3: SyntaxError: oh\u{1b}[31m", "");
         problem.excerpt = Some("()>1\n  ^\n".to_owned());
         let failure = Failure::Client(ClientError::Refused(problem));
-        assert_eq!(failure.to_string(), "a.js:1:3: SyntaxError: oh\\u{1b}[31m\n()>1\n  ^");
+        assert_eq!(failure.to_string(), "qrt: a.js:1:3: SyntaxError: oh\\u{1b}[31m\n()>1\n  ^");
     }
 
     #[test]

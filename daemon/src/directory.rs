@@ -49,6 +49,9 @@ pub enum Error {
     /// Something is there already.
     #[error("{} is there already and not empty: choose another directory", .0.display())]
     Taken(PathBuf),
+    /// There, or above it, is something that is no directory, or a link that leads nowhere.
+    #[error("{} is no directory: choose another name", .0.display())]
+    NoDirectory(PathBuf),
     /// Its parent is not there.
     #[error("{} does not exist: make it first", .0.display())]
     NoParent(PathBuf),
@@ -129,7 +132,7 @@ pub fn build<T, E: From<Error>>(dir: &Path, build: impl FnOnce(&Path) -> Result<
     draft.push(format!(".new-{}", std::process::id()));
     let draft = parent.join(draft);
     let make = || {
-        fs::DirBuilder::new().mode(0o700).create(&draft).map_err(io_error("make", &draft))?;
+        fs::DirBuilder::new().mode(0o700).create(&draft).map_err(io_error("make", &dir))?;
         let built = build(&draft)?;
         File::open(&draft).and_then(|dir| dir.sync_all()).map_err(io_error("sync", &draft))?;
         fs::rename(&draft, &dir).map_err(io_error("make", &dir))?;
@@ -154,8 +157,11 @@ fn free(dir: &Path) -> Result<PathBuf, Error> {
                 return Err(Error::Taken(dir));
             }
         }
-        Err(error) if error.kind() == ErrorKind::NotFound => {}
-        Err(error) if error.kind() == ErrorKind::NotADirectory => return Err(Error::Taken(dir)),
+        Err(error) if error.kind() == ErrorKind::NotFound && dir.symlink_metadata().is_err() => {}
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            let there = dir.ancestors().find(|there| there.symlink_metadata().is_ok()).unwrap_or(&dir);
+            return Err(Error::NoDirectory(there.to_owned()));
+        }
         Err(error) => return Err(io_error("read", &dir)(error)),
     }
     Ok(dir)

@@ -37,7 +37,7 @@ enum Verb {
         /// The base directory; it must not exist, or be empty
         dir: PathBuf,
         /// Where other vats reach it
-        #[arg(long, default_value = "127.0.0.1:0")]
+        #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:0", value_parser = settings::address)]
         listen: SocketAddr,
         /// The URL it tells them
         #[arg(long)]
@@ -143,6 +143,9 @@ fn one_line(error: &anyhow::Error) -> String {
             line += if line.is_empty() { "" } else { ": " };
             line += &cause;
         }
+    }
+    if error.chain().any(qrtd::store::is_damage) {
+        line += ": restore a backup with `qrt restore`, and keep this directory for whoever looks into it";
     }
     line
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use qrt_shared::control::SOCKET;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -65,7 +66,8 @@ pub fn serve(dir: &Path, after_rollback: bool) -> Result<()> {
     let started = json!({ "vat": key.vat(), "url": url, "pid": std::process::id() });
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let outcome = runtime.block_on(async {
-        let control_listener = control::bind(directory.path()).context("binding the control socket")?;
+        let control_listener = control::bind(directory.path())
+            .with_context(|| format!("cannot make the control socket {}", directory.path().join(SOCKET).display()))?;
         let listener = TcpListener::from_std(listener).context("listening for other vats")?;
         let metrics = match settings.metrics {
             Some(address) => Some(TcpListener::bind(address).await.with_context(|| {
@@ -117,7 +119,7 @@ pub fn serve(dir: &Path, after_rollback: bool) -> Result<()> {
         }
         outcome.map_err(anyhow::Error::from)
     });
-    std::fs::remove_file(directory.path().join(qrt_shared::control::SOCKET)).ok();
+    std::fs::remove_file(directory.path().join(SOCKET)).ok();
     runtime.shutdown_timeout(FAREWELL);
     match &outcome {
         Ok(()) => tracing::info!("stopped"),

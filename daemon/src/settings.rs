@@ -72,6 +72,7 @@ pub enum Error {
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// Where other vats reach this one.
+    #[serde(deserialize_with = "listen")]
     pub listen: SocketAddr,
     /// The URL it tells them; empty: made from `listen`.
     pub url: String,
@@ -191,10 +192,23 @@ pub struct Worker {
     pub sandbox: Sandbox,
 }
 
+/// An address to listen on, as people write it.
+///
+/// # Errors
+/// What is wrong, and how to write one.
+pub fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| format!("{text:?} is no address: write one such as 127.0.0.1:9464, port 0 for a free one"))
+}
+
+fn listen<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    address(&text).map_err(|error| D::Error::custom(format!("`listen`: {error}")))
+}
+
 fn address_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAddr>, D::Error> {
     let text = String::deserialize(deserializer)?;
-    let address = (!text.is_empty()).then(|| text.parse()).transpose();
-    address.map_err(|_| D::Error::custom(format!("{text:?} is no address: write one such as \"127.0.0.1:9464\"")))
+    let address = (!text.is_empty()).then(|| address(&text)).transpose();
+    address.map_err(|error| D::Error::custom(format!("`metrics`: {error}")))
 }
 
 impl Default for Settings {

@@ -96,10 +96,42 @@ fn a_directory_that_is_no_vat_or_not_ours_is_said_so() {
     assert!(refusal.contains("not empty"), "{refusal}");
     let refusal = scratch.qrt(&["create-node", "no/such/parent"]).refusal(1);
     assert!(refusal.contains("does not exist"), "{refusal}");
+    let file = scratch.path("plain").join("file");
+    std::os::unix::fs::symlink("nowhere", scratch.path("link")).expect("a link");
+    let (link, below) = (scratch.path("link"), file.join("vat"));
+    for (dir, named) in [(&file, &file), (&below, &file), (&link, &link)] {
+        let refusal = scratch.qrt(&["create-node", dir.to_str().expect("UTF-8")]).refusal(1);
+        assert!(refusal.contains(&format!("{} is no directory", named.display())), "{refusal}");
+    }
+    let refusal = scratch.qrt(&["create-node", "new", "--listen", "bogus"]).refusal(1);
+    assert!(refusal.contains("'--listen <ADDR:PORT>'") && refusal.contains("such as 127.0.0.1"), "{refusal}");
     let long = "x".repeat(110);
     let refusal = scratch.qrt(&["create-node", &long]).refusal(1);
     assert!(refusal.contains("longer than 107 bytes"), "{refusal}");
     assert!(!scratch.path(&long).exists(), "nothing is left behind");
+}
+
+#[test]
+fn a_vat_that_cannot_start_says_where_it_is_broken() {
+    let vat = Scratch::default().vat();
+    vat.qrt("stop", &[]).ok();
+    let refused = || vat.qrt("start", &[]).refusal(1);
+    let settings = vat.dir().join("settings.toml");
+    let good = std::fs::read_to_string(&settings).expect("the settings");
+    std::fs::write(&settings, "listen = \"bogus\"").expect("the settings");
+    let refusal = refused();
+    assert!(refusal.contains("line 1: `listen`: \"bogus\" is no address: write one such as"), "{refusal}");
+    std::fs::write(&settings, good).expect("the settings");
+    let socket = vat.dir().join("control.sock");
+    std::fs::create_dir(&socket).expect("a directory");
+    assert!(refused().contains(socket.to_str().expect("UTF-8")), "{}", refused());
+    std::fs::remove_dir(&socket).expect("our directory");
+    let database = vat.dir().join("vat.db");
+    let mut bytes = std::fs::read(&database).expect("the database");
+    bytes[100..].fill(0x5a);
+    std::fs::write(&database, bytes).expect("the database");
+    let refusal = refused();
+    assert!(refusal.contains("restore a backup with `qrt restore`"), "{refusal}");
 }
 
 #[test]

@@ -55,6 +55,12 @@ pub(super) async fn run(call: &mut Call) -> Done {
     }
     let memory = memory(call, &sources)?;
     let power = object_value(call.text("power").unwrap_or("{}"), "power")?;
+    if let Some(native) = natives.keys().find(|native| has_key(&power, native)) {
+        let instead = if native == MAKE_OBJECT { "give --no-make-object" } else { "leave it out of --grant" };
+        return Err(Failure::new(format!(
+            "power.{native} is granted as a native power: {instead}, or call it otherwise"
+        )));
+    }
     let mut names = Vec::new();
     let mut objects = Vec::new();
     for source in sources.each {
@@ -62,7 +68,7 @@ pub(super) async fn run(call: &mut Call) -> Done {
         objects.push(InstallObject { label: source.path, code: source.code, name: petname.clone() });
     }
     let budget = |name, table| match call.text(name) {
-        Some(text) => Budget::parse(text, table).map_err(|error| Failure::Usage(format!("--{name}: {error}"))),
+        Some(text) => Budget::parse(text, table).map_err(|error| Failure::new(format!("--{name}: {error}"))),
         None => Ok(Budget::default()),
     };
     let (own, account_budget) = (budget("budget", budget::OBJECT)?, budget("account-budget", budget::ACCOUNT)?);
@@ -119,6 +125,11 @@ fn show_dry(out: &mut Output, dry: &DryInstall) -> io::Result<()> {
     out.line("nothing was installed")
 }
 
+/// Whether `object` has this key.
+fn has_key(object: &RawValue, key: &str) -> bool {
+    serde_json::from_str::<BTreeMap<String, &RawValue>>(object.get()).is_ok_and(|object| object.contains_key(key))
+}
+
 /// The native powers granted: property name to native name.
 fn natives(grant: Option<&str>, no_make_object: bool) -> Result<BTreeMap<String, String>, Failure> {
     let mut natives = BTreeMap::new();
@@ -127,7 +138,7 @@ fn natives(grant: Option<&str>, no_make_object: bool) -> Result<BTreeMap<String,
     }
     for name in grant.into_iter().flat_map(|names| names.split(',')).map(str::trim) {
         if name.is_empty() {
-            return Err(Failure::Usage("--grant takes names with a comma between them".to_owned()));
+            return Err(Failure::new("--grant takes names with a comma between them"));
         }
         if name == MAKE_OBJECT && no_make_object {
             return Err(Failure::Usage("--grant make_object and --no-make-object contradict each other".to_owned()));
@@ -154,11 +165,12 @@ fn memory(call: &Call, sources: &Sources) -> Result<Option<Box<RawValue>>, Failu
 
 /// What errors call the one text of code that `file` stands for, and the text.
 pub(crate) fn one(file: &Path) -> Result<(String, String), Failure> {
-    let Sources { mut each, many, .. } = read(file)?;
-    match each.pop() {
-        Some(source) if !many => Ok((source.path, source.code)),
-        _ => Err(Failure::new(format!("{} is a directory: name one file of it", file.display()))),
+    let directory = || Failure::new(format!("{} is a directory: name one file of it", file.display()));
+    if file.is_dir() {
+        return Err(directory());
     }
+    let source = read(file)?.each.pop().ok_or_else(directory)?;
+    Ok((source.path, source.code))
 }
 
 /// Reads what `file` stands for.
@@ -275,12 +287,33 @@ mod tests {
     }
 
     #[test]
+    fn code_of_one_object_is_one_file() {
+        let dir = tempfile::tempdir().expect("a scratch directory");
+        assert!(line(one(dir.path())).ends_with("is a directory: name one file of it"));
+    }
+
+    #[tokio::test]
+    async fn a_power_that_is_granted_as_native_says_which_flag_to_use() {
+        let refused = async |line: &[&str]| {
+            let (mut call, _) = crate::cli::fake::call(&[&["install", "d", "sample-methods"], line].concat());
+            run(&mut call).await.expect_err("twice").to_string()
+        };
+        let told = refused(&["--power", r#"{"make\u005fobject":1}"#]).await;
+        assert!(
+            told.starts_with("qrt: power.make_object is granted as a native power: give --no-make-object"),
+            "{told}"
+        );
+        let told = refused(&["--grant", "log", "--power", r#"{"log":1}"#]).await;
+        assert!(told.contains("leave it out of --grant"), "{told}");
+    }
+
+    #[test]
     fn grants_add_to_make_object() {
         let names = |grant, none| natives(grant, none).map(|n| n.into_keys().collect::<Vec<_>>());
         assert_eq!(names(None, false).expect("good"), ["make_object"]);
         assert_eq!(names(Some("log, clock"), false).expect("good"), ["clock", "log", "make_object"]);
         assert_eq!(names(Some("log"), true).expect("good"), ["log"]);
-        assert_eq!(names(Some("log,"), true).expect_err("bad").code(), 2);
+        assert_eq!(names(Some("log,"), true).expect_err("bad").code(), 1);
         assert_eq!(names(Some("make_object"), true).expect_err("bad").code(), 2);
     }
 }

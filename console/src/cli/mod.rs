@@ -61,9 +61,9 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, ArgMatches, Command};
-use qrt_shared::action::{ACTIONS, Action, Arg, Kind};
+use qrt_shared::action::{self, ACTIONS, Action, Arg, Kind};
 use qrt_shared::control::Client;
 use qrt_shared::hint;
 use qrt_shared::id::{PeerName, Target};
@@ -141,13 +141,18 @@ static VERBS: &[(&str, Run)] = &[
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let qrt_dir = std::env::var_os("QRT_DIR").filter(|dir| !dir.is_empty());
     let mut command = command(qrt_dir.as_deref());
-    let parsed = command.try_get_matches_from_mut(args);
+    let args: Vec<_> = args.into_iter().collect();
+    let parsed = command.try_get_matches_from_mut(&args);
     let code = match parsed {
         Ok(matches) => {
             let (verb, args) = matches.subcommand().expect("the parser demands a verb");
             perform(&mut command, verb, args.clone())
         }
-        Err(error) => {
+        Err(mut error) => {
+            let verb = args.get(1).and_then(|verb| action::by_verb(verb.to_str()?));
+            if let Some(tip) = verb.and_then(|action| tip(&error, action, qrt_dir.is_some())) {
+                error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+            }
             // Nobody is left to be told of a closed standard error.
             error.print().ok();
             u8::try_from(error.exit_code()).unwrap_or(2)
@@ -176,16 +181,36 @@ fn perform(command: &mut Command, verb: &str, args: ArgMatches) -> u8 {
     failure.code()
 }
 
-/// The parser, made from the table. With `qrt_dir` the vat's directory may be left out where it is
-/// the only positional argument, and `-d` of `send` too.
+/// What is to be said of `QRT_DIR` where a directory may be what is missing.
+fn tip(error: &clap::Error, action: &'static Action, is_set: bool) -> Option<&'static str> {
+    if error.kind() != ErrorKind::MissingRequiredArgument {
+        return None;
+    }
+    match (is_set, action.args.iter().any(|arg| may_be_left_out(arg, action))) {
+        (false, true) => Some("the vat's directory may be left out where QRT_DIR is set"),
+        (true, false) => Some("QRT_DIR stands for DIR only where a verb needs nothing else"),
+        _ => None,
+    }
+}
+
+/// Whether `QRT_DIR` may stand for this argument: for the vat's directory where the verb needs no other positional
+/// argument, and for `-d` of `send`.
+fn may_be_left_out(arg: &Arg, action: &Action) -> bool {
+    let needed = action.args.iter().filter(|arg| matches!(arg.kind, Kind::Required | Kind::Many));
+    arg.name == "dir" || (arg.name == "DIR" && arg.kind == Kind::Required && needed.count() == 1)
+}
+
+/// The parser, made from the table. With `qrt_dir` the vat's directory may be left out in places.
 fn command(qrt_dir: Option<&OsStr>) -> Command {
     Command::new("qrt")
         .version(qrt_shared::VERSION)
         .about("Make, run and look into vats: servers that run strangers' JavaScript objects safely")
         .after_help(format::wrap(
-            "DIR is a vat's base directory. Where a verb takes DIR alone, it may be left out if QRT_DIR is set. An \
+            "DIR is a vat's base directory. Where a verb needs DIR alone, it may be left out if QRT_DIR is set. An \
              object is named by its QRID (qrt:<vat>/<object>) or its petname.\n\nExit codes: 0 done, 1 failed, 2 wrong \
-             usage, 3 the daemon is not running.",
+             usage, 3 the daemon is not running. A verb that fails says why on one line of standard error, and prints \
+             nothing on standard output, also with --json, unless its answer is what is bad (check, replay, \
+             send --wait).",
             HELP_WIDTH,
         ))
         .subcommand_required(true)
@@ -194,11 +219,7 @@ fn command(qrt_dir: Option<&OsStr>) -> Command {
 }
 
 fn subcommand(action: &'static Action, qrt_dir: Option<&OsStr>) -> Command {
-    let positionals = action.args.iter().filter(|arg| arg.name.starts_with(|c: char| c.is_ascii_uppercase())).count();
-    let args = action.args.iter().map(|arg| {
-        let is_dir = (arg.name == "DIR" && positionals == 1) || arg.name == "dir";
-        argument(arg, qrt_dir.filter(|_| is_dir))
-    });
+    let args = action.args.iter().map(|arg| argument(arg, qrt_dir.filter(|_| may_be_left_out(arg, action))));
     Command::new(action.verb).about(action.summary).after_help(format::wrap(action.details, HELP_WIDTH)).args(args)
 }
 

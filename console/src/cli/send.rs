@@ -34,6 +34,9 @@ pub(super) async fn run(call: &mut Call) -> Done {
         // The system takes 128 KiB in one argument, where a message may have 1 MiB.
         args = input::text(std::io::stdin().lock(), "standard input", BODY_BYTES_MAX as u64)?;
     }
+    if call.text("key") == Some("") {
+        return Err(Failure::new("--key is empty: give a text of 1 to 256 bytes, another for each message"));
+    }
     let send = Send { target, args: value(&args, "args")?, key: call.text("key").map(str::to_owned) };
     let dir = call.path("dir").to_owned();
     let mut client = Client::open(&dir).await?;
@@ -270,6 +273,13 @@ mod tests {
         let (mut call, shown) = call(&["send", "-d", &fake.dir().display().to_string(), "far", "1"]);
         run(&mut call).await.expect("queued");
         assert_eq!(shown.text(), format!("{PEER}#9\n"));
+    }
+
+    #[tokio::test]
+    async fn an_empty_key_is_no_key() {
+        let (mut call, _) = call(&["send", "-d", "none", "--key", "", "counter", "1"]);
+        let told = run(&mut call).await.expect_err("no key").to_string();
+        assert!(told.starts_with("qrt: --key is empty"), "{told}");
     }
 
     #[test]

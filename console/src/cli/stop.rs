@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use qrt_shared::control::{Client, ClientError};
+use qrt_shared::hint;
 
 use super::{Call, Done, patience};
 use crate::failure::Failure;
@@ -24,7 +25,16 @@ pub(super) async fn run(call: &mut Call) -> Done {
 /// Stops the daemon of the vat in `dir`; returns when its process has ended, so that the directory
 /// can be used again.
 pub(super) async fn stop(dir: &Path) -> Done {
-    let mut client = Client::open(dir).await?;
+    let mut client = match Client::open(dir).await {
+        // Whoever wants it stopped has no use for how to start it.
+        Err(ClientError::NotRunning { dir }) => {
+            let start = hint::word(&dir);
+            return Err(Failure::NotRunning(format!(
+                "no daemon is running on {dir}, so there is nothing to stop; `qrt start {start}` starts one"
+            )));
+        }
+        opened => opened?,
+    };
     // Asked before the stop: afterwards there is nobody to ask.
     let pid = match client.info().await {
         Ok(info) => info.pid,
@@ -72,6 +82,15 @@ pub(super) fn lives(pid: u32) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_stopped_vat_has_nothing_to_stop() {
+        let dir = tempfile::tempdir().expect("a scratch directory");
+        std::fs::write(dir.path().join("vat.db"), "").expect("a file");
+        let failure = stop(dir.path()).await.expect_err("nobody serves");
+        assert!(failure.to_string().contains("nothing to stop"), "{failure}");
+        assert_eq!(failure.code(), 3);
+    }
 
     #[test]
     fn a_process_lives_until_it_ends() {

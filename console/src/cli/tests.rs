@@ -156,7 +156,25 @@ fn the_directory_may_come_from_the_environment_where_it_stands_alone() {
     assert_eq!(dir("info other", "DIR"), Path::new("other"));
     assert_eq!(dir("send counter 1", "dir"), Path::new("/srv/vat"));
     assert_eq!(dir("send -d other counter 1", "dir"), Path::new("other"));
+    assert_eq!(dir("why", "DIR"), Path::new("/srv/vat"));
+    assert_eq!(dir("reach --native clock", "DIR"), Path::new("/srv/vat"));
+    assert_eq!(dir("why other", "DIR"), Path::new("other"), "the first word is the directory all the same");
     assert!(parse("memory counter", Some("/srv/vat")).is_err());
+}
+
+#[test]
+fn a_missing_directory_is_told_of_the_variable_for_it() {
+    let told = |line: &str, qrt_dir: Option<&str>| {
+        let error = parse(line, qrt_dir).expect_err(line);
+        let verb = line.split(' ').next().and_then(action::by_verb).expect("a verb");
+        tip(&error, verb, qrt_dir.is_some())
+    };
+    assert!(told("info", None).is_some_and(|tip| tip.ends_with("where QRT_DIR is set")));
+    assert!(told("send counter 1", None).is_some_and(|tip| tip.ends_with("where QRT_DIR is set")));
+    assert!(told("memory counter", Some("/v")).is_some_and(|tip| tip.contains("only where a verb needs nothing else")));
+    assert_eq!(told("memory counter", None), None);
+    assert_eq!(told("info --nosuch", None), None);
+    assert_eq!(told("completions", None), None);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use qrt_shared::control::{At, Client, Listing, WAIT_MS_MAX};
+use qrt_shared::control::{At, Client, ClientError, Listing, WAIT_MS_MAX};
 use qrt_shared::id::{MessageName, Target};
 use qrt_shared::view::{Outcome, Page, Turn};
 
@@ -53,8 +53,15 @@ pub(super) async fn run(call: &mut Call) -> Done {
     if json {
         call.out.json_rows_end(started)?;
     } else if !started && count > 0 {
-        let of = if listing.object.is_some() { " of this object" } else { "" };
-        let line = format!("no turns{of} yet: one runs when a message is sent, with `qrt send` or by an object");
+        let gone = match &listing.object {
+            Some(object) => matches!(client.object_brief(object).await, Err(ClientError::Refused(_))),
+            None => false,
+        };
+        let line = match listing.object {
+            Some(_) if gone => "the journal has no turns of this object, and the vat has no such object (any more)",
+            Some(_) => "no turns of this object yet: one runs when a message is sent, with `qrt send` or by an object",
+            None => "no turns yet: one runs when a message is sent, with `qrt send` or by an object",
+        };
         call.out.line(line)?;
     }
     Ok(())
@@ -146,12 +153,22 @@ fn what(turn: &Turn, width: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::fake::{Fake, PEER, call, page};
+    use crate::cli::fake::{Answer, Fake, PEER, call, page};
 
     fn turn(number: u64, from: &str, sent: &str) -> String {
         format!(
             r#"{{"turn":{number},"message":"in:{number}","object":"qrt:{PEER}/7z2fziy4eazx2seb54ittqs77cr5lfj3","name":"shop","source":"operator","code":"ab","args":null,"outcome":"ok","result":null,"result_error":null,"error":null,"changes":[],"made":[],"sent":[{sent}],"from":{from},"log":[],"ticks":0,"cpu_us":0,"at":0}}"#
         )
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_turns_of_an_object_that_is_gone() {
+        let gone = Answer::Refusal(r#"{"error":"no object","hint":"","excerpt":null}"#.into());
+        let fake = Fake::new(vec![page(&[]), gone]);
+        let qrid = format!("qrt:{PEER}/7z2fziy4eazx2seb54ittqs77cr5lfj3");
+        let (mut call, shown) = call(&["turns", &fake.dir().display().to_string(), "--object", &qrid]);
+        run(&mut call).await.expect("no turns");
+        assert!(shown.text().contains("the vat has no such object"), "{}", shown.text());
     }
 
     #[tokio::test]

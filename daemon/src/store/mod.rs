@@ -123,6 +123,13 @@ impl Error {
     }
 }
 
+/// Whether SQLite says by this that what is in the file cannot be.
+pub fn is_damage(error: &(dyn std::error::Error + 'static)) -> bool {
+    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+    let code = error.downcast_ref().and_then(rusqlite::Error::sqlite_error_code);
+    matches!(code, Some(DatabaseCorrupt | NotADatabase))
+}
+
 /// The version of SQLite this was built for, and the one it runs with.
 pub fn sqlite_versions() -> (String, String) {
     (rusqlite::ffi::SQLITE_VERSION.to_string_lossy().into_owned(), rusqlite::version().to_owned())

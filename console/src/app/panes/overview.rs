@@ -1,5 +1,7 @@
 //! The overview: what is wrong first, then what the vat does, and who makes it work.
 
+use std::cell;
+
 use qrt_shared::control::Listing;
 use qrt_shared::view::{AccountRow, ObjectRow, Overview as View, Totals, Why};
 use ratatui::buffer::Buffer;
@@ -33,7 +35,7 @@ const CHARTS: [(&str, Figure); 4] = [
 /// The screen of the vat as a whole.
 #[derive(Default)]
 pub(super) struct Overview {
-    top: usize,
+    top: cell::Cell<usize>,
     /// The objects whose turns have cost most.
     objects: Vec<ObjectRow>,
 }
@@ -61,12 +63,13 @@ impl Pane for Overview {
     }
 
     fn go(&mut self, motion: Motion) {
-        self.top = match motion {
-            Motion::Up => self.top.saturating_sub(1),
-            Motion::Down => self.top + 1,
+        let top = self.top.get();
+        self.top.set(match motion {
+            Motion::Up => top.saturating_sub(1),
+            Motion::Down => top + 1,
             Motion::PageUp | Motion::First => 0,
-            _ => self.top,
-        };
+            _ => top,
+        });
     }
 
     fn into(&self, _: &Context) -> Option<Box<dyn Pane>> {
@@ -89,8 +92,7 @@ impl Pane for Overview {
         let rows =
             [Constraint::Length(wrong_height + 1), Constraint::Length(6), Constraint::Length(5), Constraint::Min(0)];
         let [wrong_area, vat_area, charts_area, accounts_area] = Layout::vertical(rows).areas(area);
-        let top = self.top.min(wrong.len().saturating_sub(usize::from(wrong_height)));
-        text::lines(&wrong, top, Rect { height: wrong_height, ..wrong_area }, buf);
+        text::scrolled(&wrong, &self.top, cx, Rect { height: wrong_height, ..wrong_area }, buf);
         text::lines(&figures(overview, cx), 0, vat_area, buf);
         charts(cx, charts_area, buf);
         let [accounts_area, objects_area] =

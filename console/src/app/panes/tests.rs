@@ -318,19 +318,45 @@ fn empty_screens_say_what_would_fill_them() {
     script.shows(&["the log is empty"]);
 }
 
-#[test]
-fn the_overview_says_what_accounts_pay_for_on_every_screen_that_has_room() {
-    let mut script = Script::new(true);
-    let overview = format!(
+/// An overview of a vat of which this is wrong.
+fn overview(wrong: &[&str]) -> String {
+    let why = |sentence: &&str| {
+        format!(r#"{{"subject":"bank","blocked":true,"sentence":"{sentence}","evidence":[],"command":"qrt help"}}"#)
+    };
+    let wrong: Vec<_> = wrong.iter().map(why).collect();
+    format!(
         r#"{{"info":{{"vat":"{VAT}","url":null,"pid":1,"state":"running","version":"1","objects":1,"inbox":0,"outbox":0,
         "faults":0,"turns":9,"commit":1,"started_at":1,"worker":null}},"totals":{{"turns":9,"failed":0,"ticks":1,
         "cpu_us":910,"commits":1,"received":0,"sent":0,"acknowledged":0,"attempts":0,"attempts_failed":0}},
         "oldest_inbox_at":null,"oldest_outbox_at":null,"accounts":[{{"account":"{}","name":"bank","above":null,
-        "budget":{{}},"objects":1,"memory_bytes":1,"queued_bytes":0,"cpu_us":7,"cpu_left_us":null}}],"wrong":[],
+        "budget":{{}},"objects":1,"memory_bytes":1,"queued_bytes":0,"cpu_us":7,"cpu_left_us":null}}],"wrong":[{}],
         "database_bytes":1,"wal_bytes":1,"at":1}}"#,
-        nth(1)
-    );
-    script.loaded(Query::Overview, Data::Overview(Box::new(json(&overview))));
+        nth(1),
+        wrong.join(",")
+    )
+}
+
+#[test]
+fn an_overview_marks_that_more_is_wrong_than_there_is_room_for() {
+    let mut script = Script::new(true);
+    let wrong = ["first", "second", "third", "fourth", "fifth", "last"];
+    script.loaded(Query::Overview, Data::Overview(Box::new(json(&overview(&wrong)))));
+    let drawn = script.drawn_at(80, 24);
+    assert!(drawn.contains("! first") && !drawn.contains("! last"), "{drawn}");
+    let mark = |drawn: &str, mark| drawn.lines().filter(|line| line.ends_with(mark)).count();
+    assert_eq!((mark(&drawn, " v"), mark(&drawn, " ^")), (1, 0), "{drawn}");
+    script.keys("jjjjjjjjjjjjjjjj");
+    let drawn = script.drawn_at(80, 24);
+    assert!(drawn.contains("! last"), "{drawn}");
+    assert_eq!((mark(&drawn, " v"), mark(&drawn, " ^")), (0, 1), "{drawn}");
+    script.keys("k");
+    assert_ne!(script.drawn_at(80, 24), drawn, "who went beyond the end comes back with one key");
+}
+
+#[test]
+fn the_overview_says_what_accounts_pay_for_on_every_screen_that_has_room() {
+    let mut script = Script::new(true);
+    script.loaded(Query::Overview, Data::Overview(Box::new(json(&overview(&[])))));
     script.shows(&["ACCOUNTS, PAID FOR WHAT THEY SENT  ", "bank     7 us  no limit        1", "cage no worker now"]);
     let small = script.drawn_at(40, 8);
     assert!(small.ends_with(": find  ? help  q quit") && !small.contains("ACCOUNT"), "{small}");
