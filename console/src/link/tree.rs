@@ -84,7 +84,8 @@ async fn below(dirs: &BTreeMap<VatId, PathBuf>, steps: &Steps, at: usize) -> Opt
 /// Puts a tree under a step, before what stands there already.
 fn graft(steps: &mut Steps, at: usize, tree: Steps) {
     let depth = steps[at].0 + 1;
-    steps.splice(at + 1..at + 1, tree.into_iter().map(|(below, step)| (depth + below, step)));
+    let after = steps.split_off(at + 1);
+    steps.extend(tree.into_iter().map(|(below, step)| (depth + below, step)).chain(after));
 }
 
 #[cfg(test)]
@@ -93,7 +94,7 @@ mod tests {
 
     #[test]
     fn a_tree_stands_under_the_step_it_is_grafted_on() {
-        let vat = |c: char| format!("{}nll4pb23zsgr5bw2idvqqmn6zqn3wa6zgiubrtw2r4f4p5tm55q", c).parse().expect("a vat");
+        let vat = |c: char| format!("{c}nll4pb23zsgr5bw2idvqqmn6zqn3wa6zgiubrtw2r4f4p5tm55q").parse().expect("a vat");
         let step = |depth, c| (depth, Traced::nothing_but(vat(c), "ok"));
         let mut steps = vec![step(0, 'r'), step(1, 'r'), step(1, 'r')];
         graft(&mut steps, 1, vec![step(0, 'q'), step(1, 'q')]);
