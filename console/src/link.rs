@@ -3,6 +3,8 @@
 //!
 //! Nothing here decides anything: what to read and what to ask is told, what comes is an [`Event`].
 
+mod tree;
+
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -64,6 +66,14 @@ impl Events {
     }
 }
 
+/// Where a vat is, and the others the console is attached to.
+pub struct Dirs {
+    /// The vat's directory.
+    pub own: PathBuf,
+    /// Those of the others: a message that crosses to one of them is followed there.
+    pub others: Vec<PathBuf>,
+}
+
 /// What is on the screen.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Wanted {
@@ -80,11 +90,11 @@ pub struct Link {
 }
 
 impl Link {
-    /// Starts the link to the vat in `dir`; what comes goes to `events`, and answers into `record` too.
+    /// Starts the link to a vat; what comes goes to `events`, and answers into `record` too.
     ///
     /// # Errors
     /// The system has no thread or no pipe left.
-    pub fn start(dir: PathBuf, events: Sender<Event>, record: Option<Record>) -> Result<Self, Failure> {
+    pub fn start(dirs: Dirs, events: Sender<Event>, record: Option<Record>) -> Result<Self, Failure> {
         let failed = |error: std::io::Error| Failure::new(format!("cannot start the link to the daemon: {error}"));
         let flags = rustix::pipe::PipeFlags::CLOEXEC | rustix::pipe::PipeFlags::NONBLOCK;
         let (woken, wake) = rustix::pipe::pipe_with(flags).map_err(|error| failed(error.into()))?;
@@ -101,7 +111,7 @@ impl Link {
                 runtime.block_on(async {
                     let ending = Asked::listen();
                     drop(ready);
-                    run(dir, events, wanted, asked, ending).await;
+                    run(dirs, events, wanted, asked, ending).await;
                 });
             }
         });
@@ -149,7 +159,7 @@ impl Drop for Ending {
 }
 
 async fn run(
-    dir: PathBuf,
+    dirs: Dirs,
     events: Events,
     wanted: watch::Receiver<Wanted>,
     mut asked: mpsc::UnboundedReceiver<Request>,
@@ -158,7 +168,7 @@ async fn run(
     let changed = Arc::new(watch::channel(()).0);
     let asking = async {
         while let Some(request) = asked.recv().await {
-            let (dir, events, changed) = (dir.clone(), events.clone(), Arc::clone(&changed));
+            let (dir, events, changed) = (dirs.own.clone(), events.clone(), Arc::clone(&changed));
             tokio::spawn(async move {
                 answer(&dir, request, &events).await;
                 // What it changed is to be seen at once.
@@ -167,8 +177,8 @@ async fn run(
         }
     };
     tokio::select! {
-        () = read(&dir, &events, wanted, changed.subscribe()) => {}
-        () = listen(&dir, &events, &changed) => {}
+        () = read(&dirs, &events, wanted, changed.subscribe()) => {}
+        () = listen(&dirs.own, &events, &changed) => {}
         () = asking => {}
         () = resized(&events) => {}
         () = ending.came() => {}
@@ -267,7 +277,7 @@ impl Read {
 }
 
 /// Reads what is wanted when it is new on the screen, and when the vat has changed since.
-async fn read(dir: &Path, events: &Events, mut wanted: watch::Receiver<Wanted>, mut changed: watch::Receiver<()>) {
+async fn read(dirs: &Dirs, events: &Events, mut wanted: watch::Receiver<Wanted>, mut changed: watch::Receiver<()>) {
     let mut client = None;
     let mut read = Read::default();
     loop {
@@ -281,7 +291,7 @@ async fn read(dir: &Path, events: &Events, mut wanted: watch::Receiver<Wanted>, 
         };
         let due: Vec<Query> = screen.queries.into_iter().filter(is_due).collect();
         for query in due {
-            let event = match load(dir, &mut client, &query).await {
+            let event = match load(dirs, &mut client, &query).await {
                 Ok(data) => {
                     let recorded = events.record.as_ref().map_or(Ok(()), |record| record.write(&query, &data));
                     if let Err(error) = recorded {
@@ -327,7 +337,7 @@ async fn read(dir: &Path, events: &Events, mut wanted: watch::Receiver<Wanted>, 
 }
 
 /// One read, on the connection there is or a new one.
-async fn load(dir: &Path, client: &mut Option<Client>, query: &Query) -> Result<Data, Failure> {
+async fn load(Dirs { own: dir, others }: &Dirs, client: &mut Option<Client>, query: &Query) -> Result<Data, Failure> {
     let reading = async {
         let client = match client {
             Some(client) => client,
@@ -348,7 +358,7 @@ async fn load(dir: &Path, client: &mut Option<Client>, query: &Query) -> Result<
             Query::Entry(qrid, key) => Data::Entry(client.entry(&Target::Qrid(qrid.clone()), key).await?),
             Query::Turn(turn) => Data::Turn(Box::new(client.turn(*turn).await?)),
             Query::Peer(peer) => Data::Peer(Box::new(client.peer(peer).await?)),
-            Query::Trace(subject) => Data::Trace(cli::traced(dir, subject).await?),
+            Query::Trace(subject) => Data::Trace(tree::tree(dir, others, subject).await?),
             Query::Why(subject) => Data::Why(client.why(subject.as_ref()).await?),
             Query::Log(count) => Data::Log(client.newest_log(*count).await?),
             Query::Settings => Data::Settings(client.settings().await?),

@@ -24,7 +24,7 @@ use crate::app::State;
 use crate::app::event::{Edit, Effect, Event};
 use crate::failure::Failure;
 use crate::format;
-use crate::link::Link;
+use crate::link::{Dirs, Link};
 use crate::record::Record;
 
 /// The longest that something new waits to be drawn, unless it answers a key.
@@ -45,9 +45,11 @@ struct Vat {
 /// # Errors
 /// The terminal's, or no link can be started.
 pub fn run(vats: Vec<(PathBuf, State)>, mouse: bool, record: Option<&Record>) -> Result<(), Failure> {
-    let attach = |(dir, state)| {
+    let all: Vec<_> = vats.iter().map(|(dir, _)| dir.clone()).collect();
+    let attach = |(own, state)| {
         let (events, came) = channel();
-        Ok(Vat { state, link: Link::start(dir, events, record.cloned())?, came })
+        let others = all.iter().filter(|dir| **dir != own).cloned().collect();
+        Ok(Vat { state, link: Link::start(Dirs { own, others }, events, record.cloned())?, came })
     };
     let mut vats = vats.into_iter().map(attach).collect::<Result<Vec<_>, Failure>>()?;
     let mut screen = Screen::open(mouse).map_err(failed)?;

@@ -2,7 +2,7 @@
 //! what was read in it.
 
 use qrt_shared::control::Listing;
-use qrt_shared::id::{PeerName, Qrid, Subject};
+use qrt_shared::id::{PeerName, Qrid, Subject, VatId};
 use qrt_shared::view::{
     AccountRow, Audited, DryInstall, Entry, Fault, Log, Message, Object, ObjectRow, Outgoing, Overview, Page, Peer,
     Setting, Storage, Traced, Turn, Why,
@@ -65,6 +65,15 @@ impl Query {
     }
 }
 
+/// A turn or message with its causes and effects.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Tree {
+    /// The vat that was asked: steps of others are in it too.
+    pub vat: VatId,
+    /// The steps, each with its depth, a cause before its effects.
+    pub steps: Vec<(usize, Traced)>,
+}
+
 /// The answer to a [`Query`].
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Data {
@@ -96,8 +105,8 @@ pub enum Data {
     Turn(Box<Turn>),
     /// To [`Query::Peer`].
     Peer(Box<Peer>),
-    /// To [`Query::Trace`]: the steps, each with its depth.
-    Trace(Vec<(usize, Traced)>),
+    /// To [`Query::Trace`].
+    Trace(Tree),
     /// To [`Query::Why`].
     Why(Why),
     /// To [`Query::Log`].

@@ -1,15 +1,19 @@
 //! Causes and effects: the tree that a turn or a message stands in, each cause above its effects.
 
-use qrt_shared::id::{MessageName, PeerName, Subject};
+use std::collections::BTreeSet;
+
+use crossterm::event::KeyEvent;
+use qrt_shared::id::{MessageName, PeerName, Subject, VatId};
 use qrt_shared::view::Traced;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::super::Context;
-use super::super::command::{Command, Motion};
+use super::super::command::{self, Command, Motion};
+use super::super::event::{Do, Note};
 use super::super::pane::Pane;
-use super::super::query::{Data, Query};
+use super::super::query::{Data, Query, Tree};
 use super::super::theme::Theme;
 use super::super::thing::Thing;
 use super::super::widgets::sheet::{Row, Sheet};
@@ -25,7 +29,7 @@ const ERROR_MAX: usize = 200;
 /// The tree.
 pub(super) struct Trace {
     subject: Subject,
-    found: Option<Result<Vec<(usize, Traced)>, String>>,
+    found: Option<Result<Tree, String>>,
     sheet: Sheet<Thing>,
 }
 
@@ -52,6 +56,16 @@ pub(super) fn thing(step: &Traced) -> Option<Thing> {
         (None, Some(message), Some(target)) => Some(Thing::Message { message, target: target.clone() }),
         _ => None,
     }
+}
+
+/// The vats that messages went to or came from and that the console is not attached to, or that do not answer.
+fn not_followed(tree: &Tree) -> BTreeSet<VatId> {
+    let away = tree.steps.iter().filter_map(|(_, step)| match step.message {
+        Some(MessageName::Out(peer, _)) => Some(peer),
+        _ => None,
+    });
+    let from = tree.steps.iter().filter_map(|(_, step)| step.from.as_ref()).map(|from| from.vat);
+    away.chain(from).filter(|vat| tree.steps.iter().all(|(_, step)| step.vat != *vat)).collect()
 }
 
 /// A step in one line.
@@ -92,21 +106,30 @@ fn is(step: &Traced, subject: &Subject) -> bool {
     }
 }
 
-fn rows(steps: &[(usize, Traced)], asked: &Subject, theme: Theme) -> Vec<Row<Thing>> {
-    let rows = steps.iter().map(|(depth, traced)| {
+fn rows(tree: &Tree, asked: &Subject, theme: Theme) -> Vec<Row<Thing>> {
+    let rows = tree.steps.iter().map(|(depth, traced)| {
+        let own = traced.vat == tree.vat;
         let deep = if *depth > LEVELS { format!("{depth}: ") } else { String::new() };
         let branch = if *depth > 0 { theme.mark("└ ", "- ") } else { "" };
         let before =
             Span::styled(format!("{}{branch}{deep}", "  ".repeat((*depth).saturating_sub(1).min(LEVELS))), theme.dim());
         let mut line = step(traced, theme);
         line.spans.insert(0, before);
-        if is(traced, asked) {
+        if !own {
+            line.spans.insert(1, Span::styled(format!("{} ", format::vat(None, &traced.vat)), theme.dim()));
+        }
+        if own && is(traced, asked) {
             // Before what may be longer than the screen is wide.
             line.spans.insert(3, Span::styled("  <- here", theme.title()));
         }
-        Row::new(thing(traced), line)
+        // What has a number in another vat is something else here.
+        Row::new(thing(traced).filter(|_| own), line)
     });
-    rows.collect()
+    let ends = not_followed(tree).into_iter().map(|vat| {
+        let told = format!("not followed into vat {}: attach to its directory with --also", format::vat(None, &vat));
+        Row::plain(Line::styled(told, theme.dim()))
+    });
+    rows.chain(ends).collect()
 }
 
 impl Pane for Trace {
@@ -121,21 +144,22 @@ impl Pane for Trace {
 
     fn queries(&self) -> Vec<Query> {
         match &self.found {
-            Some(Ok(steps)) if settled(steps.iter().map(|(_, step)| step)) => Vec::new(),
+            Some(Ok(tree)) if settled(tree.steps.iter().map(|(_, step)| step)) => Vec::new(),
             _ => vec![self.query()],
         }
     }
 
     fn loaded(&mut self, query: &Query, data: &Data) {
-        if let Data::Trace(steps) = data
+        if let Data::Trace(tree) = data
             && *query == self.query()
         {
-            let asked = steps.iter().find(|(_, step)| is(step, &self.subject)).and_then(|(_, step)| thing(step));
+            let own = |step: &Traced| step.vat == tree.vat && is(step, &self.subject);
+            let asked = tree.steps.iter().find(|(_, step)| own(step)).and_then(|(_, step)| thing(step));
             match asked.filter(|_| self.found.is_none()) {
                 Some(asked) => self.sheet.select(asked),
                 None => self.sheet.renew(),
             }
-            self.found = Some(Ok(steps.clone()));
+            self.found = Some(Ok(tree.clone()));
         }
     }
 
@@ -147,6 +171,12 @@ impl Pane for Trace {
 
     fn thing(&self) -> Thing {
         self.sheet.selected().unwrap_or(Thing::Vat)
+    }
+
+    fn key(&mut self, key: KeyEvent, _: &Context) -> Option<Vec<Do>> {
+        let nothing = self.sheet.selected().is_none() && matches!(self.found, Some(Ok(_)));
+        let told = "this is nothing of this vat's that one could go into: v goes to the next vat";
+        (nothing && command::of(key) == Some(Command::Into)).then(|| vec![Do::Say(Note::dim(told))])
     }
 
     fn go(&mut self, motion: Motion) {
@@ -165,7 +195,7 @@ impl Pane for Trace {
         match &self.found {
             None => text::paragraph("following causes and effects ...", cx.theme.dim(), area, buf),
             Some(Err(why)) => text::paragraph(why, cx.theme.bad(), area, buf),
-            Some(Ok(steps)) => self.sheet.draw(0, cx, area, buf, |_| rows(steps, &self.subject, cx.theme)),
+            Some(Ok(tree)) => self.sheet.draw(0, cx, area, buf, |_| rows(tree, &self.subject, cx.theme)),
         }
     }
 }

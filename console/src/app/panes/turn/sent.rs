@@ -85,8 +85,9 @@ impl Pane for Sent {
             (Query::Turn(number), Data::Turn(turn)) if *number == self.turn => {
                 self.found = Some((turn.sent.clone(), turn.made.clone()));
             }
-            (Query::Trace(Subject::Turn(number)), Data::Trace(steps)) if *number == self.turn => {
-                self.steps = steps.iter().map(|(_, step)| step.clone()).collect();
+            (Query::Trace(Subject::Turn(number)), Data::Trace(tree)) if *number == self.turn => {
+                let own = tree.steps.iter().map(|(_, step)| step).filter(|step| step.vat == tree.vat);
+                self.steps = own.cloned().collect();
             }
             _ => return,
         }

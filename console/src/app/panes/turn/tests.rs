@@ -1,7 +1,7 @@
 use qrt_shared::view::{Traced, Turn as View};
 
 use super::*;
-use crate::app::query::{Data, Query};
+use crate::app::query::{Data, Query, Tree};
 use crate::app::script::{OTHER, Script, VAT, json, nth};
 
 fn failed() -> View {
@@ -18,26 +18,28 @@ fn failed() -> View {
     ))
 }
 
-fn steps() -> Vec<(usize, Traced)> {
-    let step = |turn: &str, message: &str, state: &str, object: u8| {
-        json(&format!(
-            r#"{{"vat":"{VAT}","turn":{turn},"message":{message},"state":"{state}","object":"{}","name":null,
+fn step(vat: &str, turn: &str, message: &str, state: &str, object: u8) -> Traced {
+    json(&format!(
+        r#"{{"vat":"{vat}","turn":{turn},"message":{message},"state":"{state}","object":"{}","name":null,
             "error":null,"at":1000000,"cause":null,"from":null,"sent":[]}}"#,
-            nth(object)
-        ))
-    };
-    vec![
-        (0, step("11", "\"in:8\"", "ok", 2)),
-        (1, step("12", "\"in:9\"", "error", 0)),
-        (2, step("null", "\"in:10\"", "queued", 1)),
-        (2, step("null", &format!("\"{OTHER}#4\""), "unacknowledged", 1)),
-    ]
+        nth(object)
+    ))
+}
+
+fn tree() -> Tree {
+    let steps = vec![
+        (0, step(VAT, "11", "\"in:8\"", "ok", 2)),
+        (1, step(VAT, "12", "\"in:9\"", "error", 0)),
+        (2, step(VAT, "null", "\"in:10\"", "queued", 1)),
+        (2, step(VAT, "null", &format!("\"{OTHER}#4\""), "unacknowledged", 1)),
+    ];
+    Tree { vat: VAT.parse().expect("a vat"), steps }
 }
 
 fn answer(query: &Query) -> Option<Data> {
     match query {
         Query::Turn(12) => Some(Data::Turn(Box::new(failed()))),
-        Query::Trace(Subject::Turn(12)) => Some(Data::Trace(steps())),
+        Query::Trace(Subject::Turn(12)) => Some(Data::Trace(tree())),
         _ => None,
     }
 }
@@ -98,4 +100,21 @@ fn the_tree_has_causes_above_effects_and_is_walked() {
     script.shows(&["turn 11  ok", "└ turn 12  error  <- here  aa2fzi", "  └ in:10  queued"]);
     script.keys("k\n");
     assert_eq!(script.state.queries().last(), Some(&Query::Turn(11)), "{}", script.drawn());
+}
+
+#[test]
+fn a_step_in_another_vat_is_named_so_and_is_nothing_here() {
+    let mut script = pane();
+    script.keys("\t\t\t");
+    script.answers(answer);
+    script.shows(&["not followed into vat mcp4zc..: attach to its directory with --also"]);
+    let mut crossed = tree();
+    // It has the number of the turn that was asked about.
+    crossed.steps.push((3, step(OTHER, "12", "\"in:3\"", "ok", 1)));
+    script.answers(|query| matches!(query, Query::Trace(_)).then(|| Data::Trace(crossed.clone())));
+    script.shows(&["mcp4zc.. turn 12  ok"]);
+    let drawn = script.drawn();
+    assert!(!drawn.contains("not followed") && drawn.matches("<- here").count() == 1, "{drawn}");
+    script.keys("G\n");
+    script.shows(&["v goes to the next vat", "[Tree]"]);
 }
