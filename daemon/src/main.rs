@@ -4,7 +4,7 @@
 //! document; an error is one line on standard error and exit code 1.
 
 use std::fs::OpenOptions;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, IsTerminal, Read, Write};
 use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
@@ -240,7 +240,8 @@ fn log(dir: &Path, detached: bool) -> Result<()> {
         let file = file.with_context(|| format!("opening the log {}", path.display()))?;
         log.with_ansi(false).with_writer(file).init();
     } else {
-        log.with_writer(std::io::stderr).init();
+        let is_watched = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty());
+        log.with_ansi(is_watched).with_writer(std::io::stderr).init();
     }
     std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
     Ok(())

@@ -32,6 +32,9 @@ fn a_budget_is_given_at_install_shown_and_named_by_what_it_kills() {
     let faults = vat.qrt("faults", &[]).ok();
     let spender = format!("(budget of {qrid})");
     assert_eq!(faults.split_whitespace().collect::<Vec<_>>().join(" ").matches(&spender).count(), 2, "{faults}");
+    let why = vat.qrt("why", &["--json"]).json();
+    assert!(why["sentence"].as_str().is_some_and(|why| why.starts_with("nothing is stuck, but 2 messages failed")));
+    assert_eq!(why["blocked"], false, "{why}");
     let shown = vat.qrt("object", &["small"]).ok();
     assert!(shown.contains("budget stored=1024,ticks=3"), "{shown}");
     let refused = |args: &[&str]| {

@@ -73,7 +73,7 @@ pub(super) fn restore(call: &mut Call) -> Done {
                  (`qrt peers`). The vat's directory of before must never run again."
             .to_owned(),
         Some(of) => format!(
-            "It is another vat than {of}: peers know it as a stranger, {} begin anew, and {} to other vats are gone. It \
+            "It is another vat than {of}: peers know it as a stranger. Forgotten: {} with others, {} to them. It \
              listens on a free port of this machine (settings.toml).",
             format::count(channels_dropped, "channel"),
             format::count(outbox_dropped, "message")

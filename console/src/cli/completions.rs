@@ -16,6 +16,7 @@ pub(super) fn run(call: &mut Call) -> Done {
 mod tests {
     use super::*;
     use crate::cli::fake::call;
+    use clap::ValueHint;
     use qrt_shared::action::ACTIONS;
 
     #[test]
@@ -28,6 +29,19 @@ mod tests {
                 assert!(script.contains(action.verb), "{shell}: {}", action.verb);
             }
             assert!(script.contains("no-make-object"), "{shell}");
+            assert!(script.contains("mono"), "{shell}: the themes");
         }
+    }
+
+    #[test]
+    fn a_shell_is_told_what_stands_for_files_and_directories() {
+        let command = super::super::command(None);
+        let hint = |verb: &str, name: &str| {
+            let verb = command.find_subcommand(verb).expect("a verb");
+            verb.get_arguments().find(|arg| arg.get_id() == name).expect("an argument").get_value_hint()
+        };
+        assert_eq!((hint("info", "DIR"), hint("send", "dir")), (ValueHint::DirPath, ValueHint::DirPath));
+        assert_eq!((hint("install", "FILE"), hint("replay", "code")), (ValueHint::AnyPath, ValueHint::AnyPath));
+        assert_eq!((hint("restore", "key"), hint("send", "key")), (ValueHint::AnyPath, ValueHint::Unknown));
     }
 }

@@ -17,7 +17,7 @@ pub(super) async fn run(call: &mut Call) -> Done {
     if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
         return Err(Failure::new("the console needs a terminal: scripts have the other verbs, see `qrt help`"));
     }
-    let theme = theme(call)?;
+    let theme = theme(call);
     let record = record(call)?;
     let mut vats = Vec::new();
     for dir in [call.dir().to_owned()].into_iter().chain(call.paths("also")) {
@@ -38,18 +38,16 @@ pub(super) fn record(call: &Call) -> Result<Option<Record>, Failure> {
 }
 
 /// How things are to look: as the flags say, else as the environment does.
-fn theme(call: &Call) -> Result<Theme, Failure> {
+fn theme(call: &Call) -> Theme {
     let theme = environment();
     let palette = match call.text("theme") {
-        Some("dark") => Palette::Dark,
         Some("light") => Palette::Light,
         Some("mono") => Palette::Mono,
-        Some(other) => {
-            return Err(Failure::Usage(format!("--theme {other}: there are dark, light and mono")));
-        }
+        // The parser knows no other.
+        Some(_) => Palette::Dark,
         None => theme.palette,
     };
-    Ok(Theme { palette, ascii: theme.ascii || call.flag("ascii") })
+    Theme { palette, ascii: theme.ascii || call.flag("ascii") }
 }
 
 /// How things look by what the environment says of the terminal.

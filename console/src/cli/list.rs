@@ -24,6 +24,11 @@ pub(super) async fn write<T: Listed + Serialize + DeserializeOwned>(
     let mut client = call.client().await?;
     let mut started = false;
     let mut page = newest::<T>(&mut client, &listing).await?;
+    let is_for_none = listing.limit == Some(0);
+    if is_for_none {
+        // A page has one row at least.
+        page = Page { items: Vec::new(), next: None, ..page };
+    }
     loop {
         if call.json() {
             call.out.json_rows(&page.items, started)?;
@@ -37,7 +42,7 @@ pub(super) async fn write<T: Listed + Serialize + DeserializeOwned>(
     }
     if call.json() {
         call.out.json_rows_end(started)?;
-    } else if !started {
+    } else if !started && !is_for_none {
         call.out.line(empty)?;
     }
     Ok(())
@@ -69,7 +74,7 @@ pub(super) async fn newest<T: Listed + DeserializeOwned>(
 
 #[cfg(test)]
 mod tests {
-    use crate::cli::fake::{Answer, Fake, call};
+    use crate::cli::fake::{self, Answer, Fake, call};
 
     const VAT: &str = "qrt:rnll4pb23zsgr5bw2idvqqmn6zqn3wa6zgiubrtw2r4f4p5tm55q/7z2fziy4eazx2seb54ittqs77cr5lfj3";
 
@@ -89,6 +94,18 @@ mod tests {
         let rows: Vec<serde_json::Value> = serde_json::from_str(&text).expect("one document");
         assert_eq!((rows.len(), text.matches(r#""args":{"n":1.50}"#).count()), (2, 2));
         assert!(fake.requests()[1].starts_with("GET /v1/inbox?after=7 "));
+    }
+
+    #[tokio::test]
+    async fn the_newest_none_are_none() {
+        let row = r#"{"audit":1,"at":1,"uid":0,"pid":1,"action":"install","detail":{}}"#.to_owned();
+        for (flags, expected) in [(&["--json"][..], "[]\n"), (&[], "")] {
+            let fake = Fake::new(vec![fake::page(std::slice::from_ref(&row))]);
+            let dir = fake.dir().display().to_string();
+            let (mut call, shown) = call(&[&["audit", &dir, "-n", "0"], flags].concat());
+            super::super::audit::run(&mut call).await.expect("a list");
+            assert_eq!(shown.text(), expected);
+        }
     }
 
     #[tokio::test]

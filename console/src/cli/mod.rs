@@ -2,7 +2,7 @@
 //!
 //! Exit codes: 0 done; 1 failed, with one line on standard error; 2 wrong usage, which is what can
 //! be told from the shape of the command line alone (a missing argument, an unknown flag, a count
-//! that is no number); 3 the daemon is not running and the verb needs it. A value that has the
+//! that is no number, a word that is none of a few); 3 the daemon is not running and the verb needs it. A value that has the
 //! right place but the wrong content (a malformed QRID, bad JSON) is a failure: 1.
 //!
 //! One file a verb, or a noun where verbs are siblings. Each has `run`, listed in [`VERBS`]; a test
@@ -62,7 +62,7 @@ use std::pin::Pin;
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{ArgAction, ArgMatches, Command};
+use clap::{ArgAction, ArgMatches, Command, ValueHint};
 use qrt_shared::action::{self, ACTIONS, Action, Arg, Kind};
 use qrt_shared::control::Client;
 use qrt_shared::hint;
@@ -238,8 +238,19 @@ fn argument(arg: &'static Arg, default: Option<&OsStr>) -> clap::Arg {
         // Help already says what stands for it.
         made = made.default_value(default.to_owned()).hide_default_value(true);
     }
+    // For shells, which complete what is there.
+    made = match arg.kind.value().unwrap_or(arg.name) {
+        "DIR" => made.value_hint(ValueHint::DirPath),
+        "FILE" => made.value_hint(ValueHint::AnyPath),
+        _ => made,
+    };
     match arg.name {
         "DIR" | "dir" | "also" | "FILE" => made.value_parser(clap::value_parser!(PathBuf)),
+        "theme" => made.value_parser(["dark", "light", "mono"]).hide_possible_values(true),
+        "VERB" => {
+            let verbs: Vec<_> = ACTIONS.iter().map(|action| action.verb).collect();
+            made.value_parser(verbs).hide_possible_values(true)
+        }
         "ID" | "SEQ" | "TURN" | "count" | "at" | "diff" | "limit" => made.value_parser(clap::value_parser!(u64)),
         "SHELL" => made.value_parser(clap::value_parser!(clap_complete::Shell)),
         "timeout" => made.value_parser(seconds),

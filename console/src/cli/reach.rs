@@ -10,6 +10,9 @@ use crate::failure::Failure;
 use crate::format;
 use crate::output::{Output, Table, Tone};
 
+/// How many objects the daemon looks at, at most.
+const LIMIT_MAX: u64 = 10_000;
+
 /// How many objects are looked at unless `--limit` says otherwise.
 const LIMIT: u64 = 1000;
 
@@ -17,6 +20,9 @@ pub(super) async fn run(call: &mut Call) -> Done {
     let (native, limit) = (call.text("native").map(str::to_owned), call.number("limit").unwrap_or(LIMIT));
     let object = call.text("QRID").map(target).transpose()?;
     let (to, from) = (call.text("to").map(target).transpose()?, call.text("from").map(target).transpose()?);
+    if !(1..=LIMIT_MAX).contains(&limit) {
+        return Err(Failure::new(format!("--limit is {limit}: give 1 to {LIMIT_MAX}")));
+    }
     let one_of = "give an object, or --native; --to or --from, but not both; and --dot or --json";
     if object.is_some() == native.is_some() || (to.is_some() && from.is_some()) || (call.flag("dot") && call.json()) {
         return Err(Failure::Usage(one_of.to_owned()));
@@ -36,7 +42,7 @@ async fn reach(call: &mut Call, object: &Target, limit: u64) -> Done {
         call.out.json(&reach)?;
     } else if call.flag("dot") {
         let links = reach.reaches.nodes.iter().chain(&reach.reached_by.nodes).filter_map(|node| node.link.as_ref());
-        dot(&mut call.out, links)?;
+        dot(&mut call.out, &[(&reach.object, reach.name.as_ref())], links)?;
     } else {
         show(&mut call.out, &reach)?;
     }
@@ -49,9 +55,10 @@ async fn way(call: &mut Call, from: &Target, to: &Target, limit: u64) -> Done {
         call.out.json(&way)?;
         return Ok(());
     }
-    let Way { links, complete, .. } = &way;
+    let Way { from: first, to: last, links, complete, .. } = &way;
     match links {
-        Some(links) if call.flag("dot") => dot(&mut call.out, links.iter())?,
+        // Without a way they stand apart.
+        _ if call.flag("dot") => dot(&mut call.out, &[(first, None), (last, None)], links.iter().flatten())?,
         Some(links) if links.is_empty() => call.out.line("they are the same object")?,
         Some(links) => {
             for link in links {
@@ -141,10 +148,18 @@ fn object(qrid: &Qrid) -> String {
     format::object(None, qrid)
 }
 
-/// A graph for Graphviz.
-fn dot<'a>(out: &mut Output, links: impl Iterator<Item = &'a Link>) -> io::Result<()> {
+/// A graph for Graphviz: these objects, and those that are linked.
+fn dot<'a>(
+    out: &mut Output,
+    objects: &[(&Qrid, Option<&Petname>)],
+    links: impl Iterator<Item = &'a Link>,
+) -> io::Result<()> {
     let quoted = |text: &str| format!("\"{}\"", format::line(text).replace('\\', "\\\\").replace('"', "\\\""));
     out.line("digraph reach {")?;
+    for (qrid, name) in objects {
+        let label = name.map_or_else(|| object(qrid), ToString::to_string);
+        out.line(format!("  {} [label={}];", quoted(&qrid.to_string()), quoted(&label)))?;
+    }
     for link in links {
         let place = if link.place == Place::Power { "power" } else { "memory" };
         if let Some(name) = &link.name {

@@ -22,8 +22,10 @@ pub(super) async fn run(call: &mut Call) -> Done {
     for qrid in &removed.objects {
         call.out.line(format!("{qrid} is removed"))?;
     }
-    if removed.faults > 0 {
-        call.out.line(format!("{} queued messages became faults", removed.faults))?;
+    match removed.faults {
+        0 => {}
+        1 => call.out.line("1 queued message became a fault")?,
+        faults => call.out.line(format!("{faults} queued messages became faults"))?,
     }
     Ok(())
 }

@@ -125,6 +125,8 @@ fn wrong_usage_is_exit_2() {
         "demo d",
         "completions",
         "completions tcsh",
+        "console d --theme pink",
+        "man nosuch",
         "gossip",
         "peer-add d",
         "drop d bob 7",

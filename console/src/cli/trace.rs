@@ -21,6 +21,9 @@ use crate::failure::Failure;
 /// The most steps in a tree.
 const STEPS_MAX: usize = 1000;
 
+/// The state of a message that its vat knows nothing of.
+const UNKNOWN: &str = "unknown";
+
 /// The most causes gone up.
 const CAUSES_MAX: usize = 500;
 
@@ -61,6 +64,12 @@ pub(super) async fn run(call: &mut Call) -> Done {
     let mut vats = Vats::default();
     let mut client = call.client().await?;
     let traced = client.traced(&subject).await?;
+    if traced.state == UNKNOWN {
+        return Err(Failure::new(format!(
+            "{text} is neither queued nor a fault nor in the journal (any more): `qrt turns`, `qrt inbox` and `qrt faults` \
+             show what is"
+        )));
+    }
     vats.0.insert(traced.vat, client);
     for dir in call.paths("also") {
         let mut client = Client::open(&dir).await?;
@@ -213,7 +222,7 @@ async fn effects(
 
 /// A message that its own vat does not know any more.
 fn forgotten(vat: VatId, name: MessageName) -> Traced {
-    Traced { message: Some(name), ..Traced::nothing_but(vat, "unknown") }
+    Traced { message: Some(name), ..Traced::nothing_but(vat, UNKNOWN) }
 }
 
 /// Vats at the tree's edges that nobody named.

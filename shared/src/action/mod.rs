@@ -116,6 +116,16 @@ pub enum Kind {
     },
 }
 
+impl Kind {
+    /// What the value of an option is called.
+    pub fn value(self) -> Option<&'static str> {
+        match self {
+            Self::Option { value, .. } | Self::Demanded { value, .. } | Self::Repeated { value } => Some(value),
+            Self::Required | Self::Optional | Self::Many | Self::Flag => None,
+        }
+    }
+}
+
 /// The action of that verb.
 pub fn by_verb(verb: &str) -> Option<&'static Action> {
     ACTIONS.iter().find(|action| action.verb == verb)

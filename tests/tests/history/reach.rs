@@ -67,6 +67,13 @@ fn reach_follows_powers_and_memories_and_gives_the_shortest_way() {
         dot.starts_with("digraph reach {\n") && dot.contains(&format!("-> \"{c}\" [label=\"power.friend\"];")),
         "{dot}"
     );
+    let apart = vat.qrt("reach", &["c", "--to", "a", "--dot"]).ok();
+    assert!(apart.starts_with("digraph reach {\n") && apart.ends_with("];\n}\n"), "{apart}");
+    assert!(apart.contains(&a) && apart.contains(&c) && !apart.contains("->"), "no way is a graph too: {apart}");
+    for limit in ["0", "10001"] {
+        let refusal = vat.qrt("reach", &["a", "--limit", limit]).refusal(1);
+        assert!(refusal.contains("give 1 to 10000"), "{refusal}");
+    }
     let clocks = vat.qrt("reach", &["--native", "clock", "--json"]).json();
     assert_eq!((names(&clocks), &clocks[0]["properties"]), (vec!["c".to_owned()], &json!(["clock"])));
     assert!(vat.qrt("reach", &["--native", "files"]).refusal(1).contains("no native power is called files"));

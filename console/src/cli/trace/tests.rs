@@ -129,3 +129,12 @@ async fn only_turns_and_messages_have_causes() {
     let (mut call, _) = call(&["trace", "/nowhere", "counter"]);
     assert!(run(&mut call).await.expect_err("an object").to_string().contains("is no turn and no message"));
 }
+
+#[tokio::test]
+async fn a_message_of_which_nothing_is_known_has_no_tree() {
+    let fake = Fake::new(vec![step(PEER, "null", r#""in:9999""#, "unknown", "null", "")]);
+    let (mut call, shown) = call(&["trace", &fake.dir().display().to_string(), "in:9999"]);
+    let failure = run(&mut call).await.expect_err("nothing");
+    assert!(failure.to_string().starts_with("qrt: in:9999 is neither queued nor a fault"), "{failure}");
+    assert_eq!((failure.code(), shown.text().as_str()), (1, ""));
+}

@@ -158,7 +158,7 @@ impl Asked<'_> {
         }
         if let Some(cause) = self.faulty()? {
             let sentence = format!("nothing is stuck, but {}", cause.sentence);
-            return Ok(Cause { sentence, ..cause });
+            return Ok(Cause { blocked: false, sentence, ..cause });
         }
         let info = self.info()?;
         let busy = format!("{} in the inbox, {} in the outbox", count(info.inbox, "message"), info.outbox);
