@@ -19,6 +19,11 @@ pub(super) async fn run(call: &mut Call) -> Done {
         let line = "give one of --at, --diff and --blame; --key goes with --blame";
         return Err(Failure::Usage(line.to_owned()));
     }
+    let turns = at.into_iter().chain(diff.into_iter().flat_map(|(from, to)| [from, to]));
+    if let Some(turn) = turns.max().filter(|turn| i64::try_from(*turn).is_err()) {
+        // The daemon would speak of the last one its database can count to.
+        return Err(Failure::new(format!("there is no turn {turn}, and never will be: `qrt turns` shows the newest")));
+    }
     let mut client = call.client().await?;
     if let Some((from, to)) = diff {
         let diff = client.memory_diff(&object, from, to).await?;
@@ -105,4 +110,20 @@ pub(super) async fn set(call: &mut Call) -> Done {
         call.out.line(format!("set, in turn {}; a value it had before is in the journal there", was.turn))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::fake::call;
+
+    #[tokio::test]
+    async fn a_turn_that_cannot_be_is_told_as_it_was_asked_for() {
+        let turn = u64::MAX.to_string();
+        for line in [&["--at", &turn][..], &["--diff", "1", &turn]] {
+            let (mut call, _) = call(&[&["memory", "none", "counter"], line].concat());
+            let told = run(&mut call).await.expect_err("no such turn").to_string();
+            assert!(told.starts_with(&format!("qrt: there is no turn {turn}, ")), "{told}");
+        }
+    }
 }
