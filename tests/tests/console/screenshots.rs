@@ -362,6 +362,8 @@ fn record_a_session() {
             }) {
                 console.rest();
             }
+            // What was written down is on the screen a moment later, and the next key acts on what is there.
+            console.rest();
         }
         recorded.push(fs::read_to_string(&file).expect("a session"));
         drop(console);
