@@ -62,6 +62,10 @@ impl From<ReadError> for Refusal {
             ReadError::NoPeer(_) => {
                 Refusal::new(StatusCode::NOT_FOUND, error.to_string(), "`qrt peers` lists the peers of this vat")
             }
+            ReadError::NoName(_) => {
+                let hint = "`qrt objects` and `qrt peers` list the names";
+                Refusal::new(StatusCode::NOT_FOUND, error.to_string(), hint)
+            }
             ReadError::Nothing(_) => {
                 Refusal::new(StatusCode::NOT_FOUND, error.to_string(), "`qrt turns`, `inbox` and `outbox` list them")
             }

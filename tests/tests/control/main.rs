@@ -110,6 +110,7 @@ fn what_is_no_request_gets_an_error_and_a_hint_and_the_vat_goes_on() {
         ("GET", "/v2/info", "", 404),
         ("GET", "/v1/objects/%ff", "", 400),
         ("GET", "/v1/objects/none", "", 404),
+        ("GET", "/v1/why?subject=none", "", 404),
         ("GET", "/v1/turns?after=x", "", 400),
         ("GET", "/v1/turns?limit=2&limit=3", "", 400),
         ("GET", "/v1/turns?object=none", "", 404),

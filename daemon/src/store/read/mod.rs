@@ -57,6 +57,9 @@ pub enum ReadError {
     /// There is no such peer.
     #[error("no peer {0} of this vat")]
     NoPeer(PeerName),
+    /// Neither an object nor a peer is called so.
+    #[error("nothing is named {0}")]
+    NoName(Petname),
     /// There is no such message or turn.
     #[error("{0}")]
     Nothing(String),

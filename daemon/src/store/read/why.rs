@@ -126,7 +126,7 @@ impl Asked<'_> {
             Ok(object) => self.why_object(object, now_ms),
             Err(ReadError::NoObject(_)) => match self.find_peer(&PeerName::Petname(name.clone())) {
                 Ok(peer) => self.why_peer(&peer, now_ms),
-                Err(ReadError::NoPeer(_)) => Err(ReadError::Nothing(format!("nothing is named {name}"))),
+                Err(ReadError::NoPeer(_)) => Err(ReadError::NoName(name.clone())),
                 Err(error) => Err(error),
             },
             Err(error) => Err(error),
