@@ -236,7 +236,7 @@ async fn listen(dir: &Path, events: &Events, changed: &watch::Sender<()>) {
             Ok::<_, ClientError>(())
         };
         if let Err(error) = watched.await {
-            events.send(Event::Away(gone(&error)));
+            events.send(Event::Away(error.to_string()));
         }
         sleep(AWAY).await;
     }
@@ -301,7 +301,7 @@ async fn read(dirs: &Dirs, events: &Events, mut wanted: watch::Receiver<Wanted>,
                 }
                 Err(Failure::Client(error)) if !matches!(error, ClientError::Refused(_)) => {
                     client = None;
-                    Event::Away(gone(&error))
+                    Event::Away(error.to_string())
                 }
                 Err(failure) => Event::Refused(query.clone(), failure.reason()),
             };
@@ -397,22 +397,9 @@ fn files(typed: &str) -> Vec<String> {
     files
 }
 
-/// Why the daemon does not answer, and what to do about it: what the connection said is a library's words.
-fn gone(error: &ClientError) -> String {
-    match error {
-        ClientError::Gone { dir, .. } => {
-            format!("the daemon on {dir} went away: unless it comes back, start it with `qrt start {dir}`")
-        }
-        error => error.to_string(),
-    }
-}
-
 /// Carries a request out, and says what came of it.
 async fn answer(dir: &Path, request: Request, events: &Events) {
-    let answer = perform(dir, &request).await.map_err(|failure| match failure {
-        Failure::Client(error @ ClientError::Gone { .. }) => gone(&error),
-        failure => failure.reason(),
-    });
+    let answer = perform(dir, &request).await.map_err(|failure| failure.reason());
     let queued = answer.as_ref().ok().and_then(Reply::message);
     events.send(Event::Answered(request.clone(), answer));
     if let Some(message) = queued {

@@ -4,7 +4,9 @@ use std::path::Path;
 
 /// `text` as one word of a shell's command line.
 pub fn word(text: &str) -> String {
-    if !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+:@".contains(c)) {
+    // A word that begins so would be a comment.
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@=,#".contains(c);
+    if !text.is_empty() && !text.starts_with('#') && text.chars().all(plain) {
         return text.to_owned();
     }
     format!("'{}'", text.replace('\'', r"'\''"))
@@ -37,6 +39,7 @@ mod tests {
         assert_eq!(word("/srv/vat-1.x"), "/srv/vat-1.x");
         assert_eq!(path(Path::new("/a b's")), r"'/a b'\''s'");
         assert_eq!(word(""), "''");
+        assert_eq!((word("bob#6"), word("#6")), ("bob#6".into(), "'#6'".into()));
     }
 
     #[test]

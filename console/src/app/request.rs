@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use qrt_shared::control::{Expect, InstalledObject, Resynced};
+use qrt_shared::hint;
 use qrt_shared::id::{MessageName, PeerName, Qrid, Target, VatId};
 use qrt_shared::view::{Awaited, Outcome, Replayed, Report};
 use serde::{Deserialize, Serialize};
@@ -238,7 +239,7 @@ impl Request {
     /// The command line that does the same.
     pub fn line(&self, dir: &str) -> String {
         let words = |words: &[&str]| {
-            let words: Vec<_> = words.iter().map(|word| quoted(word)).collect();
+            let words: Vec<_> = words.iter().map(|word| hint::word(word)).collect();
             format!("qrt {}", words.join(" "))
         };
         match self {
@@ -285,9 +286,9 @@ impl Request {
 impl Install {
     fn line(&self, dir: &str) -> String {
         let file = if self.file.is_empty() { "FILE" } else { &self.file };
-        let mut line = format!("qrt install {} {}", quoted(dir), quoted(file));
+        let mut line = format!("qrt install {} {}", hint::word(dir), hint::word(file));
         let mut add = |flag: &str, value: &str| {
-            let value = if value.is_empty() { String::new() } else { format!(" {}", quoted(value)) };
+            let value = if value.is_empty() { String::new() } else { format!(" {}", hint::word(value)) };
             write!(line, " {flag}{value}").expect("a string takes all");
         };
         if !self.name.is_empty() {
@@ -318,17 +319,8 @@ fn hold(held: bool) -> &'static str {
 
 /// A command line of the daemon's, in which `DIR` stands for the vat's directory, as it can be run.
 pub fn placed(line: &str, dir: &str) -> String {
-    let words = line.split(' ').map(|word| if word == "DIR" { quoted(dir) } else { word.to_owned() });
+    let words = line.split(' ').map(|word| if word == "DIR" { hint::word(dir) } else { word.to_owned() });
     words.collect::<Vec<_>>().join(" ")
-}
-
-/// A word as a POSIX shell takes it.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@#".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 #[cfg(test)]

@@ -68,7 +68,7 @@ pub enum ClientError {
         daemon: String,
     },
     /// The daemon went away in the middle of a request.
-    #[error("the daemon on {dir} went away: {source}")]
+    #[error("the daemon on {dir} went away: unless it comes back, start it with `qrt start {}`", hint::word(dir))]
     Gone {
         /// The base directory.
         dir: String,
