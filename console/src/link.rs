@@ -3,8 +3,6 @@
 //!
 //! Nothing here decides anything: what to read and what to ask is told, what comes is an [`Event`].
 
-mod tree;
-
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -24,7 +22,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::app::event::Event;
-use crate::app::query::{Data, Query};
+use crate::app::query::{Data, Query, Tree};
 use crate::app::request::{self, Reply, Request};
 use crate::cli;
 use crate::failure::Failure;
@@ -358,7 +356,10 @@ async fn load(Dirs { own: dir, others }: &Dirs, client: &mut Option<Client>, que
             Query::Entry(qrid, key) => Data::Entry(client.entry(&Target::Qrid(qrid.clone()), key).await?),
             Query::Turn(turn) => Data::Turn(Box::new(client.turn(*turn).await?)),
             Query::Peer(peer) => Data::Peer(Box::new(client.peer(peer).await?)),
-            Query::Trace(subject) => Data::Trace(tree::tree(dir, others, subject).await?),
+            Query::Trace(subject) => {
+                let (vat, steps) = cli::traced(dir, others, subject).await?;
+                Data::Trace(Tree { vat, steps })
+            }
             Query::Why(subject) => Data::Why(client.why(subject.as_ref()).await?),
             Query::Log(count) => Data::Log(client.newest_log(*count).await?),
             Query::Settings => Data::Settings(client.settings().await?),

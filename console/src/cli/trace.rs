@@ -8,7 +8,7 @@
 mod show;
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use qrt_shared::control::{Client, ClientError};
 use qrt_shared::id::{MessageName, PeerName, Subject, VatId};
@@ -72,9 +72,7 @@ pub(super) async fn run(call: &mut Call) -> Done {
     }
     vats.0.insert(traced.vat, client);
     for dir in call.paths("also") {
-        let mut client = Client::open(&dir).await?;
-        let vat = client.info().await?.vat;
-        vats.0.entry(vat).or_insert(client);
+        vats.join(&dir).await?;
     }
     let trace = trace(&mut vats, traced).await?;
     if call.json() {
@@ -90,6 +88,14 @@ pub(super) async fn run(call: &mut Call) -> Done {
 struct Vats(BTreeMap<VatId, Client>);
 
 impl Vats {
+    /// Has the vat in `dir` asked too.
+    async fn join(&mut self, dir: &Path) -> Result<(), ClientError> {
+        let mut client = Client::open(dir).await?;
+        let vat = client.info().await?.vat;
+        self.0.entry(vat).or_insert(client);
+        Ok(())
+    }
+
     /// A step of `vat`; `None` when that vat was not named or does not know.
     async fn step(&mut self, vat: VatId, subject: &Subject) -> Result<Option<Traced>, ClientError> {
         let Some(client) = self.0.get_mut(&vat) else { return Ok(None) };
@@ -126,15 +132,31 @@ fn identity(step: &Traced) -> (VatId, Option<MessageName>, Option<u64>) {
     (step.vat, step.message, if step.message.is_some() { None } else { step.turn })
 }
 
-/// The tree around `subject` in the vat in `dir` alone: each step with its depth, a cause before its effects.
+/// The vat in `dir`, and the tree around what it calls `subject`, as far as those in `others` know more of it: each step
+/// with its depth, a cause before its effects. Another vat that does not answer is left out.
 ///
 /// # Errors
-/// The daemon's refusal.
-pub(crate) async fn steps(dir: &Path, subject: &Subject) -> Result<Vec<(usize, Traced)>, ClientError> {
+/// The refusal of the vat in `dir`.
+pub(crate) async fn steps(
+    dir: &Path,
+    others: &[PathBuf],
+    subject: &Subject,
+) -> Result<(VatId, Vec<(usize, Traced)>), ClientError> {
     let mut client = Client::open(dir).await?;
     let asked = client.traced(subject).await?;
-    let mut vats = Vats(BTreeMap::from([(asked.vat, client)]));
-    let trace = trace(&mut vats, asked).await?;
+    let own = asked.vat;
+    let mut vats = Vats(BTreeMap::from([(own, client)]));
+    for dir in others {
+        vats.join(dir).await.ok();
+    }
+    let trace = match trace(&mut vats, asked.clone()).await {
+        // Whatever another vat says or does, one's own is shown.
+        Err(_) if vats.0.len() > 1 => {
+            vats.0.retain(|vat, _| *vat == own);
+            trace(&mut vats, asked).await?
+        }
+        traced => traced?,
+    };
     let mut found = Vec::new();
     let mut ahead: Vec<_> =
         (0..trace.steps.len()).filter(|at| trace.steps[*at].parent.is_none()).map(|at| (0, at)).collect();
@@ -143,7 +165,7 @@ pub(crate) async fn steps(dir: &Path, subject: &Subject) -> Result<Vec<(usize, T
         let children = (0..trace.steps.len()).rev().filter(|child| trace.steps[*child].parent == Some(at));
         ahead.extend(children.map(|child| (depth + 1, child)));
     }
-    Ok(found)
+    Ok((own, found))
 }
 
 async fn trace(vats: &mut Vats, asked: Traced) -> Result<Trace, ClientError> {

@@ -69,6 +69,21 @@ async fn a_message_is_followed_up_and_down_over_vats() {
 }
 
 #[tokio::test]
+async fn the_console_gets_the_same_tree_with_its_depths() {
+    let out = format!(r#""{OTHER}#7""#);
+    let alice = Fake::new(vec![
+        step(PEER, "12", r#""in:1""#, "ok", "null", &out),
+        step(PEER, "null", &out, "acknowledged", "12", ""),
+    ]);
+    let from = format!(r#"{{"vat":"{PEER}","seq":7,"cause":null}}"#);
+    let bob = Fake::new(vec![info(OTHER), told(OTHER, "5", r#""in:4""#, "ok", "null", &from, "")]);
+    let others = [bob.dir().to_owned(), "/none".into()];
+    let (vat, found) = steps(alice.dir(), &others, &Subject::Turn(12)).await.expect("a tree");
+    let shape: Vec<_> = found.iter().map(|(depth, step)| (*depth, step.vat == vat, step.turn)).collect();
+    assert_eq!(shape, [(0, true, Some(12)), (1, true, None), (2, false, Some(5))]);
+}
+
+#[tokio::test]
 async fn what_nobody_named_is_said() {
     let out = format!(r#""{OTHER}#7""#);
     let fake = Fake::new(vec![
